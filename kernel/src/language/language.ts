@@ -1,0 +1,94 @@
+/** What the kernel asks of the language thread. Offsets are UTF-16 code units into `code`; the protocol side converts. */
+
+/** `error`: a type error blocks the cell. `warn`: it is shown and the cell runs. `off`: types are erased, not checked. */
+export type CheckLevel = "error" | "warn" | "off";
+
+/** A module a cell imports; the session loads it before the cell's first statement. */
+export interface CellImport {
+  readonly specifier: string;
+  /** Names to define in the notebook. `imported` is `"default"`, `"*"` (namespace) or an export's name. */
+  readonly bindings: readonly { readonly imported: string; readonly local: string }[];
+  /** 0-based line of the import in the cell, for errors. */
+  readonly line: number;
+}
+
+/** A name that a cell declares at its top level. */
+export interface CellDeclaration {
+  /** The name as the user wrote it. */
+  readonly name: string;
+  /** The property of the global object that holds it: equal to `name`, unless that would hide a built-in global. */
+  readonly globalName: string;
+  readonly kind: "const" | "let" | "var" | "function" | "class" | "enum" | "namespace" | "import";
+}
+
+/**
+ * A cell turned into runnable code. Positions equal the user's: types are blanked out, not removed.
+ *
+ * Top-level names become properties of the global object, so that every cell and every function sees the newest value,
+ * V8 keeps its fast path for globals, and a function's text stays as it was written.
+ */
+export interface CompiledCell {
+  /** Counts compiled cells of this kernel from 1; names the module in the type world. */
+  readonly version: number;
+  /** Absolute path shown to V8, inside the notebook's directory, so that relative imports resolve. */
+  readonly fileName: string;
+  /** The user's text. */
+  readonly source: string;
+  /** A script that defines the top-level functions; runs before `body`. Same positions as `source`. Empty when none. */
+  readonly hoisted: string;
+  /** An expression whose value is an async function of no arguments; its text starts one line above the user's line 0. */
+  readonly body: string;
+  readonly imports: readonly CellImport[];
+  readonly declarations: readonly CellDeclaration[];
+  /** The last statement is an expression (without a `;` that silences it), and `body` resolves to its value. */
+  readonly hasResult: boolean;
+}
+
+export interface CellDiagnostic {
+  readonly category: "error" | "warning";
+  /** TypeScript's code, e.g. 2345; 0 for a message of our own. */
+  readonly code: number;
+  readonly message: string;
+  /** UTF-16 offsets into the cell. */
+  readonly start: number;
+  readonly length: number;
+}
+
+export interface CompileReply {
+  /** Absent when a diagnostic blocks the cell: always for syntax errors, for type errors at level `error`. */
+  readonly cell?: CompiledCell;
+  readonly diagnostics: readonly CellDiagnostic[];
+}
+
+export interface Completion {
+  readonly start: number;
+  readonly end: number;
+  readonly items: readonly { readonly text: string; readonly kind: string; readonly signature?: string }[];
+}
+
+export interface Hover {
+  /** Markdown: a `typescript` fence with the declaration, then the documentation. */
+  readonly markdown: string;
+  readonly text: string;
+}
+
+export type Completeness =
+  | { readonly status: "complete" | "invalid" | "unknown" }
+  | { readonly status: "incomplete"; readonly indent: string };
+
+/** The TypeScript program behind a notebook. Runs in its own thread, so it answers while user code spins. */
+export interface Language {
+  /**
+   * Check and compile a cell against the names of earlier cells. The names it declares become visible to later cells
+   * at `commit`, not before, so a cell that is refused or never runs leaves the type world unchanged.
+   */
+  compile(request: { code: string; cellId?: string; check: CheckLevel }): Promise<CompileReply>;
+  /** The cell ran. `assigned`: the declared names that got a value (all of them, unless the cell threw half-way). */
+  commit(version: number, assigned: readonly string[]): void;
+  /** Cells deleted in the front end; what they declared leaves the type world. Returns the global names to delete. */
+  forget(cellIds: readonly string[]): Promise<readonly string[]>;
+  complete(request: { code: string; offset: number }): Promise<Completion>;
+  inspect(request: { code: string; offset: number }): Promise<Hover | undefined>;
+  isComplete(code: string): Promise<Completeness>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,29 @@
+/**
+ * What libraries find at `globalThis[Symbol.for("mobula.notebook")]` inside a notebook: the way for a cluster runtime to
+ * print, show and cancel in the cell that caused the work, without importing the kernel.
+ */
+import type { Execution, MimeBundle } from "./session.ts";
+
+export interface NotebookHost {
+  readonly version: 1;
+  /** Directory of the notebook: where relative imports start. */
+  readonly directory: string;
+  /** The cell on whose behalf this code runs, also in its timers and callbacks. */
+  currentExecution(): Execution | undefined;
+  stream(execution: Execution | undefined, name: "stdout" | "stderr", text: string): void;
+  display(
+    execution: Execution | undefined,
+    data: MimeBundle,
+    options?: { metadata?: MimeBundle; displayId?: string; isUpdate?: boolean },
+  ): void;
+  /** Called when the user interrupts `execution`, before its awaits are rejected. Returns the way to unsubscribe. */
+  onInterrupt(hook: (execution: Execution) => void): () => void;
+  /** Let comms of `target` talk to the unix socket or `host:port` at `address`. Returns the way to withdraw it. */
+  delegateComm(target: string, address: string): () => void;
+  /** The import a top-level name of a cell stands for, if it is one. */
+  importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined;
+  /** Is `globalName` a top-level name of a cell (and so data to capture, not a built-in)? */
+  isCellName(globalName: string): boolean;
+}
+
+export const NOTEBOOK_HOST: unique symbol = Symbol.for("mobula.notebook");

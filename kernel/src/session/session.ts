@@ -1,0 +1,74 @@
+/** What the kernel asks of the process that runs the user's cells, and what it hears from it. */
+import type { CompiledCell } from "../language/language.ts";
+
+/** A MIME bundle: representation by MIME type. Binary types are base64 text. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/** The run of one cell. Output, tasks and errors carry it, so that each finds its way back to the right cell. */
+export interface Execution {
+  /** `msg_id` of the `execute_request`. */
+  readonly messageId: string;
+  /** The front end's id of the cell, when it sends one. */
+  readonly cellId?: string;
+  readonly executionCount: number;
+}
+
+export interface ExecuteRequest {
+  readonly execution: Execution;
+  readonly cell: CompiledCell;
+  readonly allowStdin: boolean;
+  /** Jupyter's `user_expressions`: name → compiled expression cell. */
+  readonly userExpressions?: Readonly<Record<string, CompiledCell>>;
+}
+
+/** A thrown value, ready for Jupyter's `error` message. */
+export interface CellError {
+  readonly ename: string;
+  readonly evalue: string;
+  /** Lines with ANSI colour: header, code frame, mapped stack. */
+  readonly traceback: readonly string[];
+}
+
+export type ExecuteOutcome = {
+  /** Declared names that hold a value now. */
+  readonly assigned: readonly string[];
+  readonly userExpressions?: Readonly<Record<string, { data: MimeBundle } | { error: CellError }>>;
+} & (
+  | { readonly status: "ok"; readonly result?: { readonly data: MimeBundle; readonly metadata: MimeBundle } }
+  | { readonly status: "error"; readonly error: CellError }
+);
+
+/** What a session reports. `execution` says which cell caused it; without one it belongs to the latest. */
+export type SessionEvent =
+  | { readonly type: "stream"; readonly execution?: Execution; readonly name: "stdout" | "stderr"; readonly text: string }
+  | {
+      readonly type: "display";
+      readonly execution?: Execution;
+      readonly data: MimeBundle;
+      readonly metadata: MimeBundle;
+      readonly displayId?: string;
+      /** Replaces what earlier displays of `displayId` show. */
+      readonly isUpdate: boolean;
+    }
+  | { readonly type: "clear-output"; readonly execution?: Execution; readonly wait: boolean }
+  /** The kernel connects comms of `target` to `address` and forwards their messages without waking the session. */
+  | { readonly type: "comm-target-delegated"; readonly target: string; readonly address: string }
+  | { readonly type: "comm-target-withdrawn"; readonly target: string }
+  /** The process is gone: it crashed, called `process.exit` or ran out of memory. Its variables are lost. */
+  | { readonly type: "exited"; readonly code: number | null; readonly signal: string | null; readonly stderrTail: string };
+
+/** Runs cells. After `exited`, `start` brings a new, empty process. */
+export interface Session {
+  start(): Promise<void>;
+  /** One at a time. Rejects with code SESSION_EXITED when the process dies meanwhile. */
+  execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
+  /** Stop what the running cell does: its remote work, its awaits, then its code. Variables survive. */
+  interrupt(): Promise<void>;
+  /** Remove global names of deleted cells. */
+  deleteGlobals(names: readonly string[]): void;
+  /** CPU and memory for `usage_request`; answered by the guardian thread, also while a cell spins. */
+  usage(): Promise<{ readonly cpuPercent: number; readonly rssBytes: number; readonly pid: number }>;
+  onEvent(listener: (event: SessionEvent) => void): void;
+  /** End the process; whatever it started must be gone when this resolves. */
+  close(): Promise<void>;
+}
