@@ -1,0 +1,113 @@
+// Everything a fresh clone needs, in steps that are skipped when they are done: `npm run setup`.
+import { existsSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { setUpChromium } from "./lib/chromium.mjs";
+import { setUpPython, VENV } from "./lib/python.mjs";
+import { fingerprint, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
+
+const OLDEST_NODE = [20, 19];
+const DISK_NEEDED_GB = 2;
+const MANIFESTS = [
+  "package.json",
+  "package-lock.json",
+  "kernel/package.json",
+  "runtime/package.json",
+  "extensions/jupyterlab/package.json",
+  "notebooks/package.json",
+];
+
+/**
+ * Packages, builds, Python environment, and kernel and extension installed into it.
+ *
+ * @param {{ tests?: boolean, bench?: boolean, python?: boolean }} wanted `python: false` leaves JupyterLab out
+ */
+export async function setUp({ tests = false, bench = false, python = true } = {}) {
+  const start = performance.now();
+  console.log("Set-up");
+  checkNode();
+  checkDisk();
+  await installPackages();
+  await build();
+  if (python) {
+    await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench ? ["bench"] : [])]);
+    await installIntoJupyter();
+  }
+  if (tests) await setUpChromium();
+  console.log(`Set-up done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    throw new SetupError(
+      `Mobula needs Node ${OLDEST_NODE.join(".")} or newer, and this is ${process.versions.node}; install a newer Node and run the same command again.`,
+    );
+  }
+}
+
+function checkDisk() {
+  if (existsSync(join(ROOT, "node_modules")) && existsSync(VENV)) return;
+  const { bavail, bsize } = statfsSync(ROOT);
+  const freeGb = (bavail * bsize) / 1e9;
+  if (freeGb < DISK_NEEDED_GB) {
+    throw new SetupError(
+      `The first set-up needs about ${DISK_NEEDED_GB} GB, and the disk of this folder has ${freeGb.toFixed(1)} GB free; make room and run the same command again.`,
+    );
+  }
+}
+
+async function installPackages() {
+  await step("npm packages", {
+    inputs: fingerprint({ texts: [process.version], paths: MANIFESTS }),
+    outputs: [join(ROOT, "node_modules", "typescript")],
+    work: () =>
+      run("npm", ["ci", "--no-progress"], {
+        failure:
+          "npm could not install the packages; see its words above. Check the network and run the same command again.",
+      }),
+  });
+}
+
+/** Compile kernel and runtime, then build the JupyterLab extension. */
+export async function build() {
+  await step("Build kernel and runtime", {
+    inputs: fingerprint({ paths: ["kernel", "runtime", "tsconfig.base.json", "tsconfig.json"] }),
+    outputs: ["kernel/dist/main.js", "runtime/dist/index.js", "runtime/dist/cli/main.js"].map((path) =>
+      join(ROOT, path),
+    ),
+    work: () =>
+      run(process.execPath, ["node_modules/typescript/bin/tsc", "-b"], {
+        failure: "The build failed; the compiler's words are above.",
+      }),
+  });
+  await step("Build JupyterLab extension", {
+    inputs: fingerprint({
+      paths: ["extensions/jupyterlab", "runtime/src/protocol/cluster-view.ts", "package-lock.json"],
+    }),
+    outputs: [join(ROOT, "extensions/jupyterlab/labextension/package.json")],
+    work: () =>
+      run("npm", ["run", "build", "--workspace", "extensions/jupyterlab"], {
+        failure: "The extension's build failed; its words are above.",
+      }),
+  });
+}
+
+async function installIntoJupyter() {
+  await step("Install kernel and extension into JupyterLab", {
+    inputs: fingerprint({
+      texts: [ROOT, process.execPath],
+      paths: ["extensions/jupyterlab", "kernel/src/install.ts", "kernel/resources", "runtime/src/cli"],
+    }),
+    outputs: [
+      join(VENV, "share/jupyter/kernels/mobula/kernel.json"),
+      join(VENV, "share/jupyter/labextensions/@mobula/jupyterlab/package.json"),
+    ],
+    work: () =>
+      run(process.execPath, ["runtime/dist/cli/main.js", "install", "--prefix", VENV], {
+        failure: "Kernel and extension could not be installed into .venv; see the words above.",
+      }),
+  });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await runScript(() => setUp());

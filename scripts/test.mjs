@@ -1,0 +1,104 @@
+// `npm test`: set-up, checks, all tests. The last line adds up every runner: `N passed, N failed`.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { check } from "./check.mjs";
+import { findChromium } from "./lib/chromium.mjs";
+import { VENV, VENV_PYTHON } from "./lib/python.mjs";
+import { ROOT, run, runScript } from "./lib/steps.mjs";
+import { setUp } from "./setup.mjs";
+
+const OUTPUT = join(ROOT, "test-output");
+
+const RUNNERS = [
+  { name: "Checks", run: check },
+  { name: "Unit tests", run: () => vitest("unit") },
+  { name: "Process and browser tests", run: () => vitest("process") },
+  { name: "Kernel conformance (jupyter_kernel_test)", run: kernelConformance },
+  { name: "Nothing left behind", run: nothingLeftBehind },
+];
+
+await runScript(async () => {
+  const before = leftovers();
+  await setUp({ tests: true });
+  mkdirSync(OUTPUT, { recursive: true });
+  const total = { passed: 0, failed: 0 };
+  for (const runner of RUNNERS) {
+    console.log(`${runner.name}`);
+    const start = performance.now();
+    const counts = await runner.run({ before });
+    console.log(
+      `  ${counts.passed} passed, ${counts.failed} failed in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
+    );
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  return total.failed > 0 ? 1 : 0;
+});
+
+async function vitest(project) {
+  const report = join(OUTPUT, `vitest-${project}.json`);
+  rmSync(report, { force: true });
+  const env = { ...process.env, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: VENV };
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { code } = await run(
+    process.execPath,
+    ["node_modules/vitest/vitest.mjs", "run", "--project", project, ...reporters],
+    { env, show: true },
+  );
+  if (!existsSync(report)) return { passed: 0, failed: 1 };
+  const { numPassedTests: passed, numTotalTests: all } = JSON.parse(readFileSync(report, "utf8"));
+  // A test that did not run (skipped, or its file did not load) counts as failed, and so does an error outside of tests.
+  const failed = all - passed;
+  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
+}
+
+async function kernelConformance() {
+  const env = { ...process.env, JUPYTER_PATH: join(VENV, "share", "jupyter") };
+  const folder = join(ROOT, "test", "e2e", "kernel", "jupyter_kernel_test");
+  const { code, output } = await run(VENV_PYTHON, ["-m", "unittest", "-v", "test_mobula_kernel"], { cwd: folder, env });
+  const ran = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
+  const bad = ["failures", "errors"].reduce(
+    (sum, word) => sum + Number(new RegExp(`${word}=(\\d+)`).exec(output)?.[1] ?? 0),
+    0,
+  );
+  const skipped = Number(/skipped=(\d+)/.exec(output)?.[1] ?? 0);
+  console.log(
+    output
+      .split("\n")
+      .filter((line) => /\.\.\. /.test(line) || code !== 0)
+      .map((line) => `  ${line}`)
+      .join("\n"),
+  );
+  return ran === 0 ? { passed: 0, failed: 1 } : { passed: ran - bad - skipped, failed: bad };
+}
+
+/** Processes of this checkout and shared-memory folders of Mobula. */
+function leftovers() {
+  const found = [];
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    let command = "";
+    try {
+      command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    } catch {
+      continue; // ended meanwhile
+    }
+    const ours = [join(ROOT, "kernel", "dist"), join(ROOT, "runtime", "dist"), VENV].some((path) =>
+      command.includes(path),
+    );
+    if (ours) found.push(`process ${pid}: ${command.slice(0, 160)}`);
+  }
+  if (existsSync("/dev/shm")) {
+    for (const name of readdirSync("/dev/shm")) if (name.startsWith("mobula")) found.push(`shared memory: ${name}`);
+  }
+  return found;
+}
+
+async function nothingLeftBehind({ before }) {
+  const deadline = Date.now() + 10_000;
+  const fresh = () => leftovers().filter((entry) => !before.includes(entry));
+  while (fresh().length > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 250));
+  const left = fresh();
+  for (const entry of left) console.log(`  ✗ ${entry}`);
+  return { passed: left.length === 0 ? 1 : 0, failed: left.length };
+}
