@@ -92,14 +92,21 @@ export async function openNotebook(browser: Browser, lab: JupyterLab, notebook: 
 }
 
 export async function kernelIsIdle(page: Page, timeoutMs = 60_000): Promise<void> {
-  await page.locator('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor({ timeout: timeoutMs });
+  await page
+    .locator('.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    .first()
+    .waitFor({ timeout: timeoutMs });
 }
 
 /** Choose an entry of the main menu, as a person does: `menu(page, "Run", "Run All Cells")`. */
 export async function menu(page: Page, ...names: readonly string[]): Promise<void> {
   const [top, ...entries] = names;
   await page.locator(".lm-MenuBar-itemLabel", { hasText: new RegExp(`^${top}$`) }).click();
-  for (const name of entries) await page.locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${name}$`) }).first().click();
+  for (const name of entries)
+    await page
+      .locator(".lm-Menu-itemLabel", { hasText: new RegExp(`^${name}$`) })
+      .first()
+      .click();
 }
 
 export async function setTheme(page: Page, theme: "Light" | "Dark"): Promise<void> {

@@ -6,13 +6,21 @@ export type CheckLevel = "error" | "warn" | "off";
 /** A module a cell imports; the session loads it before the cell's first statement. */
 export interface CellImport {
   readonly specifier: string;
-  /** Names to define in the notebook. `imported` is `"default"`, `"*"` (namespace) or an export's name. */
+  /** `with { type: "json" }`, when written. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /**
+   * Names to define in the notebook. `imported` is `"default"`, `"*"` (namespace) or an export's name; `local` is the
+   * property of the global object, that is the `globalName` of a declaration of kind `import`.
+   */
   readonly bindings: readonly { readonly imported: string; readonly local: string }[];
   /** 0-based line of the import in the cell, for errors. */
   readonly line: number;
 }
 
-/** A name that a cell declares at its top level. */
+/**
+ * A name that a cell declares at its top level. From before the cell's first statement until it is assigned, reading it
+ * throws a ReferenceError, as for `let`; a `var` reads as `undefined`.
+ */
 export interface CellDeclaration {
   /** The name as the user wrote it. */
   readonly name: string;
@@ -30,17 +38,28 @@ export interface CellDeclaration {
 export interface CompiledCell {
   /** Counts compiled cells of this kernel from 1; names the module in the type world. */
   readonly version: number;
-  /** Absolute path shown to V8, inside the notebook's directory, so that relative imports resolve. */
+  /**
+   * Absolute path shown to V8, inside the notebook's directory, so that relative imports resolve: `.cell-<version>.ts`
+   * (`.tsx` for a cell with JSX). No such file exists.
+   */
   readonly fileName: string;
   /** The user's text. */
   readonly source: string;
-  /** A script that defines the top-level functions; runs before `body`. Same positions as `source`. Empty when none. */
+  /**
+   * A script that assigns the top-level functions; runs before `body`. Like `body`, its text starts one line above the
+   * user's line 0 (compile both with `lineOffset: -1`). Empty when the cell declares no function.
+   */
   readonly hoisted: string;
   /** An expression whose value is an async function of no arguments; its text starts one line above the user's line 0. */
   readonly body: string;
   readonly imports: readonly CellImport[];
   readonly declarations: readonly CellDeclaration[];
-  /** The last statement is an expression (without a `;` that silences it), and `body` resolves to its value. */
+  /**
+   * Global names that the earlier version of this cell (same `cellId`) declared and this one does not: to be deleted
+   * before it runs. The type world forgets them at `commit`.
+   */
+  readonly obsoleteGlobals?: readonly string[];
+  /** The last statement is an expression, with or without `;`, and `body` resolves to its value. */
   readonly hasResult: boolean;
 }
 

@@ -16,6 +16,8 @@ export interface NotebookHost {
     data: MimeBundle,
     options?: { metadata?: MimeBundle; displayId?: string; isUpdate?: boolean },
   ): void;
+  /** Empty the output of the cell; with `wait`, when the next output arrives. */
+  clearOutput(execution: Execution | undefined, wait: boolean): void;
   /** Called when the user interrupts `execution`, before its awaits are rejected. Returns the way to unsubscribe. */
   onInterrupt(hook: (execution: Execution) => void): () => void;
   /** Let comms of `target` talk to the unix socket or `host:port` at `address`. Returns the way to withdraw it. */

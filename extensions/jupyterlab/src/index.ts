@@ -1,0 +1,10 @@
+/** The plugins of this extension, as JupyterLab loads them. Charts are apart, in `mime.ts`. */
+import type { JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { modelPlugin } from "./model-plugin.ts";
+import { sidebarPlugin } from "./sidebar-plugin.tsx";
+import { statusPlugin } from "./status-plugin.tsx";
+
+export { IClusterModel } from "./cluster-model.ts";
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [modelPlugin, sidebarPlugin, statusPlugin];
+export default plugins;

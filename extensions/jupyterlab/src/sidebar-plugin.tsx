@@ -1,0 +1,108 @@
+/** The cluster panel in the left side bar. */
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { ICommandPalette, ISessionContextDialogs, SessionContextDialogs } from "@jupyterlab/apputils";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import { IStateDB } from "@jupyterlab/statedb";
+import { ITranslator, nullTranslator } from "@jupyterlab/translation";
+import { ReactWidget, UseSignal } from "@jupyterlab/ui-components";
+import type { Message } from "@lumino/messaging";
+import type { ReactElement } from "react";
+import { IClusterModel } from "./cluster-model.ts";
+import { addCommands, CommandIDs, revealCell, shownNotebook } from "./commands.ts";
+import { rayIcon } from "./icon.ts";
+import { ClusterPanel } from "./panel/cluster-panel.tsx";
+import type { PanelActions, PanelServices } from "./panel/context.ts";
+import { ClosedSections } from "./panel/sections.ts";
+
+const PANEL_ID = "mobula-cluster";
+const RANK = 600;
+const SECTIONS_KEY = "@mobula/jupyterlab:closed-sections";
+
+export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
+  id: "@mobula/jupyterlab:sidebar",
+  description: "Shows the cluster of the active notebook in the side bar.",
+  autoStart: true,
+  requires: [IClusterModel],
+  optional: [INotebookTracker, ITranslator, ISessionContextDialogs, ICommandPalette, ILayoutRestorer, IStateDB],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IClusterModel,
+    notebooks: INotebookTracker | null,
+    translator: ITranslator | null,
+    dialogs: ISessionContextDialogs | null,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    stateDB: IStateDB | null,
+  ) => {
+    const trans = (translator ?? nullTranslator).load("mobula");
+    const kernelDialogs = dialogs ?? new SessionContextDialogs(translator ? { translator } : {});
+    const sections = new ClosedSections((closed) => void stateDB?.save(SECTIONS_KEY, closed));
+    // The state database answers when the workspace is loaded, which waits for every plugin: do not wait for it here.
+    void stateDB?.fetch(SECTIONS_KEY).then((saved) => sections.restore(saved));
+    const panel = new ClusterSidebar(model, () => ({ trans, sections, actions: actionsNow(), now: Date.now }));
+    panel.id = PANEL_ID;
+    panel.title.icon = rayIcon;
+    panel.title.caption = trans.__("Cluster");
+    panel.node.setAttribute("role", "region");
+    panel.node.setAttribute("aria-label", trans.__("Cluster"));
+    app.shell.add(panel, "left", { rank: RANK, type: "Mobula" });
+    restorer?.add(panel, PANEL_ID);
+    addCommands({ app, model, notebooks, palette, trans, panelId: PANEL_ID });
+
+    function actionsNow(): PanelActions {
+      const context = model.document?.sessionContext;
+      return {
+        reconnect: () => model.reconnect(),
+        revealCell: (cellId) => revealCell(app, notebooks, cellId),
+        cancelTasks: (group) => model.cancelTasks(group),
+        ...(shownNotebook(model, notebooks) && {
+          insertStart: () => void app.commands.execute(CommandIDs.insertStart),
+        }),
+        ...(context && {
+          chooseKernel: () => void kernelDialogs.selectKernel(context),
+          restartKernel: () => void kernelDialogs.restart(context),
+        }),
+      };
+    }
+  },
+};
+
+class ClusterSidebar extends ReactWidget {
+  readonly #model: IClusterModel;
+  readonly #services: () => PanelServices;
+
+  constructor(model: IClusterModel, services: () => PanelServices) {
+    super();
+    this.#model = model;
+    this.#services = services;
+    this.addClass("mobula-Sidebar");
+  }
+
+  protected override render(): ReactElement {
+    return (
+      <UseSignal signal={this.#model.changed}>
+        {() => <ClusterPanel state={this.#model.state} services={this.#services()} />}
+      </UseSignal>
+    );
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.#model.setPanelVisible(this.isVisible);
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.#model.setPanelVisible(true);
+  }
+
+  protected override onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    this.#model.setPanelVisible(false);
+  }
+
+  protected override onBeforeDetach(message: Message): void {
+    super.onBeforeDetach(message);
+    this.#model.setPanelVisible(false);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What every cell finds without an import. The session process defines these names.
+ * A cell may declare a name of its own that is equal to one of them; libraries keep seeing the helper.
+ */
+
+/** A value that knows how it looks in a notebook: the last expression of a cell, or an argument of `display`. */
+interface Displayable {
+  /** `[Symbol.for("Jupyter.display")]()` returns a MIME bundle, or a promise of one. */
+  readonly [key: symbol]: () => Record<string, unknown> | PromiseLike<Record<string, unknown>>;
+}
+
+/** A columnar table, such as one of Apache Arrow: seen through its columns, never copied row by row. */
+interface ArrowLike {
+  readonly numRows: number;
+  readonly numCols: number;
+  readonly schema: { readonly fields: readonly { readonly name: string }[] };
+  getChildAt(index: number): { get(row: number): unknown } | null;
+}
+
+/**
+ * Show a value below the cell.
+ *
+ * @param options.id - a name for what is shown, so that it can be replaced later.
+ * @param options.update - replace what is shown under `id` instead of showing it anew.
+ */
+declare function display(value: unknown, options?: { id?: string; update?: boolean }): Promise<void>;
+
+/** HTML to show. Values are inserted as they are: escape what comes from outside. */
+declare function html(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
+
+/** Markdown to show. */
+declare function md(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
+
+/** An SVG image to show. */
+declare function svg(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
+
+/**
+ * Records or columns as a table.
+ *
+ * @param options.rows - how many rows to show at most.
+ */
+declare function table(rows: Iterable<object> | ArrowLike, options?: { rows?: number }): Displayable;
+
+/** A Plotly chart: `data` holds its traces. */
+declare function plotly(figure: { data: object[]; layout?: object }): Displayable;
+
+/**
+ * Remove what this cell has shown so far.
+ *
+ * @param wait - remove it when the next output arrives, so that nothing flickers.
+ */
+declare function clearOutput(wait?: boolean): void;

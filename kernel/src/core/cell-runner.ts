@@ -1,0 +1,189 @@
+/** One cell from its text to its outcome: magic line, deleted cells, compile, execute, commit. */
+import type { CellDiagnostic, CheckLevel, CompiledCell } from "../language/language.ts";
+import type { ErrorContent, JsonObject, MimeBundle } from "../protocol/messages.ts";
+import type { ExecuteOutcome, Execution } from "../session/session.ts";
+import { toErrorContent, toWarningText } from "./diagnostics.ts";
+import type { Job } from "./execution-queue.ts";
+import { InterruptedError, orInterrupted } from "./interruption.ts";
+import type { LanguageKeeper } from "./language-keeper.ts";
+import { type CellText, readMagic } from "./magic.ts";
+import type { Outbox } from "./outbox.ts";
+import { SessionExitedError, type SessionKeeper } from "./session-keeper.ts";
+
+/** What a cell came to. Its printed text and displays are on their way already. */
+export type CellOutcome =
+  | {
+      readonly status: "ok";
+      readonly result?: { readonly data: MimeBundle; readonly metadata: MimeBundle };
+      readonly userExpressions: JsonObject;
+    }
+  | { readonly status: "error"; readonly error: ErrorContent };
+
+export interface CellRunnerParts {
+  readonly language: LanguageKeeper;
+  readonly session: SessionKeeper;
+  readonly outbox: Outbox;
+  /** The notebook's level until a `%check` line changes it. */
+  readonly check: CheckLevel;
+}
+
+export class CellRunner {
+  private readonly parts: CellRunnerParts;
+  private check: CheckLevel;
+  /** The job whose code runs in the session now. */
+  private inSession: Job | undefined;
+
+  constructor(parts: CellRunnerParts) {
+    this.parts = parts;
+    this.check = parts.check;
+  }
+
+  /** Never rejects: whatever goes wrong is the cell's error. */
+  async run(job: Job, executionCount: number): Promise<CellOutcome> {
+    try {
+      return await this.tryRun(job, executionCount);
+    } catch (error) {
+      return { status: "error", error: describeFailure(error, job.interruption.signal.aborted) };
+    }
+  }
+
+  /** Stop a running job. Resolves when the session has been told. */
+  async interrupt(job: Job): Promise<void> {
+    job.interruption.abort();
+    if (this.inSession === job) await this.parts.session.interrupt();
+  }
+
+  private async tryRun(job: Job, executionCount: number): Promise<CellOutcome> {
+    const cellText = readMagic(job.content.code);
+    const refused = this.applyMagic(cellText, job);
+    if (refused) return { status: "error", error: refused };
+    await this.forgetDeletedCells(job);
+    if (cellText.code.trim() === "") return { status: "ok", userExpressions: {} };
+
+    const signal = job.interruption.signal;
+    const { cell, diagnostics } = await orInterrupted(this.compile(cellText.code, job), signal);
+    const source = { code: job.content.code, executionCount };
+    if (!cell) return { status: "error", error: toErrorContent(diagnostics, source) };
+    if (diagnostics.length > 0) this.print(toWarningText(diagnostics, source), job);
+
+    const expressions = await orInterrupted(this.compileExpressions(job), signal);
+    await orInterrupted(this.parts.session.start(), signal);
+    const outcome = await this.execute(job, cell, expressions, executionCount);
+    (await this.parts.language.get()).commit(cell.version, outcome.assigned);
+    return toCellOutcome(outcome, expressions, signal.aborted);
+  }
+
+  /** @returns the error of a magic line that makes no sense. */
+  private applyMagic({ magic }: CellText, job: Job): ErrorContent | undefined {
+    if (magic?.type === "unknown") return plainError("MagicError", magic.problem);
+    if (magic?.type === "check") {
+      if (magic.level) this.check = magic.level;
+      else this.print(`%check ${this.check}\n`, job, "stdout");
+    }
+    return undefined;
+  }
+
+  private async forgetDeletedCells(job: Job): Promise<void> {
+    const deleted = job.deletedCells.filter((id) => id !== job.cellId);
+    if (deleted.length === 0) return;
+    const language = await orInterrupted(this.parts.language.get(), job.interruption.signal);
+    this.parts.session.deleteGlobals(await language.forget(deleted));
+  }
+
+  private async compile(
+    code: string,
+    job: Job,
+  ): Promise<{ cell?: CompiledCell; diagnostics: readonly CellDiagnostic[] }> {
+    const language = await this.parts.language.get();
+    return language.compile({ code, check: this.check, ...(job.cellId === undefined ? {} : { cellId: job.cellId }) });
+  }
+
+  /** `user_expressions` are small cells of their own; types are not checked, because nobody sees a red line in them. */
+  private async compileExpressions({ content }: Job): Promise<ReadonlyMap<string, CompiledCell | ErrorContent>> {
+    const compiled = new Map<string, CompiledCell | ErrorContent>();
+    const expressions = Object.entries(content.user_expressions);
+    if (expressions.length === 0) return compiled;
+    const language = await this.parts.language.get();
+    for (const [name, code] of expressions) {
+      const { cell, diagnostics } = await language.compile({ code, check: "off" });
+      compiled.set(name, cell ?? toErrorContent(diagnostics, { code, executionCount: 0 }));
+    }
+    return compiled;
+  }
+
+  private async execute(
+    job: Job,
+    cell: CompiledCell,
+    expressions: ReadonlyMap<string, CompiledCell | ErrorContent>,
+    executionCount: number,
+  ): Promise<ExecuteOutcome> {
+    const execution: Execution = {
+      messageId: job.origin.header.msg_id,
+      executionCount,
+      ...(job.cellId === undefined ? {} : { cellId: job.cellId }),
+    };
+    const cells = [...expressions].filter((entry): entry is [string, CompiledCell] => "version" in entry[1]);
+    this.inSession = job;
+    try {
+      return await this.parts.session.execute({
+        execution,
+        cell,
+        allowStdin: job.content.allow_stdin,
+        ...(cells.length === 0 ? {} : { userExpressions: Object.fromEntries(cells) }),
+      });
+    } finally {
+      this.inSession = undefined;
+    }
+  }
+
+  private print(text: string, job: Job, name: "stdout" | "stderr" = "stderr"): void {
+    if (!job.content.silent) this.parts.outbox.publish({ type: "stream", content: { name, text } }, job.origin.header);
+  }
+}
+
+function toCellOutcome(
+  outcome: ExecuteOutcome,
+  expressions: ReadonlyMap<string, CompiledCell | ErrorContent>,
+  isInterrupted: boolean,
+): CellOutcome {
+  if (outcome.status === "error") {
+    return { status: "error", error: isInterrupted ? interruptedError(outcome.error) : outcome.error };
+  }
+  const values = Object.fromEntries(
+    [...expressions].map(([name, compiled]) => {
+      const value = "version" in compiled ? outcome.userExpressions?.[name] : { error: compiled };
+      if (!value) return [name, { status: "error", ...plainError("EvaluationError", "The expression has no value.") }];
+      return [
+        name,
+        "data" in value
+          ? { status: "ok", data: value.data, metadata: {} }
+          : { status: "error", ...value.error },
+      ];
+    }),
+  );
+  return { status: "ok", userExpressions: values, ...(outcome.result ? { result: outcome.result } : {}) };
+}
+
+/** Front ends and schedulers know an interrupted cell by the name of Python's exception. */
+function interruptedError(thrown?: ErrorContent): ErrorContent {
+  const traceback = thrown?.ename === "KeyboardInterrupt" ? thrown.traceback : ["\u001b[31mExecution interrupted\u001b[0m"];
+  return { ename: "KeyboardInterrupt", evalue: "Execution interrupted", traceback };
+}
+
+function describeFailure(error: unknown, isInterrupted: boolean): ErrorContent {
+  if (error instanceof InterruptedError) return interruptedError();
+  if (error instanceof SessionExitedError) {
+    // Without a report of its death the session was closed, by a shutdown that interrupts the cell.
+    if (isInterrupted && !error.exit.isReported) return interruptedError();
+    const evalue = `${error.message} Variables are lost; run your cells again.`;
+    const tail = error.exit.stderrTail.trimEnd();
+    const traceback = [`\u001b[1;31mSessionExited\u001b[0m: ${evalue}`, ...(tail === "" ? [] : [tail])];
+    return { ename: "SessionExited", evalue, traceback };
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  return plainError("KernelError", `The kernel could not run the cell: ${cause.message}`);
+}
+
+function plainError(ename: string, evalue: string): ErrorContent {
+  return { ename, evalue, traceback: [`\u001b[1;31m${ename}\u001b[0m: ${evalue}`] };
+}

@@ -1,0 +1,301 @@
+/** What a kernel does, without sockets and without running code: it reads requests, keeps their order and answers all. */
+import type { CheckLevel } from "../language/language.ts";
+import type { Envelope } from "../protocol/frames.ts";
+import type {
+  ErrorReplyContent,
+  ExecuteReplyContent,
+  ExecuteRequestContent,
+  JsonObject,
+  ParentHeader,
+  Request,
+} from "../protocol/messages.ts";
+import { readRequest } from "../protocol/requests.ts";
+import type { Session, SessionEvent } from "../session/session.ts";
+import type { RequestChannel, Transport } from "../transport/transport.ts";
+import { type CellOutcome, CellRunner } from "./cell-runner.ts";
+import { Comms, type OpenCommEndpoint } from "./comms.ts";
+import { ExecutionQueue, type Job } from "./execution-queue.ts";
+import { History } from "./history.ts";
+import { settlesWithin } from "./interruption.ts";
+import { kernelInfo } from "./kernel-info.ts";
+import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
+import { completeReply, inspectReply, isCompleteReply } from "./language-replies.ts";
+import { type Origin, Outbox } from "./outbox.ts";
+import { ParentHeaders } from "./parent-headers.ts";
+import { describeExit, type SessionExit, SessionKeeper } from "./session-keeper.ts";
+import { UsageMeter } from "./usage.ts";
+
+export interface KernelOptions {
+  readonly transport: Transport;
+  readonly startLanguage: StartLanguage;
+  readonly session: Session;
+  readonly openCommEndpoint: OpenCommEndpoint;
+  /** The notebook's level until a `%check` line changes it. Default: `error`. */
+  readonly check?: CheckLevel;
+  /** Told about requests that nobody can answer, one sentence each. */
+  readonly warn?: (text: string) => void;
+}
+
+/** An interrupt is acknowledged after this time, even if the session has not yet confirmed it. */
+const INTERRUPT_REPLY_MS = 1000;
+
+/** A front end kills a kernel that is not gone 5 s after `shutdown_request`; the parts get less. */
+const CLOSE_PARTS_MS = 3500;
+
+export class Kernel {
+  /** Resolves when the kernel has shut down, on request or by `close`. */
+  readonly closed: Promise<void>;
+  private readonly transport: Transport;
+  private readonly warn: (text: string) => void;
+  private readonly outbox: Outbox;
+  private readonly comms: Comms;
+  private readonly language: LanguageKeeper;
+  private readonly session: SessionKeeper;
+  private readonly runner: CellRunner;
+  private readonly queue = new ExecutionQueue((job) => this.runJob(job));
+  private readonly history = new History();
+  private readonly usage = new UsageMeter();
+  private readonly parents = new ParentHeaders();
+  private executionCount = 0;
+  private closing: Promise<void> | undefined;
+  private reportClosed: () => void = () => {};
+
+  constructor(options: KernelOptions) {
+    this.transport = options.transport;
+    this.warn = options.warn ?? (() => {});
+    this.outbox = new Outbox(options.transport);
+    this.comms = new Comms(this.outbox, options.openCommEndpoint);
+    this.language = new LanguageKeeper(options.startLanguage);
+    this.session = new SessionKeeper(options.session, (exit) => this.onSessionExit(exit));
+    this.runner = new CellRunner({
+      language: this.language,
+      session: this.session,
+      outbox: this.outbox,
+      check: options.check ?? "error",
+    });
+    options.session.onEvent((event) => this.onSessionEvent(event));
+    this.closed = new Promise((resolve) => {
+      this.reportClosed = resolve;
+    });
+  }
+
+  /** Begin to answer. Language and session start at once, in the background. */
+  start(): void {
+    this.transport.listen({
+      onRequest: (channel, envelope) => this.onRequest(channel, envelope),
+      onSubscription: (topic) => this.outbox.welcome(topic),
+    });
+    this.outbox.status("starting", {});
+    // Whoever needs them tries again and reports the failure where the user sees it.
+    this.session.start().catch((error: unknown) => this.warn(`The session did not start: ${String(error)}`));
+    this.language.get().catch((error: unknown) => this.warn(`TypeScript did not start: ${String(error)}`));
+  }
+
+  /** Answer what is open, end session and language, and let the last messages out. */
+  close(): Promise<void> {
+    this.closing ??= this.closeParts();
+    return this.closing;
+  }
+
+  private onRequest(channel: RequestChannel, { identities, message }: Envelope): void {
+    const origin: Origin = { channel, identities, header: message.header };
+    let request: Request | undefined;
+    try {
+      request = readRequest(message.header.msg_type, message.content);
+    } catch (error) {
+      void this.answer(origin, () => Promise.reject(error as Error));
+      return;
+    }
+    if (this.closing) void this.answer(origin, () => Promise.reject(new Error("The kernel is shutting down.")));
+    else if (request?.type === "execute_request") this.enqueue(origin, request.content, message.metadata);
+    else void this.answer(origin, () => this.respond(origin, request));
+  }
+
+  /** Busy, the answer, idle. A request without an answer of its own (a comm message) resolves to `undefined`. */
+  private async answer(origin: Origin, respond: () => Promise<object | undefined>): Promise<void> {
+    this.outbox.status("busy", origin.header);
+    try {
+      const content = await respond();
+      if (content) this.outbox.reply(origin, content);
+    } catch (error) {
+      this.warn(`${origin.header.msg_type} failed: ${String(error)}`);
+      if (isAnswered(origin)) this.outbox.reply(origin, toErrorReply(error));
+    }
+    this.outbox.status("idle", origin.header);
+    // The front end takes the last status for the kernel's; without this, a completion would hide a running cell.
+    if (this.queue.running) this.outbox.status("busy", {});
+    if (origin.header.msg_type === "shutdown_request") void this.close();
+  }
+
+  private async respond(origin: Origin, request: Request | undefined): Promise<object | undefined> {
+    switch (request?.type) {
+      case "kernel_info_request":
+        return kernelInfo;
+      case "complete_request":
+        return completeReply(await this.language.get(), request.content);
+      case "inspect_request":
+        return inspectReply(await this.language.get(), request.content);
+      case "is_complete_request":
+        return isCompleteReply(await this.language.get(), request.content);
+      case "history_request":
+        return { status: "ok", history: this.history.query(request.content) };
+      case "interrupt_request":
+        await this.interrupt();
+        return { status: "ok" };
+      case "usage_request":
+        return this.usage.reply(await this.session.usage());
+      case "shutdown_request": {
+        const content = { status: "ok", restart: request.content.restart } as const;
+        this.outbox.publish({ type: "shutdown_reply", content }, origin.header);
+        return content;
+      }
+      case "comm_info_request":
+        return { status: "ok", comms: this.comms.list(request.content.target_name) };
+      case "comm_open":
+        this.comms.onOpen(request.content, origin.header);
+        return undefined;
+      case "comm_msg":
+        this.comms.onMessage(request.content);
+        return undefined;
+      case "comm_close":
+        this.comms.onClose(request.content);
+        return undefined;
+      case "execute_request":
+      case undefined:
+        throw new Error(`This kernel does not answer ${origin.header.msg_type}.`);
+    }
+  }
+
+  private enqueue(origin: Origin, content: ExecuteRequestContent, metadata: JsonObject): void {
+    const { cellId, deletedCells } = metadata;
+    this.queue.add({
+      origin,
+      content,
+      interruption: new AbortController(),
+      deletedCells: Array.isArray(deletedCells) ? deletedCells.filter((id) => typeof id === "string") : [],
+      ...(typeof cellId === "string" ? { cellId } : {}),
+    });
+  }
+
+  private async runJob(job: Job): Promise<void> {
+    const { origin, content } = job;
+    const { header } = origin;
+    this.outbox.status("busy", header);
+    const metadata = { started: new Date().toISOString() };
+    const count = this.executionCount + 1;
+    if (content.store_history) {
+      this.executionCount = count;
+      this.history.add(count, content.code);
+    }
+    this.parents.begin(header, content.silent);
+    if (!content.silent) {
+      this.outbox.publish({ type: "execute_input", content: { code: content.code, execution_count: count } }, header);
+    }
+    const outcome = await this.runner.run(job, count);
+    if (!content.silent) this.publishOutcome(outcome, count, header);
+    const reply = toExecuteReply(outcome, content.silent ? this.executionCount : count);
+    this.outbox.reply(origin, reply, { ...metadata, status: reply.status });
+    this.outbox.status("idle", header);
+    const isStopped = job.interruption.signal.aborted || (outcome.status === "error" && content.stop_on_error);
+    if (isStopped) this.abortWaiting("An earlier cell failed or was interrupted.");
+  }
+
+  private publishOutcome(outcome: CellOutcome, count: number, parent: ParentHeader): void {
+    if (outcome.status === "error") {
+      this.outbox.publish({ type: "error", content: outcome.error }, parent);
+    } else if (outcome.result) {
+      const { data, metadata } = outcome.result;
+      this.outbox.publish({ type: "execute_result", content: { execution_count: count, data, metadata } }, parent);
+      if (typeof data["text/plain"] === "string") this.history.setOutput(count, data["text/plain"]);
+    }
+  }
+
+  /** Protocol 5.1 and later: a request that is not executed is answered with an error, no longer with "aborted". */
+  private abortWaiting(reason: string): void {
+    for (const { origin } of this.queue.takeWaiting()) {
+      this.outbox.status("busy", origin.header);
+      this.outbox.reply(origin, { status: "error", ename: "ExecutionAborted", evalue: reason, traceback: [] });
+      this.outbox.status("idle", origin.header);
+    }
+  }
+
+  private async interrupt(): Promise<void> {
+    const { running } = this.queue;
+    if (!running) return;
+    this.abortWaiting("The user interrupted the kernel.");
+    const told = this.runner.interrupt(running);
+    told.catch((error: unknown) => this.warn(`The session did not take the interrupt: ${String(error)}`));
+    await settlesWithin(told, INTERRUPT_REPLY_MS);
+  }
+
+  private onSessionEvent(event: SessionEvent): void {
+    switch (event.type) {
+      case "comm-target-delegated":
+        this.comms.delegate(event.target, event.address);
+        return;
+      case "comm-target-withdrawn":
+        this.comms.withdraw(event.target);
+        return;
+      case "exited": // the keeper reports it
+        return;
+      case "stream":
+      case "display":
+      case "clear-output":
+        this.publishOutput(event);
+    }
+  }
+
+  private publishOutput(event: Extract<SessionEvent, { type: "stream" | "display" | "clear-output" }>): void {
+    const { header, isSilent } = this.parents.of(event.execution?.messageId);
+    if (isSilent) return;
+    if (event.type === "stream") {
+      this.outbox.publish({ type: "stream", content: { name: event.name, text: event.text } }, header);
+    } else if (event.type === "clear-output") {
+      this.outbox.publish({ type: "clear_output", content: { wait: event.wait } }, header);
+    } else {
+      const { data, metadata, displayId } = event;
+      const transient = displayId === undefined ? {} : { display_id: displayId };
+      const type = event.isUpdate ? "update_display_data" : "display_data";
+      this.outbox.publish({ type, content: { data, metadata, transient } }, header);
+    }
+  }
+
+  private onSessionExit(exit: SessionExit): void {
+    this.comms.withdrawAll();
+    void this.language.restart();
+    if (this.queue.running) return; // its cell tells the user
+    const tail = exit.stderrTail === "" ? "" : `\n${exit.stderrTail.trimEnd()}`;
+    const text = `${describeExit(exit)} Variables are lost; run your cells again.${tail}\n`;
+    this.outbox.publish({ type: "stream", content: { name: "stderr", text } }, this.parents.of(undefined).header);
+  }
+
+  private async closeParts(): Promise<void> {
+    this.abortWaiting("The kernel is shutting down.");
+    this.queue.running?.interruption.abort();
+    this.comms.closeAll();
+    const parts = Promise.all([this.session.close(), this.language.close()]);
+    parts.catch((error: unknown) => this.warn(`A part did not close: ${String(error)}`));
+    await settlesWithin(parts, CLOSE_PARTS_MS);
+    // The running cell was cut off with its session; its reply is on the way now.
+    await settlesWithin(this.queue.idle(), 100);
+    this.outbox.flush();
+    await this.transport.close();
+    this.reportClosed();
+  }
+}
+
+/** Comm messages have no replies. */
+function isAnswered({ header }: Origin): boolean {
+  return header.msg_type.endsWith("_request");
+}
+
+function toExecuteReply(outcome: CellOutcome, executionCount: number): ExecuteReplyContent {
+  return outcome.status === "ok"
+    ? { status: "ok", execution_count: executionCount, payload: [], user_expressions: outcome.userExpressions }
+    : { status: "error", execution_count: executionCount, ...outcome.error };
+}
+
+function toErrorReply(error: unknown): ErrorReplyContent {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return { status: "error", ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+}

@@ -1,0 +1,30 @@
+import type { Header, ParentHeader } from "../protocol/messages.ts";
+
+interface Parent {
+  readonly header: ParentHeader;
+  /** The request asked for no output. */
+  readonly isSilent: boolean;
+}
+
+/** Output that comes later than this many cells after its own goes to the newest cell. */
+const MAX_REMEMBERED = 10_000;
+
+/** The headers of execute requests, so that output finds its cell, also when a timer prints after the cell's end. */
+export class ParentHeaders {
+  private readonly byMessageId = new Map<string, Parent>();
+  private latest: Parent = { header: {}, isSilent: false };
+
+  begin(header: Header, isSilent: boolean): void {
+    this.latest = { header, isSilent };
+    this.byMessageId.set(header.msg_id, this.latest);
+    if (this.byMessageId.size > MAX_REMEMBERED) {
+      const [oldest] = this.byMessageId.keys();
+      if (oldest !== undefined) this.byMessageId.delete(oldest);
+    }
+  }
+
+  /** @param messageId - `msg_id` of the request; without one, the newest cell. */
+  of(messageId: string | undefined): Parent {
+    return (messageId === undefined ? undefined : this.byMessageId.get(messageId)) ?? this.latest;
+  }
+}

@@ -1,0 +1,70 @@
+import { builtinModules } from "node:module";
+import { dirname, join } from "node:path";
+import ts from "typescript";
+
+const BUILTIN_MODULES = new Set(builtinModules);
+
+/**
+ * Finds the modules that cells and their libraries import: from the notebook's directory, and what is not there from
+ * the kernel's own package, so that `mobula` and the types of Node exist in any notebook. What was found stays found;
+ * what is missing is looked for again each time, because the user may install it meanwhile.
+ */
+export class ModuleResolver {
+  readonly #fallbackFile: string;
+  readonly #modules = new Map<string, ts.ResolvedModuleWithFailedLookupLocations>();
+  readonly #types = new Map<string, ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations>();
+
+  /** @param kernelRoot - directory of the kernel's package. */
+  constructor(kernelRoot: string) {
+    this.#fallbackFile = join(kernelRoot, "notebook.ts");
+  }
+
+  resolveModule(
+    specifier: string,
+    containingFile: string,
+    mode: ts.ResolutionMode,
+    options: ts.CompilerOptions,
+  ): ts.ResolvedModuleWithFailedLookupLocations {
+    // Node prefers its own modules to packages of the same name; their types are ambient.
+    if (specifier.startsWith("node:") || BUILTIN_MODULES.has(specifier)) return { resolvedModule: undefined };
+    const key = `${dirname(containingFile)}\n${mode ?? ""}\n${specifier}`;
+    const known = this.#modules.get(key);
+    if (known) return known;
+    const resolve = (from: string) => ts.resolveModuleName(specifier, from, options, ts.sys, undefined, undefined, mode);
+    let found = resolve(containingFile);
+    if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) found = resolve(this.#fallbackFile);
+    if (found.resolvedModule || isLibrary(containingFile)) this.#modules.set(key, found);
+    return found;
+  }
+
+  resolveTypes(
+    name: string,
+    containingFile: string,
+    mode: ts.ResolutionMode,
+    options: ts.CompilerOptions,
+  ): ts.ResolvedTypeReferenceDirectiveWithFailedLookupLocations {
+    const key = `${dirname(containingFile)}\n${mode ?? ""}\n${name}`;
+    const known = this.#types.get(key);
+    if (known) return known;
+    const resolve = (from: string, using: ts.CompilerOptions) =>
+      ts.resolveTypeReferenceDirective(name, from, using, ts.sys, undefined, undefined, mode);
+    let found = resolve(containingFile, options);
+    // The kernel's own types lie where Node looks from its package, whatever roots the project names.
+    if (!found.resolvedTypeReferenceDirective) found = resolve(this.#fallbackFile, withoutTypeRoots(options));
+    if (found.resolvedTypeReferenceDirective) this.#types.set(key, found);
+    return found;
+  }
+}
+
+function withoutTypeRoots({ typeRoots: _, ...options }: ts.CompilerOptions): ts.CompilerOptions {
+  return options;
+}
+
+function isBare(specifier: string): boolean {
+  return !/^(?:\.{0,2}\/|\.{1,2}$|#|[a-z]+:)/i.test(specifier);
+}
+
+/** Files of packages do not change while a notebook runs. */
+export function isLibrary(fileName: string): boolean {
+  return fileName.includes("/node_modules/");
+}

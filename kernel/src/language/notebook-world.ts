@@ -1,0 +1,152 @@
+/**
+ * Which names of a notebook are alive, and which cell version each one belongs to. Plain state: no compiler, no files.
+ *
+ * A name belongs to the newest committed version that declared it. A version whose cell ran again, or was deleted,
+ * loses the names that nobody declares any more.
+ */
+import { globalNameOf } from "./cell/reserved-names.ts";
+import { isRuntimeKind, type NameKind } from "./cell/top-level-names.ts";
+
+/** A name that later cells can use. */
+export interface LiveName {
+  readonly name: string;
+  readonly kind: NameKind;
+  /** The cell version whose module exports it. */
+  readonly version: number;
+  readonly cellId?: string;
+  /** The property of the global object that holds it; absent for types and `declare`d names. */
+  readonly globalName?: string;
+}
+
+/** A compiled cell, as far as other cells are concerned. */
+export interface CellRecord {
+  readonly version: number;
+  readonly cellId?: string;
+  readonly names: readonly { readonly name: string; readonly kind: NameKind }[];
+  /** Versions whose modules this one imports. */
+  readonly dependencies: readonly number[];
+  /** It holds `declare global` or `declare module`, which every later cell must see. */
+  readonly isAugmenting: boolean;
+}
+
+/** Cells that were compiled but never committed (refused, or expressions of the front end) are dropped beyond this. */
+const MAX_PENDING = 64;
+
+export class NotebookWorld {
+  readonly #names = new Map<string, LiveName>();
+  readonly #records = new Map<number, CellRecord>();
+  readonly #pending = new Map<number, CellRecord>();
+
+  /** Remember a compiled cell until it is committed. */
+  add(record: CellRecord): void {
+    this.#pending.set(record.version, record);
+    const oldest = this.#pending.keys().next();
+    if (this.#pending.size > MAX_PENDING && !oldest.done) this.#pending.delete(oldest.value);
+  }
+
+  /**
+   * Names that a cell may use: all live ones, without those that an earlier version of the same cell left behind and
+   * that the commit of this one will remove.
+   */
+  visibleNames(cellId?: string): LiveName[] {
+    return [...this.#names.values()].filter((live) => cellId === undefined || live.cellId !== cellId);
+  }
+
+  find(name: string): LiveName | undefined {
+    return this.#names.get(name);
+  }
+
+  /** Versions that every cell has to import for their effect on other modules. */
+  augmentingVersions(cellId?: string): number[] {
+    const records = [...this.#records.values()];
+    return records.filter((record) => record.isAugmenting && !isSameCell(record, cellId)).map(({ version }) => version);
+  }
+
+  /** Global names that the earlier version of a cell declared and the new one does not. */
+  obsoleteGlobals(cellId: string | undefined, declared: ReadonlySet<string>): string[] {
+    if (cellId === undefined) return [];
+    return globalsOf([...this.#names.values()].filter((live) => live.cellId === cellId && !declared.has(live.name)));
+  }
+
+  /**
+   * A cell ran: its `assigned` names, its types and its ambient names become visible. An unknown version (dropped, or
+   * committed before) changes nothing.
+   */
+  commit(version: number, assigned: readonly string[]): void {
+    const record = this.#pending.get(version);
+    if (!record) return;
+    this.#pending.delete(version);
+    this.#records.set(version, record);
+    this.#removeUndeclared(record);
+    const hasValue = new Set(assigned);
+    for (const { name, kind } of record.names) {
+      if (kind === "using" || (isRuntimeKind(kind) && !hasValue.has(name))) continue;
+      this.#names.set(name, liveName(record, name, kind));
+    }
+    this.#dropUnreachable();
+  }
+
+  /** @returns the global names to delete. */
+  forget(cellIds: readonly string[]): string[] {
+    const deleted = new Set(cellIds);
+    const gone = [...this.#names.values()].filter(({ cellId }) => cellId !== undefined && deleted.has(cellId));
+    for (const { name } of gone) this.#names.delete(name);
+    for (const [version, record] of this.#records) {
+      if (record.cellId !== undefined && deleted.has(record.cellId)) {
+        this.#records.set(version, { ...record, isAugmenting: false });
+      }
+    }
+    this.#dropUnreachable();
+    return globalsOf(gone);
+  }
+
+  /** Is the module of this version still needed, by a live name or through another module? */
+  isKept(version: number): boolean {
+    return this.#records.has(version) || this.#pending.has(version);
+  }
+
+  #removeUndeclared(record: CellRecord): void {
+    if (record.cellId === undefined) return;
+    const declared = new Set(record.names.map(({ name }) => name));
+    for (const live of this.#names.values()) {
+      if (live.cellId === record.cellId && !declared.has(live.name)) this.#names.delete(live.name);
+    }
+    for (const [version, old] of this.#records) {
+      if (old.cellId === record.cellId && version !== record.version && old.isAugmenting) {
+        this.#records.set(version, { ...old, isAugmenting: false });
+      }
+    }
+  }
+
+  #dropUnreachable(): void {
+    const reached = new Set<number>();
+    const reach = (version: number): void => {
+      if (reached.has(version)) return;
+      reached.add(version);
+      const record = this.#records.get(version) ?? this.#pending.get(version);
+      for (const dependency of record?.dependencies ?? []) reach(dependency);
+    };
+    for (const { version } of this.#names.values()) reach(version);
+    for (const version of this.#pending.keys()) reach(version);
+    for (const { version, isAugmenting } of this.#records.values()) if (isAugmenting) reach(version);
+    for (const version of this.#records.keys()) if (!reached.has(version)) this.#records.delete(version);
+  }
+}
+
+function liveName({ version, cellId }: CellRecord, name: string, kind: NameKind): LiveName {
+  return {
+    name,
+    kind,
+    version,
+    ...(cellId !== undefined && { cellId }),
+    ...(isRuntimeKind(kind) && { globalName: globalNameOf(name) }),
+  };
+}
+
+function isSameCell(record: CellRecord, cellId: string | undefined): boolean {
+  return cellId !== undefined && record.cellId === cellId;
+}
+
+function globalsOf(names: readonly LiveName[]): string[] {
+  return names.flatMap(({ globalName }) => (globalName === undefined ? [] : [globalName]));
+}

@@ -1,0 +1,90 @@
+/** The kernel process: joins transport, core, language and session, and sees to it that nothing outlives it. */
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { Kernel } from "./core/kernel.ts";
+import { installKernelspec } from "./install.ts";
+import { startLanguage } from "./language/client.ts";
+import { HELP, type RunOptions, readCommand, UsageError } from "./options.ts";
+import { readConnectionFile } from "./protocol/connection-file.ts";
+import { createSession } from "./session/client.ts";
+import { openCommEndpoint } from "./transport/comm-endpoint.ts";
+import { bindZmqTransport } from "./transport/zmq.ts";
+
+const PARENT_POLL_MS = 1000;
+
+async function main(args: readonly string[]): Promise<void> {
+  const command = readCommand(args);
+  switch (command.type) {
+    case "help":
+      process.stdout.write(HELP);
+      return;
+    case "install":
+      process.stdout.write(`Installed the kernel in ${await installKernelspec(command.options)}\n`);
+      return;
+    case "run":
+      await runKernel(command.options);
+  }
+}
+
+async function runKernel(options: RunOptions): Promise<void> {
+  // Before anything else: a front end that starts us may interrupt its process group at any time.
+  process.on("SIGINT", () => {});
+  // With a reader gone, a log line must not end the kernel.
+  process.stderr.on("error", () => {});
+  const warn = (text: string) => process.stderr.write(`mobula: ${text}\n`);
+  const debug = options.isDebug ? warn : () => {};
+
+  const directory = readDirectory(options.directory);
+  const connection = await readConnectionFile(options.connectionFile);
+  const transport = await bindZmqTransport(connection, warn);
+  const kernel = new Kernel({
+    transport,
+    startLanguage: () => startLanguage({ directory }),
+    session: createSession({ directory }),
+    openCommEndpoint,
+    check: options.check,
+    warn,
+  });
+  process.on("SIGTERM", () => void kernel.close());
+  process.on("SIGHUP", () => void kernel.close());
+  closeWithParent(kernel, debug);
+  kernel.start();
+  debug(`process ${process.pid} answers for ${directory}`);
+  await kernel.closed;
+  debug("closed");
+  process.exit(0);
+}
+
+function readDirectory(path: string): string {
+  const directory = resolve(path);
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`The directory ${directory} does not exist.`);
+  }
+  return directory;
+}
+
+/**
+ * A kernel whose front end died would stay forever: nobody knows its key any more. An orphan gets a new parent; one whose
+ * parent was gone before it could look knows it by `JPY_PARENT_PID`, which front ends set to their process id.
+ */
+function closeWithParent(kernel: Kernel, debug: (text: string) => void): void {
+  const parent = process.ppid;
+  const isOrphan = () => process.ppid !== parent || (process.ppid === 1 && (process.env.JPY_PARENT_PID ?? "1") !== "1");
+  const timer = setInterval(() => {
+    if (!isOrphan()) return;
+    clearInterval(timer);
+    debug("the parent process is gone");
+    void kernel.close();
+  }, PARENT_POLL_MS);
+  timer.unref();
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  // Errors that carry a code of ours are sentences for the user; anything else needs its stack.
+  const { code, message, stack } = error as Error & { code?: string };
+  const isExpected = ["USAGE", "BAD_CONNECTION_FILE", "BIND_FAILED", "INSTALL_FAILED"].includes(code ?? "");
+  process.stderr.write(`mobula: ${isExpected ? message : stack}\n`);
+  process.exit(isExpected ? 2 : 1);
+}

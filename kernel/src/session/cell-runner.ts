@@ -1,0 +1,134 @@
+/** Runs compiled cells, one at a time, and reports how each ended. */
+import { displaysShown, toBundle } from "../display/index.ts";
+import type { CompiledCell } from "../language/language.ts";
+import { loadImports } from "./cell-imports.ts";
+import { CellNames } from "./cell-names.ts";
+import type { CellRegistry } from "./cell-registry.ts";
+import { INTERRUPTED, type TracebackContext, toCellError } from "./errors/traceback.ts";
+import { type ExecutionContext, runInContext } from "./execution-context.ts";
+import { runHoisted, runScript } from "./script.ts";
+import type { CellError, ExecuteOutcome, ExecuteRequest } from "./session.ts";
+
+/** How long a stopped cell has to run its `catch` and `finally` blocks before it is reported as ended. */
+const UNWIND_MS = 50;
+
+const { setTimeout: startTimer } = globalThis;
+
+interface RunningCell {
+  readonly request: ExecuteRequest;
+  readonly context: ExecutionContext;
+  readonly names: CellNames;
+  importedNames: readonly string[];
+}
+
+type UserExpressions = NonNullable<ExecuteOutcome["userExpressions"]>;
+/** How a cell ended, before its names are settled. */
+type Ending =
+  | { readonly status: "ok"; readonly result?: { data: Bundle; metadata: Bundle }; userExpressions?: UserExpressions }
+  | { readonly status: "error"; readonly error: CellError };
+type Bundle = Readonly<Record<string, unknown>>;
+
+export interface CellRunnerOptions {
+  readonly registry: CellRegistry;
+  readonly traceback: TracebackContext;
+  /** Called before the awaits of a stopped cell end. */
+  readonly onInterrupt: (context: ExecutionContext) => void;
+  /** The cell has ended. Called synchronously: a promise reaction could be lost when code is terminated. */
+  readonly onEnd: (outcome: ExecuteOutcome) => void;
+}
+
+export class CellRunner {
+  readonly #options: CellRunnerOptions;
+  #running: RunningCell | undefined;
+
+  constructor(options: CellRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Start a cell. It may spin and be terminated in here, so nothing that matters may follow the call. */
+  start(request: ExecuteRequest): void {
+    const { cell, execution, userExpressions = {} } = request;
+    const { registry } = this.#options;
+    for (const each of [cell, ...Object.values(userExpressions)]) registry.addCell(each, execution.executionCount);
+    const context: ExecutionContext = { execution, stops: new Set(), isInterrupted: false };
+    const names = new CellNames(cell.declarations, registry);
+    const running: RunningCell = { request, context, names, importedNames: [] };
+    this.#running = running;
+    runInContext(context, () => {
+      this.#run(running).then(
+        (ending) => this.#end(running, ending),
+        (error: unknown) => this.#end(running, { status: "error", error: this.#explain(error) }),
+      );
+    });
+  }
+
+  /**
+   * The user stops the running cell. Its catch and finally blocks get a moment.
+   *
+   * @param onDone - called when the cell has ended, or when none was running.
+   */
+  interrupt(onDone: () => void): void {
+    const running = this.#running;
+    if (running === undefined) {
+      onDone();
+      return;
+    }
+    if (!running.context.isInterrupted) {
+      running.context.isInterrupted = true;
+      this.#options.onInterrupt(running.context);
+      for (const stop of running.context.stops) stop();
+      running.context.stops.clear();
+    }
+    startTimer(() => {
+      this.#end(running, { status: "error", error: INTERRUPTED });
+      onDone();
+    }, UNWIND_MS);
+  }
+
+  async #run(running: RunningCell): Promise<Ending> {
+    const { cell, execution, userExpressions } = running.request;
+    if (cell.imports.length > 0) running.importedNames = await loadImports(cell, this.#options.registry);
+    running.names.declare();
+    const value = await evaluate(cell);
+    await displaysShown(execution);
+    const result = cell.hasResult ? await toBundle(value) : undefined;
+    const expressions = userExpressions === undefined ? undefined : await this.#evaluateExpressions(userExpressions);
+    return {
+      status: "ok",
+      ...(result === undefined ? {} : { result }),
+      ...(expressions === undefined ? {} : { userExpressions: expressions }),
+    };
+  }
+
+  async #evaluateExpressions(cells: Readonly<Record<string, CompiledCell>>): Promise<UserExpressions> {
+    const answers: Record<string, UserExpressions[string]> = {};
+    for (const [name, cell] of Object.entries(cells)) {
+      try {
+        const bundle = await toBundle(await evaluate(cell));
+        answers[name] = { data: bundle?.data ?? { "text/plain": "undefined" } };
+      } catch (error) {
+        answers[name] = { error: this.#explain(error) };
+      }
+    }
+    return answers;
+  }
+
+  #explain(error: unknown): CellError {
+    return toCellError(error, this.#options.traceback);
+  }
+
+  #end(running: RunningCell, ending: Ending): void {
+    if (this.#running !== running) return; // Stopped before: this is what was left of it.
+    this.#running = undefined;
+    const isComplete = ending.status === "ok" && !running.context.isInterrupted;
+    const assigned = [...running.importedNames, ...running.names.settle(isComplete)];
+    const shown: Ending = running.context.isInterrupted ? { status: "error", error: INTERRUPTED } : ending;
+    this.#options.onEnd({ ...shown, assigned });
+  }
+}
+
+function evaluate(cell: CompiledCell): Promise<unknown> {
+  if (cell.hoisted !== "") runHoisted(cell.hoisted, cell.fileName);
+  const body = runScript(cell.body, cell.fileName, -1) as () => Promise<unknown>;
+  return body();
+}

@@ -1,0 +1,44 @@
+/** Writes events to the kernel synchronously, so that they leave the process even while a cell never yields. */
+import { writeSync } from "node:fs";
+import type { SharedState } from "./shared-state.ts";
+import { type ChildEvent, encodeFrame, EVENT_FD } from "./wire.ts";
+
+export class EventWriter {
+  readonly #shared: SharedState;
+  /** Set while the guardian's evaluation runs: it holds the lock that `send` would wait for. */
+  #isMuted = false;
+
+  constructor(shared: SharedState) {
+    this.#shared = shared;
+  }
+
+  send(event: ChildEvent): void {
+    if (this.#isMuted) return;
+    const frame = encodeFrame(event);
+    this.#shared.writing(() => writeFully(frame));
+  }
+
+  /** Run `action`; what it tries to send is dropped. */
+  muted(action: () => void): void {
+    this.#isMuted = true;
+    try {
+      action();
+    } finally {
+      this.#isMuted = false;
+    }
+  }
+}
+
+function writeFully(frame: Buffer): void {
+  for (let offset = 0; offset < frame.length; ) {
+    try {
+      offset += writeSync(EVENT_FD, frame, offset);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EAGAIN" || code === "EINTR") continue;
+      // The kernel is gone: nobody reads, and the guardian is about to end this process.
+      if (code === "EPIPE" || code === "ECONNRESET" || code === "EBADF") return;
+      throw error;
+    }
+  }
+}

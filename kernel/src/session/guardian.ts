@@ -1,0 +1,139 @@
+/**
+ * The thread beside the user's: it owns the command socket, so that interrupts, usage and the death of the kernel are
+ * handled while a cell spins on the main thread.
+ */
+import { Session as InspectorSession } from "node:inspector";
+import { Socket } from "node:net";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { childrenInGroup, signalGroup } from "./process-group.ts";
+import { SharedState } from "./shared-state.ts";
+import { COMMAND_FD, encodeFrame, FrameReader, type GuardianReply, type SessionCommand } from "./wire.ts";
+
+/** What the guardian is started with. */
+export interface GuardianOptions {
+  readonly shared: SharedArrayBuffer;
+  /** An expression that prepares the main thread for a termination; see `termination.ts`. */
+  readonly prepareExpression: string;
+}
+
+/** How long the main thread may take to answer an interrupt from its event loop before its code is terminated. */
+const ACKNOWLEDGE_MS = 80;
+/** When terminating does not help either, a child process may hold the main thread (`execSync`): it gets SIGINT. */
+const SIGNAL_CHILDREN_AFTER_MS = 400;
+const GIVE_UP_AFTER_MS = 3000;
+/** How long the user's child processes have between SIGTERM and SIGKILL when the kernel is gone. */
+const ORPHAN_GRACE_MS = 1000;
+
+const { shared: sharedBuffer, prepareExpression } = workerData as GuardianOptions;
+const shared = new SharedState(sharedBuffer);
+// A worker thread has a parent port; the type covers main threads too.
+const mainThread = parentPort as MessagePort;
+const socket = new Socket({ fd: COMMAND_FD, readable: true, writable: true });
+const reader = new FrameReader<SessionCommand>();
+let cpu = { atMs: performance.now(), usage: process.cpuUsage() };
+
+// Keeps this thread alive while it waits for answers of the inspector.
+mainThread.ref();
+mainThread.on("message", () => {});
+socket.on("data", (chunk: Buffer) => {
+  for (const command of reader.push(chunk)) handle(command);
+});
+socket.on("error", () => {}); // "close" follows.
+socket.on("close", () => void endWithoutParent());
+
+function handle(command: SessionCommand): void {
+  switch (command.type) {
+    case "interrupt":
+      void interrupt(command.id);
+      return;
+    case "usage":
+      reply({ type: "usage", id: command.id, cpuPercent: cpuPercent(), rssBytes: process.memoryUsage.rss() });
+      return;
+    case "execute":
+    case "delete-globals":
+      mainThread.postMessage(command);
+  }
+}
+
+function reply(message: GuardianReply): void {
+  socket.write(encodeFrame(message));
+}
+
+/** Share of one CPU used since the last question, in percent. */
+function cpuPercent(): number {
+  const now = { atMs: performance.now(), usage: process.cpuUsage() };
+  const usedMs = (now.usage.user + now.usage.system - cpu.usage.user - cpu.usage.system) / 1000;
+  const percent = (100 * usedMs) / Math.max(1, now.atMs - cpu.atMs);
+  cpu = now;
+  return percent;
+}
+
+/** Ask the main thread to end its cell; when it does not turn its event loop, terminate what it executes. */
+async function interrupt(id: number): Promise<void> {
+  const startMs = performance.now();
+  const seenBefore = shared.interruptsSeen;
+  const isSeen = (): boolean => shared.interruptsSeen !== seenBefore;
+  let hasSignalled = false;
+  mainThread.postMessage({ type: "interrupt" });
+  while (!(await becomesTrue(isSeen, ACKNOWLEDGE_MS)) && performance.now() - startMs < GIVE_UP_AFTER_MS) {
+    if (!hasSignalled && performance.now() - startMs > SIGNAL_CHILDREN_AFTER_MS) {
+      hasSignalled = true;
+      interruptChildren();
+    }
+    await terminateExecution(isSeen);
+  }
+  reply({ type: "interrupt-done", id, isDelivered: isSeen() });
+}
+
+/** Stop the JavaScript that the main thread executes. Gives up when the thread comes back by itself or stays native. */
+async function terminateExecution(isNotNeeded: () => boolean): Promise<void> {
+  if (!(await becomesTrue(() => shared.tryBeginTermination(), 1000))) return;
+  const inspector = new InspectorSession();
+  try {
+    if (isNotNeeded()) return;
+    inspector.connectToMainThread();
+    let isDone = false;
+    inspector.post("Runtime.evaluate", { expression: prepareExpression });
+    inspector.post("Runtime.terminateExecution", () => {
+      isDone = true;
+    });
+    shared.terminationPosted();
+    await becomesTrue(() => isDone || isNotNeeded(), 250);
+  } finally {
+    // An open session would hold up the exit of the process.
+    inspector.disconnect();
+    shared.endTermination();
+  }
+}
+
+/** Like Ctrl-C in a terminal, for the processes that the session started in its own group. */
+function interruptChildren(): void {
+  for (const pid of childrenInGroup(process.pid)) {
+    try {
+      process.kill(pid, "SIGINT");
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+}
+
+async function becomesTrue(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() >= deadline) return false;
+    await sleep(2);
+  }
+  return true;
+}
+
+/** The kernel is gone: nothing of this session may stay. */
+async function endWithoutParent(): Promise<void> {
+  shared.loseParent();
+  signalGroup(process.pid, "SIGTERM");
+  await sleep(ORPHAN_GRACE_MS);
+  signalGroup(process.pid, "SIGKILL");
+}
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}

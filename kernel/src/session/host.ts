@@ -1,0 +1,80 @@
+/** The session's side of {@link NotebookHost}. */
+import type { CellRegistry } from "./cell-registry.ts";
+import type { EventWriter } from "./event-writer.ts";
+import { currentContext } from "./execution-context.ts";
+import { NOTEBOOK_HOST, type NotebookHost } from "./notebook-host.ts";
+import type { Execution } from "./session.ts";
+
+export class SessionHost implements NotebookHost {
+  readonly version = 1;
+  readonly directory: string;
+  readonly #writer: EventWriter;
+  readonly #registry: CellRegistry;
+  readonly #interruptHooks = new Set<(execution: Execution) => void>();
+
+  constructor(directory: string, writer: EventWriter, registry: CellRegistry) {
+    this.directory = directory;
+    this.#writer = writer;
+    this.#registry = registry;
+  }
+
+  /** Make this the host that libraries of this process find. */
+  install(): void {
+    Object.defineProperty(globalThis, NOTEBOOK_HOST, { value: this });
+  }
+
+  currentExecution(): Execution | undefined {
+    return currentContext()?.execution;
+  }
+
+  stream(execution: Execution | undefined, name: "stdout" | "stderr", text: string): void {
+    this.#writer.send({ type: "stream", ...origin(execution), name, text });
+  }
+
+  display(
+    execution: Execution | undefined,
+    data: Readonly<Record<string, unknown>>,
+    options: Parameters<NotebookHost["display"]>[2] = {},
+  ): void {
+    const { metadata = {}, displayId, isUpdate = false } = options;
+    const id = displayId === undefined ? {} : { displayId };
+    this.#writer.send({ type: "display", ...origin(execution), data, metadata, ...id, isUpdate });
+  }
+
+  clearOutput(execution: Execution | undefined, wait: boolean): void {
+    this.#writer.send({ type: "clear-output", ...origin(execution), wait });
+  }
+
+  onInterrupt(hook: (execution: Execution) => void): () => void {
+    this.#interruptHooks.add(hook);
+    return () => this.#interruptHooks.delete(hook);
+  }
+
+  /** Tell the hooks that the user stops `execution`. A hook that throws does not keep the others from being called. */
+  emitInterrupt(execution: Execution): void {
+    for (const hook of this.#interruptHooks) {
+      try {
+        hook(execution);
+      } catch (error) {
+        this.stream(execution, "stderr", `An interrupt hook failed: ${String(error)}\n`);
+      }
+    }
+  }
+
+  delegateComm(target: string, address: string): () => void {
+    this.#writer.send({ type: "comm-target-delegated", target, address });
+    return () => this.#writer.send({ type: "comm-target-withdrawn", target });
+  }
+
+  importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined {
+    return this.#registry.importOf(globalName);
+  }
+
+  isCellName(globalName: string): boolean {
+    return this.#registry.isCellName(globalName);
+  }
+}
+
+function origin(execution: Execution | undefined): { readonly execution?: Execution } {
+  return execution === undefined ? {} : { execution };
+}

@@ -1,0 +1,128 @@
+/** Entry of the session process: joins the parts on its main thread. Argument: the notebook's directory. */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { clearOutput, display, html, md, plotly, svg, table } from "../display/index.ts";
+import { defineValue } from "./cell-names.ts";
+import { CellRegistry } from "./cell-registry.ts";
+import { CellRunner } from "./cell-runner.ts";
+import { installCellTimers } from "./cell-timers.ts";
+import type { TracebackContext } from "./errors/traceback.ts";
+import { EventWriter } from "./event-writer.ts";
+import { runInContext } from "./execution-context.ts";
+import type { GuardianOptions } from "./guardian.ts";
+import { SessionHost } from "./host.ts";
+import { installLateErrors } from "./late-errors.ts";
+import { registerModuleHooks } from "./modules/register.ts";
+import { installOutput } from "./output.ts";
+import { signalGroup } from "./process-group.ts";
+import { silenceLoaderWarning } from "./script.ts";
+import { SharedState } from "./shared-state.ts";
+import { installTerminationPreparation, PREPARE_EXPRESSION } from "./termination.ts";
+import type { MainCommand } from "./wire.ts";
+
+/** Deep enough that the user's frames are there after the kernel's and Node's have been left out. */
+const STACK_FRAMES = 50;
+/** Exit code of a process that could not go on: `EX_SOFTWARE`. */
+const INTERNAL_ERROR = 70;
+const TERMINATED = 128 + 15;
+/** When the kernel is gone, the user's `exit` handlers run this long after SIGTERM, before the guardian's SIGKILL. */
+const ORPHAN_EXIT_MS = 700;
+
+const directory = process.argv[2] ?? process.cwd();
+const kernelDirectory = fileURLToPath(new URL("../", import.meta.url));
+process.argv.splice(1);
+process.title = "mobula session";
+Error.stackTraceLimit = STACK_FRAMES;
+
+const shared = new SharedState();
+const writer = new EventWriter(shared);
+const registry = new CellRegistry();
+const traceback: TracebackContext = { registry, directory, kernelDirectory };
+const host = new SessionHost(directory, writer, registry);
+const runner = new CellRunner({
+  registry,
+  traceback,
+  onInterrupt: ({ execution }) => host.emitInterrupt(execution),
+  onEnd: (outcome) => writer.send({ type: "executed", outcome }),
+});
+
+const guardian = startGuardian();
+endWithTheKernel();
+installTerminationPreparation(shared, writer);
+silenceLoaderWarning();
+registerModuleHooks();
+installLateErrors(traceback, (execution, name, text) => host.stream(execution, name, text));
+installOutput((execution, name, text) => host.stream(execution, name, text));
+installCellTimers(isUsersFile);
+host.install();
+installGlobals();
+guardian.on("message", (command: MainCommand | { readonly type: "interrupt" }) =>
+  // Without a context: a termination can leave the one of its cell behind.
+  runInContext(undefined, () => handle(command)),
+);
+writer.send({ type: "ready" });
+
+function startGuardian(): Worker {
+  const options: GuardianOptions = { shared: shared.buffer, prepareExpression: PREPARE_EXPRESSION };
+  const thread = new Worker(new URL("./guardian.js", import.meta.url), { workerData: options });
+  thread.on("error", (error) => {
+    process.stderr.write(`The session's guardian thread failed: ${String(error)}\n`);
+    process.exit(INTERNAL_ERROR);
+  });
+  return thread;
+}
+
+function endWithTheKernel(): void {
+  process.on("SIGTERM", () => {
+    if (shared.isParentLost) setTimeout(() => process.exit(TERMINATED), ORPHAN_EXIT_MS);
+    else process.exit(TERMINATED);
+  });
+  process.on("exit", () => {
+    if (shared.isParentLost) signalGroup(process.pid, "SIGKILL");
+  });
+}
+
+function handle(command: MainCommand | { readonly type: "interrupt" }): void {
+  switch (command.type) {
+    case "execute":
+      runner.start(command.request);
+      return;
+    case "interrupt":
+      runner.interrupt(() => shared.sawInterrupt());
+      return;
+    case "delete-globals":
+      for (const name of command.names) {
+        Reflect.deleteProperty(globalThis, name);
+        registry.delete(name);
+      }
+  }
+}
+
+function isUsersFile(fileName: string): boolean {
+  if (registry.cell(fileName) !== undefined) return true;
+  const path = fileName.startsWith("file:") ? fileURLToPath(fileName) : fileName;
+  return path.startsWith(join(directory, "/")) && !path.includes("/node_modules/") && !path.startsWith(kernelDirectory);
+}
+
+function installGlobals(): void {
+  const base = join(directory, "notebook.ts");
+  const globals = {
+    display,
+    html,
+    md,
+    svg,
+    table,
+    plotly,
+    clearOutput,
+    require: createRequire(base),
+    __dirname: directory,
+    __filename: base,
+    $importMeta: { url: pathToFileURL(base).href, dirname: directory, filename: base },
+  };
+  for (const [name, value] of Object.entries(globals)) {
+    defineValue(name, value);
+    Object.defineProperty(globalThis, name, { enumerable: false });
+  }
+}

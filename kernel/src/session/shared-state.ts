@@ -1,0 +1,78 @@
+/**
+ * A few words of memory that the session's main thread and its guardian share, because messages do not reach a thread
+ * that spins.
+ *
+ * `Runtime.terminateExecution` can strike between any two steps of the main thread. A frame that is half written would
+ * garble every later one, so writing and terminating exclude each other.
+ */
+const WRITER = 0;
+const INTERRUPTS_SEEN = 1;
+const TERMINATION_POSTED = 2;
+const PARENT_LOST = 3;
+const WORDS = 4;
+
+const FREE = 0;
+const WRITING = 1;
+const TERMINATING = 2;
+
+export class SharedState {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** Main thread: run `write` while no termination can strike. It spins, never sleeps: see {@link awaitTermination}. */
+  writing(write: () => void): void {
+    while (Atomics.compareExchange(this.#words, WRITER, FREE, WRITING) !== FREE);
+    try {
+      write();
+    } finally {
+      Atomics.store(this.#words, WRITER, FREE);
+    }
+  }
+
+  /** Guardian: try to keep the main thread from beginning a frame. */
+  tryBeginTermination(): boolean {
+    return Atomics.compareExchange(this.#words, WRITER, FREE, TERMINATING) === FREE;
+  }
+
+  endTermination(): void {
+    Atomics.store(this.#words, TERMINATION_POSTED, 0);
+    Atomics.store(this.#words, WRITER, FREE);
+  }
+
+  terminationPosted(): void {
+    Atomics.store(this.#words, TERMINATION_POSTED, 1);
+  }
+
+  /**
+   * Main thread, inside an inspector evaluation: return when the guardian has posted the termination, so that both are
+   * dispatched in one go. Not `Atomics.wait`: the evaluation may interrupt a cell that is inside one, and V8 cannot nest
+   * them.
+   */
+  awaitTermination(): void {
+    const deadline = Date.now() + 1000;
+    while (Atomics.load(this.#words, TERMINATION_POSTED) === 0 && Date.now() < deadline);
+  }
+
+  /** Main thread: an interrupt has arrived, its event loop turns. */
+  sawInterrupt(): void {
+    Atomics.add(this.#words, INTERRUPTS_SEEN, 1);
+  }
+
+  get interruptsSeen(): number {
+    return Atomics.load(this.#words, INTERRUPTS_SEEN);
+  }
+
+  /** Guardian: the kernel is gone. */
+  loseParent(): void {
+    Atomics.store(this.#words, PARENT_LOST, 1);
+  }
+
+  get isParentLost(): boolean {
+    return Atomics.load(this.#words, PARENT_LOST) === 1;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Messages between the kernel process and the session process, and their frames: a 4-byte little-endian length, then
+ * UTF-8 JSON. Events go from the session's main thread to the kernel on file descriptor 3. Commands come from the
+ * kernel, and replies go back, on descriptor 4, which belongs to the guardian thread.
+ */
+import type { ExecuteOutcome, ExecuteRequest, SessionEvent } from "./session.ts";
+
+/** Descriptor the main thread writes events to. It blocks, so that output appears while a cell spins. */
+export const EVENT_FD = 3;
+/** Descriptor of the guardian thread: commands in, replies out. Its end of file means that the kernel is gone. */
+export const COMMAND_FD = 4;
+
+/** Kernel → guardian. The guardian passes on what the main thread has to do. */
+export type SessionCommand =
+  | MainCommand
+  | { readonly type: "interrupt"; readonly id: number }
+  | { readonly type: "usage"; readonly id: number };
+
+/** Guardian → main thread. */
+export type MainCommand =
+  | { readonly type: "execute"; readonly request: ExecuteRequest }
+  | { readonly type: "delete-globals"; readonly names: readonly string[] };
+
+/** Guardian → kernel. */
+export type GuardianReply =
+  | { readonly type: "interrupt-done"; readonly id: number; readonly isDelivered: boolean }
+  | { readonly type: "usage"; readonly id: number; readonly cpuPercent: number; readonly rssBytes: number };
+
+/** Main thread → kernel. */
+export type ChildEvent =
+  | Exclude<SessionEvent, { type: "exited" }>
+  | { readonly type: "ready" }
+  | { readonly type: "executed"; readonly outcome: ExecuteOutcome };
+
+/** One message as bytes. Values that JSON does not know (BigInt, functions, cycles) lose detail instead of failing. */
+export function encodeFrame(message: ChildEvent | SessionCommand | GuardianReply): Buffer {
+  const body = Buffer.from(toJson(message), "utf8");
+  const frame = Buffer.allocUnsafe(4 + body.length);
+  frame.writeUInt32LE(body.length, 0);
+  body.copy(frame, 4);
+  return frame;
+}
+
+/** JSON text of `value`: BigInt as a number or digits, bytes as base64, an object inside itself as `"[Circular]"`. */
+function toJson(value: unknown): string {
+  const ancestors: unknown[] = [];
+  return JSON.stringify(value, function (this: unknown, _key: string, item: unknown): unknown {
+    if (typeof item === "bigint") return Number.isSafeInteger(Number(item)) ? Number(item) : item.toString();
+    if (typeof item !== "object" || item === null) return item;
+    while (ancestors.length > 0 && ancestors.at(-1) !== this) ancestors.pop();
+    if (ancestors.includes(item)) return "[Circular]";
+    ancestors.push(item);
+    return item instanceof Uint8Array ? Buffer.from(item).toString("base64") : item;
+  });
+}
+
+/** Cuts a byte stream into messages. */
+export class FrameReader<Message> {
+  #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+
+  /** Add received bytes; returns the messages they complete. */
+  push(chunk: Buffer): Message[] {
+    this.#chunks.push(chunk);
+    this.#sizeBytes += chunk.length;
+    const messages: Message[] = [];
+    for (let body = this.#take(); body !== undefined; body = this.#take()) {
+      messages.push(JSON.parse(body.toString("utf8")) as Message);
+    }
+    return messages;
+  }
+
+  #take(): Buffer | undefined {
+    if (this.#sizeBytes < 4) return undefined;
+    const first = this.#chunks[0];
+    const head = first !== undefined && first.length >= 4 ? first : this.#join();
+    const bodyBytes = head.readUInt32LE(0);
+    if (this.#sizeBytes < 4 + bodyBytes) return undefined;
+    const all = this.#join();
+    const rest = all.subarray(4 + bodyBytes);
+    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#sizeBytes = rest.length;
+    return all.subarray(4, 4 + bodyBytes);
+  }
+
+  #join(): Buffer {
+    const [first] = this.#chunks;
+    if (this.#chunks.length === 1 && first !== undefined) return first;
+    const joined = Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
+  }
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env node
+/** The command `mobula`. */
+import { JobError } from "../jobs/job-error.ts";
+import { type Command, CommandError, EXIT_CODES, type ExitCode, parseOptions, usageError } from "./command.ts";
+import { installCommand } from "./install.ts";
+import { labCommand } from "./lab.ts";
+import { nearestName } from "./nearest-name.ts";
+import { runCommand } from "./run.ts";
+import { packageVersion } from "./version.ts";
+
+const COMMANDS: readonly Command[] = [labCommand, runCommand, installCommand];
+
+function help(): string {
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
+  return `Usage: mobula COMMAND [OPTIONS]
+
+TypeScript notebooks that drive a cluster.
+
+Commands:
+${lines.join("\n")}
+
+Options:
+  -h, --help     show this help; 'mobula COMMAND --help' shows a command's options
+  --version      show the version
+
+Example:
+  mobula lab notebooks/tour.ipynb
+`;
+}
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const [first, ...rest] = args;
+  if (first === undefined || first === "--help" || first === "-h" || first === "help") {
+    process.stdout.write(help());
+    return EXIT_CODES.ok;
+  }
+  if (first === "--version") {
+    process.stdout.write(`${packageVersion()}\n`);
+    return EXIT_CODES.ok;
+  }
+  const command = COMMANDS.find(({ name }) => name === first);
+  if (command === undefined) throw unknownCommand(first);
+  const { values, positionals } = parseOptions(command, rest);
+  if (values["help"] === true) {
+    process.stdout.write(command.help);
+    return EXIT_CODES.ok;
+  }
+  return command.run(values, positionals);
+}
+
+function unknownCommand(name: string): CommandError {
+  const isOption = name.startsWith("-");
+  const names = isOption ? ["--help", "--version"] : COMMANDS.map((command) => command.name);
+  const nearest = nearestName(name, names);
+  const hint = nearest === undefined ? "'mobula --help' lists what there is" : `did you mean '${nearest}'?`;
+  return usageError(`There is no ${isOption ? "option" : "command"} '${name}'; ${hint}`);
+}
+
+function reportFailure(error: unknown): ExitCode {
+  if (error instanceof CommandError || error instanceof JobError) {
+    process.stderr.write(`mobula: ${error.message}\n`);
+    return error instanceof CommandError ? error.exitCode : EXIT_CODES.usage;
+  }
+  process.stderr.write(`mobula: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_CODES.failed;
+}
+
+/** A reader that has seen enough (`mobula run … | head`) is no reason to stop the work. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+ignoreClosedPipes();
+const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
+// Whatever a command started is closed by now; a handle forgotten somewhere must not keep the process.
+process.exit(exitCode);

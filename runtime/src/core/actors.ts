@@ -1,0 +1,190 @@
+/** Actors: one process each, from the wish for one to its death. */
+import { UnschedulableError, UnsupportedError, type WireError } from "../errors.ts";
+import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
+import type { ActorDeath, ActorState } from "../protocol/messages.ts";
+import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
+import { fits, fromAmounts } from "./resources.ts";
+import { assign, stopWorker } from "./scheduler.ts";
+import type { ActorRecord, CoreEffect, CoreEvent, CoreState } from "./state.ts";
+
+/** Dead actors that views still show. */
+const LISTED_DEATHS = 100;
+
+export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-asked" }>): CoreEffect[] {
+  const { clientId, requestId, spec, description, atMs } = event;
+  const reply = (error: WireError): CoreEffect => ({
+    type: "send",
+    to: clientId,
+    message: { type: "actor-refused", requestId, error },
+  });
+  if (!fits(state.total, spec.resources)) {
+    return [
+      reply(new UnschedulableError(spec.className, fromAmounts(spec.resources), fromAmounts(state.total)).toWire()),
+    ];
+  }
+  const holder = spec.name === undefined ? undefined : state.actorNames.get(spec.name);
+  if (holder !== undefined) {
+    const living = state.actors.get(holder);
+    if (living !== undefined && event.isGetIfExists) {
+      holdActor(state, clientId, holder);
+      return [
+        {
+          type: "send",
+          to: clientId,
+          message: { type: "actor-registered", requestId, description: living.description },
+        },
+      ];
+    }
+    const what = `A second actor named '${spec.name}'`;
+    return [reply(new UnsupportedError(what, "Pass { getIfExists: true } to use the first, or kill it.").toWire())];
+  }
+  if (spec.name !== undefined) state.actorNames.set(spec.name, spec.actorId);
+  state.actors.set(spec.actorId, {
+    spec,
+    description,
+    ownerId: clientId,
+    restartsLeft: spec.maxRestarts,
+    sinceMs: atMs,
+    work: { state: "pending" },
+    watchers: state.earlyWatchers.get(spec.actorId) ?? new Set(),
+    callsPending: new Map(),
+    callsFinished: 0,
+  });
+  state.earlyWatchers.delete(spec.actorId);
+  holdActor(state, clientId, spec.actorId);
+  holdInside(state, spec.actorId, actorDependencies(spec));
+  const registered: CoreEffect = {
+    type: "send",
+    to: clientId,
+    message: { type: "actor-registered", requestId, description },
+  };
+  return [registered, ...assign(state, atMs)];
+}
+
+/** Handles are counted like refs. */
+function holdActor(state: CoreState, clientId: ClientId, actorId: ActorId): void {
+  holdObjects(state, clientId, [actorId as string as ObjectId]);
+}
+
+export function seekActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-sought" }>): CoreEffect[] {
+  const { clientId, requestId, name } = event;
+  const actorId = state.actorNames.get(name);
+  const actor = actorId === undefined ? undefined : state.actors.get(actorId);
+  if (actor !== undefined) holdActor(state, clientId, actor.spec.actorId);
+  const found = actor === undefined ? {} : { description: actor.description };
+  return [{ type: "send", to: clientId, message: { type: "actor-found", requestId, ...found } }];
+}
+
+export function watchActor(state: CoreState, clientId: ClientId, actorId: ActorId): CoreEffect[] {
+  const actor = state.actors.get(actorId);
+  if (actor === undefined) {
+    const death = state.deaths.get(actorId);
+    if (death === undefined) {
+      // A handle may outrun its actor's creation, which its maker announces on another socket.
+      state.earlyWatchers.set(actorId, (state.earlyWatchers.get(actorId) ?? new Set()).add(clientId));
+      return [];
+    }
+    return [{ type: "send", to: clientId, message: { type: "actor-state", actorId, state: { state: "dead", death } } }];
+  }
+  actor.watchers.add(clientId);
+  return [{ type: "send", to: clientId, message: { type: "actor-state", actorId, state: stateFor(state, actor) } }];
+}
+
+function stateFor(state: CoreState, actor: ActorRecord): ActorState {
+  const { work } = actor;
+  switch (work.state) {
+    case "alive": {
+      const worker = state.workers.get(work.workerId);
+      const { address = "", pid = 0 } = worker ?? {};
+      return { state: "alive", workerId: work.workerId, address, pid };
+    }
+    case "starting":
+      return { state: work.isRestart ? "restarting" : "pending" };
+    case "dead":
+      return work;
+    case "pending":
+    case "restarting":
+      return { state: work.state };
+  }
+}
+
+function tellWatchers(state: CoreState, actor: ActorRecord): CoreEffect[] {
+  const message = { type: "actor-state", actorId: actor.spec.actorId, state: stateFor(state, actor) } as const;
+  return [...actor.watchers].map((to) => ({ type: "send", to, message }));
+}
+
+export function actorReady(state: CoreState, event: Extract<CoreEvent, { type: "actor-ready" }>): CoreEffect[] {
+  const actor = state.actors.get(event.actorId);
+  if (actor?.work.state !== "starting" || actor.work.workerId !== event.workerId) return [];
+  actor.work = { state: "alive", workerId: event.workerId };
+  return tellWatchers(state, actor);
+}
+
+/** The constructor threw: it would throw again, so the actor is not restarted. */
+export function actorFailed(state: CoreState, event: Extract<CoreEvent, { type: "actor-failed" }>): CoreEffect[] {
+  const actor = state.actors.get(event.actorId);
+  if (actor === undefined) return [];
+  const message = `its constructor failed: ${event.error.message}`;
+  return endActor(state, actor, { reason: "constructor-failed", message, error: event.error });
+}
+
+export function killActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-kill-asked" }>): CoreEffect[] {
+  const actor = state.actors.get(event.actorId);
+  if (actor === undefined || actor.work.state === "dead") return [];
+  if (event.isRestartable && actor.restartsLeft > 0) return stopProcess(state, actor);
+  return endActor(state, actor, { reason: "killed", message: "it was killed" });
+}
+
+export function actorOutOfScope(state: CoreState, actorId: ActorId): CoreEffect[] {
+  const actor = state.actors.get(actorId);
+  if (actor === undefined || actor.work.state === "dead" || actor.spec.name !== undefined) return [];
+  return endActor(state, actor, { reason: "out-of-scope", message: "nobody holds a handle to it any more" });
+}
+
+/** The actor's process ended: again from the start, or the end. */
+export function actorProcessDied(
+  state: CoreState,
+  actorId: ActorId,
+  event: Extract<CoreEvent, { type: "worker-died" }>,
+): CoreEffect[] {
+  const actor = state.actors.get(actorId);
+  if (actor === undefined || actor.work.state === "dead") return [];
+  if (actor.restartsLeft > 0) {
+    actor.restartsLeft--;
+    actor.work = { state: "restarting" };
+    actor.sinceMs = event.atMs;
+    return tellWatchers(state, actor);
+  }
+  const { exitCode, signal, stderrTail } = event.end;
+  const how = signal === null ? `exit code ${exitCode}` : signal;
+  const message = `its process ended (${how})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
+  return endActor(state, actor, { reason: "crashed", message });
+}
+
+function endActor(state: CoreState, actor: ActorRecord, death: ActorDeath): CoreEffect[] {
+  const stop = stopProcess(state, actor);
+  actor.work = { state: "dead", death };
+  actor.callsPending.clear();
+  if (actor.spec.name !== undefined && state.actorNames.get(actor.spec.name) === actor.spec.actorId) {
+    state.actorNames.delete(actor.spec.name);
+  }
+  const dropped = releaseInside(state, actor.spec.actorId, actorDependencies(actor.spec));
+  const effects = [...tellWatchers(state, actor), ...stop, ...dropped.effects];
+  for (const objectId of dropped.objectIds) effects.push(...actorOutOfScope(state, objectId as string as ActorId));
+  unlistOldDeaths(state);
+  return effects;
+}
+
+function unlistOldDeaths(state: CoreState): void {
+  const dead = [...state.actors.values()].filter(({ work }) => work.state === "dead");
+  for (const { spec, work } of dead.slice(0, Math.max(0, dead.length - LISTED_DEATHS))) {
+    state.actors.delete(spec.actorId);
+    if (work.state === "dead") state.deaths.set(spec.actorId, work.death);
+  }
+}
+
+function stopProcess(state: CoreState, actor: ActorRecord): CoreEffect[] {
+  if (actor.work.state !== "alive" && actor.work.state !== "starting") return [];
+  const worker = state.workers.get(actor.work.workerId);
+  return worker === undefined ? [] : stopWorker(worker);
+}

@@ -1,0 +1,250 @@
+/** What the head knows, and what can happen to it. */
+
+import type { WireError } from "../errors.ts";
+import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "../protocol/ids.ts";
+import type {
+  ActorCallsReport,
+  ActorDeath,
+  ActorDescription,
+  ActorSpec,
+  FromHead,
+  ProcessEnd,
+  ResourceAmounts,
+  TaskGroupReport,
+  WireResult,
+} from "../protocol/messages.ts";
+import type { Region } from "../store/index.ts";
+
+/** A client's wish for workers of one shape. */
+export interface Demand {
+  readonly clientId: ClientId;
+  readonly shape: string;
+  readonly resources: ResourceAmounts;
+  /** Leases wanted in all. */
+  count: number;
+  depth: number;
+  /** Since when it has had fewer than it wants. */
+  sinceMs: number;
+}
+
+export interface Lease {
+  readonly leaseId: LeaseId;
+  readonly clientId: ClientId;
+  readonly workerId: WorkerId;
+  readonly shape: string;
+  readonly resources: ResourceAmounts;
+}
+
+/** A worker holds its resources unless it is blocked. */
+export type WorkerWork =
+  | { readonly state: "starting" }
+  | { readonly state: "idle"; readonly sinceMs: number }
+  | { readonly state: "leased"; readonly leaseId: LeaseId; readonly isBlocked: boolean }
+  | {
+      readonly state: "actor";
+      readonly actorId: ActorId;
+      readonly resources: ResourceAmounts;
+      readonly isBlocked: boolean;
+    }
+  /** Told to die; its end has not been reported yet. */
+  | { readonly state: "stopping"; readonly resources: ResourceAmounts };
+
+export interface WorkerRecord {
+  readonly workerId: WorkerId;
+  pid: number;
+  address: string;
+  work: WorkerWork;
+  tasksFinished: number;
+  running: string | undefined;
+}
+
+export interface ActorRecord {
+  readonly spec: ActorSpec;
+  readonly description: ActorDescription;
+  readonly ownerId: ClientId;
+  restartsLeft: number;
+  sinceMs: number;
+  work:
+    | { readonly state: "pending" | "restarting" }
+    | { readonly state: "starting"; readonly workerId: WorkerId; readonly isRestart: boolean }
+    | { readonly state: "alive"; readonly workerId: WorkerId }
+    | { readonly state: "dead"; readonly death: ActorDeath };
+  readonly watchers: Set<ClientId>;
+  callsPending: Map<ClientId, number>;
+  callsFinished: number;
+}
+
+export interface ObjectRecord {
+  readonly objectId: ObjectId;
+  /** How often each client holds it. A count may be below 0 for a moment, when a release overtakes a hold. */
+  readonly holders: Map<ClientId, number>;
+  /** Clients that wait for the result. */
+  readonly waiters: Set<ClientId>;
+  region?: { readonly region: Region; readonly writer: ClientId; isSealed: boolean };
+  /** Known to everybody; `result` follows. */
+  publisher?: ClientId;
+  result?: WireResult;
+}
+
+export interface GroupRecord {
+  readonly function: string;
+  readonly cellId?: string;
+  readonly executionCount?: number;
+  /** Unfinished work, by the client that submitted it. */
+  readonly queued: Map<ClientId, number>;
+  readonly running: Map<ClientId, number>;
+  finished: number;
+  failed: number;
+  cancelled: number;
+  retried: number;
+  readonly firstAtMs: number;
+  lastAtMs: number;
+}
+
+export interface CoreState {
+  readonly total: Record<string, number>;
+  readonly free: Record<string, number>;
+  readonly clients: Set<ClientId>;
+  readonly workers: Map<WorkerId, WorkerRecord>;
+  readonly leases: Map<LeaseId, Lease>;
+  /** By client and shape. */
+  readonly demands: Map<string, Demand>;
+  readonly actors: Map<ActorId, ActorRecord>;
+  readonly actorNames: Map<string, ActorId>;
+  /** Clients that ask for an actor whose creation has not arrived yet. */
+  readonly earlyWatchers: Map<ActorId, Set<ClientId>>;
+  /** Why actors that are no longer listed died. */
+  readonly deaths: Map<ActorId, ActorDeath>;
+  readonly objects: Map<ObjectId, ObjectRecord>;
+  readonly groups: Map<string, GroupRecord>;
+  /** Workers that died before they were ready, since the last that became ready. */
+  startFailures: number;
+  nextWorker: number;
+  nextLease: number;
+  lastReclaimMs: number;
+}
+
+export type CoreEvent =
+  | { readonly type: "client-joined"; readonly clientId: ClientId }
+  | { readonly type: "client-left"; readonly clientId: ClientId; readonly atMs: number }
+  /** Have this many task workers ready before anybody asks. */
+  | { readonly type: "workers-wanted"; readonly count: number }
+  | {
+      readonly type: "worker-joined";
+      readonly workerId: WorkerId;
+      readonly pid: number;
+      readonly address: string;
+      readonly atMs: number;
+    }
+  | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd; readonly atMs: number }
+  | {
+      readonly type: "demand-changed";
+      readonly clientId: ClientId;
+      readonly shape: string;
+      readonly resources: ResourceAmounts;
+      readonly count: number;
+      readonly depth: number;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "leases-returned";
+      readonly clientId: ClientId;
+      readonly leaseIds: readonly LeaseId[];
+      readonly atMs: number;
+    }
+  | { readonly type: "worker-blocked" | "worker-unblocked"; readonly workerId: WorkerId; readonly atMs: number }
+  | {
+      readonly type: "task-cancel-asked";
+      readonly workerId: WorkerId;
+      readonly taskId: TaskId;
+      readonly isForced: boolean;
+      readonly isRecursive: boolean;
+    }
+  | { readonly type: "group-cancel-asked"; readonly function: string; readonly cellId?: string }
+  | {
+      readonly type: "actor-asked";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly spec: ActorSpec;
+      readonly description: ActorDescription;
+      readonly isGetIfExists: boolean;
+      readonly atMs: number;
+    }
+  | { readonly type: "actor-sought"; readonly clientId: ClientId; readonly requestId: number; readonly name: string }
+  | { readonly type: "actor-watched"; readonly clientId: ClientId; readonly actorId: ActorId }
+  | { readonly type: "actor-ready"; readonly actorId: ActorId; readonly workerId: WorkerId }
+  | { readonly type: "actor-failed"; readonly actorId: ActorId; readonly error: WireError; readonly atMs: number }
+  | {
+      readonly type: "actor-kill-asked";
+      readonly actorId: ActorId;
+      readonly isRestartable: boolean;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "region-allocated";
+      readonly objectId: ObjectId;
+      readonly region: Region;
+      readonly writer: ClientId;
+      readonly holder: ClientId;
+    }
+  | { readonly type: "region-sealed"; readonly objectId: ObjectId }
+  | { readonly type: "objects-held"; readonly clientId: ClientId; readonly objectIds: readonly ObjectId[] }
+  | {
+      readonly type: "objects-released";
+      readonly clientId: ClientId;
+      readonly objectIds: readonly ObjectId[];
+      readonly counts: readonly number[];
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "objects-forgotten";
+      readonly clientId: ClientId;
+      readonly objectIds: readonly ObjectId[];
+      readonly atMs: number;
+    }
+  | { readonly type: "object-published"; readonly clientId: ClientId; readonly objectId: ObjectId }
+  | {
+      readonly type: "result-published";
+      readonly clientId: ClientId;
+      readonly objectId: ObjectId;
+      readonly result: WireResult;
+    }
+  | { readonly type: "object-sought"; readonly clientId: ClientId; readonly objectId: ObjectId }
+  | {
+      readonly type: "work-reported";
+      readonly clientId: ClientId;
+      readonly groups: readonly TaskGroupReport[];
+      readonly actors: readonly ActorCallsReport[];
+      readonly finished?: number;
+      readonly running?: string;
+      readonly atMs: number;
+    }
+  | { readonly type: "ticked"; readonly atMs: number };
+
+export type CoreEffect =
+  | { readonly type: "send"; readonly to: ClientId; readonly message: FromHead }
+  | { readonly type: "start-worker"; readonly workerId: WorkerId }
+  | { readonly type: "stop-worker"; readonly workerId: WorkerId }
+  | { readonly type: "free-region"; readonly objectId: ObjectId; readonly region: Region };
+
+/** @param total - in ten-thousandths, see `toAmounts`. */
+export function createState(total: ResourceAmounts): CoreState {
+  return {
+    total: { ...total },
+    free: { ...total },
+    clients: new Set(),
+    workers: new Map(),
+    leases: new Map(),
+    demands: new Map(),
+    actors: new Map(),
+    actorNames: new Map(),
+    earlyWatchers: new Map(),
+    deaths: new Map(),
+    objects: new Map(),
+    groups: new Map(),
+    startFailures: 0,
+    nextWorker: 1,
+    nextLease: 1,
+    lastReclaimMs: 0,
+  };
+}

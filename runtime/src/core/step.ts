@@ -1,0 +1,143 @@
+/** The head's state machine: what happened in, what to do out. No clock, no sockets, no chance. */
+import type { ActorId, ClientId } from "../protocol/ids.ts";
+import { clientOfWorker } from "../protocol/ids.ts";
+import {
+  actorFailed,
+  actorOutOfScope,
+  actorProcessDied,
+  actorReady,
+  askActor,
+  killActor,
+  seekActor,
+  watchActor,
+} from "./actors.ts";
+import {
+  addRegion,
+  type Dropped,
+  forgetObjects,
+  holdObjects,
+  publishObject,
+  publishResult,
+  releaseClient,
+  releaseObjects,
+  sealRegion,
+  seekObject,
+} from "./objects.ts";
+import {
+  addWorkers,
+  assign,
+  changeDemand,
+  joinWorker,
+  removeWorker,
+  returnLeases,
+  setBlocked,
+  stopSpareWorkers,
+  stopWorker,
+} from "./scheduler.ts";
+import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
+import { addReport, forgetClientWork } from "./task-groups.ts";
+
+/** Apply one event; the only function that changes `state`. */
+export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
+  switch (event.type) {
+    case "client-joined":
+      state.clients.add(event.clientId);
+      return [];
+    case "client-left":
+      return removeClient(state, event.clientId, event.atMs);
+    case "workers-wanted":
+      return addWorkers(state, event.count);
+    case "worker-joined":
+      return joinWorker(state, event);
+    case "worker-died":
+      return workerDied(state, event);
+    case "demand-changed":
+      return changeDemand(state, event);
+    case "leases-returned":
+      return returnLeases(state, event);
+    case "worker-blocked":
+    case "worker-unblocked":
+      return setBlocked(state, event.workerId, event.type === "worker-blocked", event.atMs);
+    case "task-cancel-asked": {
+      const { taskId, isForced, isRecursive } = event;
+      if (!state.workers.has(event.workerId)) return [];
+      const message = { type: "stop-task", taskId, isForced, isRecursive } as const;
+      return [{ type: "send", to: clientOfWorker(event.workerId), message }];
+    }
+    case "group-cancel-asked": {
+      const cell = event.cellId === undefined ? {} : { cellId: event.cellId };
+      const message = { type: "cancel-group", function: event.function, ...cell } as const;
+      return [...state.clients].map((to) => ({ type: "send", to, message }));
+    }
+    case "actor-asked":
+      return askActor(state, event);
+    case "actor-sought":
+      return seekActor(state, event);
+    case "actor-watched":
+      return watchActor(state, event.clientId, event.actorId);
+    case "actor-ready":
+      return actorReady(state, event);
+    case "actor-failed":
+      return actorFailed(state, event);
+    case "actor-kill-asked":
+      return killActor(state, event);
+    case "region-allocated":
+      return addRegion(state, event);
+    case "region-sealed":
+      sealRegion(state, event.objectId);
+      return [];
+    case "objects-held":
+      holdObjects(state, event.clientId, event.objectIds);
+      return [];
+    case "objects-released":
+      return dropAll(state, releaseObjects(state, event));
+    case "objects-forgotten":
+      return dropAll(state, forgetObjects(state, event.clientId, event.objectIds));
+    case "object-published":
+      publishObject(state, event.clientId, event.objectId);
+      return [];
+    case "result-published":
+      return publishResult(state, event);
+    case "object-sought":
+      return seekObject(state, event.clientId, event.objectId);
+    case "work-reported":
+      addReport(state, event);
+      return [];
+    case "ticked":
+      return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs)];
+  }
+}
+
+/** An actor that nobody holds any more ends. */
+function dropAll(state: CoreState, dropped: Dropped): CoreEffect[] {
+  const effects = dropped.effects;
+  for (const id of dropped.objectIds) effects.push(...actorOutOfScope(state, id as string as ActorId));
+  return effects;
+}
+
+/** A process is gone. Workers that do its work do it for nobody: they end, too. */
+function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreEffect[] {
+  if (!state.clients.delete(clientId)) return [];
+  for (const [key, demand] of state.demands) if (demand.clientId === clientId) state.demands.delete(key);
+  for (const actor of state.actors.values()) actor.watchers.delete(clientId);
+  for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);
+  forgetClientWork(state, clientId);
+  const effects = dropAll(state, releaseClient(state, clientId));
+  for (const lease of state.leases.values()) {
+    const worker = state.workers.get(lease.workerId);
+    if (lease.clientId === clientId && worker !== undefined) effects.push(...stopWorker(worker));
+  }
+  return [...effects, ...assign(state, atMs)];
+}
+
+function workerDied(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
+  const work = state.workers.get(event.workerId)?.work;
+  const actor = [...state.actors.values()].find(
+    (each) => "workerId" in each.work && each.work.workerId === event.workerId,
+  );
+  const effects = removeWorker(state, event);
+  if (actor !== undefined) effects.push(...actorProcessDied(state, actor.spec.actorId, event));
+  effects.push(...removeClient(state, clientOfWorker(event.workerId), event.atMs));
+  if (work !== undefined) effects.push(...assign(state, event.atMs));
+  return effects;
+}

@@ -1,0 +1,280 @@
+/**
+ * The errors a user meets. Test them with `hasCode(error, "TASK_FAILED")`: cells and workers live in other realms, where
+ * `instanceof` fails.
+ */
+import { fromWireError, toWireError, type WireError } from "./protocol/wire-error.ts";
+
+export { toWireCause, toWireError, type WireCause, type WireError } from "./protocol/wire-error.ts";
+
+/** Stable name of a kind of failure. */
+export type ErrorCode =
+  | "TASK_FAILED"
+  | "WORKER_CRASHED"
+  | "ACTOR_DIED"
+  | "GET_TIMEOUT"
+  | "TASK_CANCELLED"
+  | "OBJECT_LOST"
+  | "OBJECT_STORE_FULL"
+  | "UNSCHEDULABLE"
+  | "SERIALIZATION"
+  | "ENGINE_CLOSED"
+  | "UNSUPPORTED";
+
+/** Base of every error of this package. */
+export class ClusterError extends Error {
+  override readonly name: string = "ClusterError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** This error as plain data, with its cause. */
+  toWire(): WireError {
+    return toWireError(this);
+  }
+
+  /** The error that `wire` describes; of one of the classes below when its `code` says so. */
+  static fromWire(wire: WireError): Error {
+    return errorFromWire(wire);
+  }
+}
+
+/** The user's function threw. `cause` holds what it threw; the stack starts with the user's own lines. */
+export class TaskFailedError extends ClusterError {
+  override readonly name = "TaskFailedError";
+  readonly functionName: string;
+
+  constructor(functionName: string, cause: unknown) {
+    super("TASK_FAILED", `Task '${functionName}' failed: ${describe(cause)}`, { cause });
+    this.functionName = functionName;
+    this.stack = stackOfCauseFirst(this, cause);
+  }
+}
+
+/** The process that ran the task or actor ended: a crash, `process.exit`, or the system's out-of-memory killer. */
+export class WorkerCrashedError extends ClusterError {
+  override readonly name = "WorkerCrashedError";
+  /** What ran there: a task's or actor's name. */
+  readonly running: string;
+  /** Why the process ended, e.g. `signal SIGKILL` or `exit code 3`. */
+  readonly reason: string;
+
+  /** @param stderrTail - the last lines the process wrote to stderr; shown when not empty. */
+  constructor(running: string, reason: string, stderrTail = "") {
+    super(
+      "WORKER_CRASHED",
+      `The worker that ran '${running}' ended: ${reason}. If it used too much memory, give it less data at once or set ` +
+        `{ memoryBytes }; set { retries } to run it again.${stderrTail ? `\nIts last output:\n${stderrTail}` : ""}`,
+    );
+    this.running = running;
+    this.reason = reason;
+  }
+}
+
+/** The actor is gone, and so is its state: it crashed, was killed, or its constructor threw (then see `cause`). */
+export class ActorDiedError extends ClusterError {
+  override readonly name = "ActorDiedError";
+  readonly actorName: string;
+  readonly reason: string;
+
+  constructor(actorName: string, reason: string, options?: { cause?: unknown }) {
+    super(
+      "ACTOR_DIED",
+      `Actor '${actorName}' is dead: ${reason}. Make a new one, or set { maxRestarts } to have it started again.`,
+      options,
+    );
+    this.actorName = actorName;
+    this.reason = reason;
+  }
+}
+
+/** The value was not there in time. The task goes on; ask again or cancel it. */
+export class GetTimeoutError extends ClusterError {
+  override readonly name = "GetTimeoutError";
+  readonly timeoutMs: number;
+
+  /** @param what - what was waited for, e.g. `the result of task 'load'`. */
+  constructor(what: string, timeoutMs: number) {
+    super(
+      "GET_TIMEOUT",
+      `Waited ${timeoutMs} ms for ${what} in vain. It is still being made: wait longer, or stop it with cancel(ref).`,
+    );
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** The task was cancelled by `cancel`, by a signal, by its `timeoutMs` or by an interrupt of its cell. */
+export class TaskCancelledError extends ClusterError {
+  override readonly name = "TaskCancelledError";
+  readonly taskName: string;
+  readonly reason: string;
+
+  /** @param reason - who cancelled it, e.g. `the cell was interrupted`. */
+  constructor(taskName: string, reason: string) {
+    super("TASK_CANCELLED", `Task '${taskName}' was cancelled: ${reason}.`);
+    this.taskName = taskName;
+    this.reason = reason;
+  }
+}
+
+/** The value existed and is gone, for instance with the node that held it. */
+export class ObjectLostError extends ClusterError {
+  override readonly name = "ObjectLostError";
+  readonly objectId: string;
+  readonly reason: string;
+
+  constructor(objectId: string, reason: string, options?: { cause?: unknown }) {
+    super("OBJECT_LOST", `Object ${objectId} is lost: ${reason}. Run the task or put() that made it again.`, options);
+    this.objectId = objectId;
+    this.reason = reason;
+  }
+}
+
+/** No room in the object store, also after spilling. Sizes in bytes. */
+export class ObjectStoreFullError extends ClusterError {
+  override readonly name = "ObjectStoreFullError";
+  readonly requestedBytes: number;
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+
+  constructor(requestedBytes: number, usedBytes: number, capacityBytes: number, options?: { cause?: unknown }) {
+    super(
+      "OBJECT_STORE_FULL",
+      `The object store has no room for ${formatBytes(requestedBytes)}: ${formatBytes(usedBytes)} of ` +
+        `${formatBytes(capacityBytes)} are in use. Drop refs that are not needed any more, work in smaller pieces, or ` +
+        "start with a larger store: init({ objectStoreBytes }).",
+      options,
+    );
+    this.requestedBytes = requestedBytes;
+    this.usedBytes = usedBytes;
+    this.capacityBytes = capacityBytes;
+  }
+}
+
+/** What was asked for can never run here: it needs more than the cluster has. */
+export class UnschedulableError extends ClusterError {
+  override readonly name = "UnschedulableError";
+  readonly what: string;
+
+  /**
+   * @param needs - e.g. `{ cpus: 64 }`.
+   * @param has - the largest that a node offers, e.g. `{ cpus: 8, gpus: 0 }`.
+   */
+  constructor(what: string, needs: Readonly<Record<string, number>>, has: Readonly<Record<string, number>>) {
+    super(
+      "UNSCHEDULABLE",
+      `'${what}' needs ${formatResources(needs)}, but no node has more than ${formatResources(has)}. ` +
+        "Ask for less, or start a cluster that has it.",
+    );
+    this.what = what;
+  }
+}
+
+/** A value or function cannot travel to another process. `path` says where it is, e.g. `args[0].db`. */
+export class SerializationError extends ClusterError {
+  override readonly name = "SerializationError";
+  readonly path: string | undefined;
+
+  constructor(message: string, options?: { path?: string | undefined; cause?: unknown }) {
+    super("SERIALIZATION", message, options);
+    this.path = options?.path;
+  }
+}
+
+/** The engine was closed, or its cluster is gone. */
+export class EngineClosedError extends ClusterError {
+  override readonly name = "EngineClosedError";
+
+  constructor(reason = "it was closed", options?: { cause?: unknown }) {
+    super("ENGINE_CLOSED", `The cluster connection is closed: ${reason}. Call init() to start again.`, options);
+  }
+}
+
+/** This engine or platform cannot do what was asked. */
+export class UnsupportedError extends ClusterError {
+  override readonly name = "UnsupportedError";
+
+  /** @param instead - a sentence on what to do. */
+  constructor(what: string, instead: string) {
+    super("UNSUPPORTED", `${what} is not supported here. ${instead}`);
+  }
+}
+
+/** Does `error`, or an error it was caused by when `deep`, carry this code? Works across realms and processes. */
+export function hasCode(error: unknown, code: ErrorCode, options: { deep?: boolean } = {}): boolean {
+  let current = error;
+  for (let depth = 0; depth < 100 && typeof current === "object" && current !== null; depth++) {
+    if ((current as { code?: unknown }).code === code) return true;
+    if (!options.deep) return false;
+    current = (current as { cause?: unknown }).cause;
+  }
+  return false;
+}
+
+const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
+  TASK_FAILED: TaskFailedError as unknown as typeof Error,
+  WORKER_CRASHED: WorkerCrashedError as unknown as typeof Error,
+  ACTOR_DIED: ActorDiedError as unknown as typeof Error,
+  GET_TIMEOUT: GetTimeoutError as unknown as typeof Error,
+  TASK_CANCELLED: TaskCancelledError as unknown as typeof Error,
+  OBJECT_LOST: ObjectLostError as unknown as typeof Error,
+  OBJECT_STORE_FULL: ObjectStoreFullError as unknown as typeof Error,
+  UNSCHEDULABLE: UnschedulableError as unknown as typeof Error,
+  SERIALIZATION: SerializationError as unknown as typeof Error,
+  ENGINE_CLOSED: EngineClosedError as unknown as typeof Error,
+  UNSUPPORTED: UnsupportedError as unknown as typeof Error,
+};
+
+/** The error that `wire` describes. Codes of this package give their class; other errors are `Error`s with the right name. */
+export function errorFromWire(wire: WireError): Error {
+  return fromWireError(wire, (code) => (code in CLASSES ? CLASSES[code as ErrorCode].prototype : undefined));
+}
+
+/** One line about a thrown value. */
+function describe(thrown: unknown): string {
+  if (thrown instanceof Error || isErrorLike(thrown))
+    return thrown.message ? `${thrown.name}: ${thrown.message}` : thrown.name;
+  try {
+    return String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}
+
+/** Header of ours, then the user's stack: the first line a reader's eye falls on is the line that threw. */
+function stackOfCauseFirst(error: Error, cause: unknown): string {
+  const ours = error.stack ?? "";
+  if (!isErrorLike(cause) || typeof cause.stack !== "string") return ours;
+  const frames = (stack: string): string[] => stack.split("\n").filter((line) => /^\s+at /.test(line));
+  return [`${error.name}: ${error.message}`, ...frames(cause.stack), ...frames(ours)].join("\n");
+}
+
+function isErrorLike(value: unknown): value is Error {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Error).message === "string" &&
+    typeof (value as Error).name === "string"
+  );
+}
+
+/** `1.5 GiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`;
+}
+
+function formatResources(resources: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(resources).map(([name, amount]) =>
+    name === "memoryBytes" ? `${formatBytes(amount)} memory` : `${amount} ${name}`,
+  );
+  return parts.length > 0 ? parts.join(", ") : "nothing";
+}

@@ -1,0 +1,253 @@
+/** The loop around the core: messages become events, effects become messages, processes and regions. */
+import { ObjectStoreFullError } from "../errors.ts";
+import { fromAmount, toAmounts } from "../core/resources.ts";
+import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
+import { step } from "../core/step.ts";
+import type { ClientId, WorkerId } from "../protocol/ids.ts";
+import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
+import { type Arena, RegionAllocator, regionBytes, type Region } from "../store/index.ts";
+import { VERSION } from "../version.ts";
+import type { HeadOptions } from "./options.ts";
+import { WorkerProcesses } from "./worker-processes.ts";
+
+const TICK_MS = 50;
+
+/** One client's way back. */
+export interface ClientLink {
+  send(message: FromHead): void;
+}
+
+export class Cluster {
+  readonly state: CoreState;
+  readonly startedAtMs: number = Date.now();
+  readonly #options: HeadOptions;
+  readonly #links = new Map<ClientId, ClientLink>();
+  readonly #processes: WorkerProcesses;
+  readonly #allocator: RegionAllocator;
+  readonly #tick: NodeJS.Timeout;
+  #arena: Arena | undefined;
+
+  constructor(options: HeadOptions) {
+    this.#options = options;
+    this.state = createState(toAmounts(options.resources));
+    this.#allocator = new RegionAllocator(options.objectStoreBytes);
+    this.#processes = new WorkerProcesses(options.directory, {
+      onEnd: (workerId, end) => this.apply({ type: "worker-died", workerId, end, atMs: Date.now() }),
+      onOutput: (workerId, pid, stream, text) => this.#forwardRawOutput(workerId, pid, stream, text),
+    });
+    this.#tick = setInterval(() => this.apply({ type: "ticked", atMs: Date.now() }), TICK_MS);
+  }
+
+  /** The arena is made while the first workers start; nobody asks for regions before `welcome`. */
+  useArena(arena: Arena): void {
+    this.#arena = arena;
+  }
+
+  get usedBytes(): number {
+    return this.#allocator.usedBytes;
+  }
+
+  get capacityBytes(): number {
+    return this.#allocator.capacityBytes;
+  }
+
+  apply(event: CoreEvent): void {
+    for (const effect of step(this.state, event)) this.#perform(effect);
+  }
+
+  #perform(effect: CoreEffect): void {
+    switch (effect.type) {
+      case "send":
+        this.#links.get(effect.to)?.send(effect.message);
+        return;
+      case "start-worker":
+        this.#processes.start(effect.workerId);
+        return;
+      case "stop-worker":
+        this.#processes.stop(effect.workerId);
+        return;
+      case "free-region":
+        this.#allocator.free(effect.region.offset);
+        return;
+    }
+  }
+
+  join(clientId: ClientId, link: ClientLink): void {
+    this.#links.set(clientId, link);
+    this.apply({ type: "client-joined", clientId });
+  }
+
+  leave(clientId: ClientId): void {
+    this.#links.delete(clientId);
+    this.apply({ type: "client-left", clientId, atMs: Date.now() });
+  }
+
+  /** Handle one message of a client that has said hello. */
+  receive(clientId: ClientId, message: ToHead): void {
+    const atMs = Date.now();
+    const workerId = clientId as string as WorkerId;
+    switch (message.type) {
+      case "worker-ready": {
+        this.apply({ type: "worker-joined", workerId, pid: message.pid, address: message.address, atMs });
+        return;
+      }
+      case "demand":
+        this.apply({ ...message, type: "demand-changed", clientId, atMs });
+        return;
+      case "return-leases":
+        this.apply({ type: "leases-returned", clientId, leaseIds: message.leaseIds, atMs });
+        return;
+      case "worker-blocked":
+      case "worker-unblocked":
+        this.apply({ type: message.type, workerId, atMs });
+        return;
+      case "cancel-task":
+        this.apply({ ...message, type: "task-cancel-asked" });
+        return;
+      case "allocate":
+        this.#allocate(clientId, message);
+        return;
+      case "sealed":
+        this.apply({ type: "region-sealed", objectId: message.objectId });
+        return;
+      case "hold":
+        this.apply({ type: "objects-held", clientId: message.holder ?? clientId, objectIds: message.objectIds });
+        return;
+      case "release":
+        this.apply({ ...message, type: "objects-released", clientId, atMs });
+        return;
+      case "forget":
+        this.apply({ type: "objects-forgotten", clientId, objectIds: message.objectIds, atMs });
+        return;
+      case "publish":
+        this.apply({ type: "object-published", clientId, objectId: message.objectId });
+        return;
+      case "publish-result":
+        this.apply({ type: "result-published", clientId, objectId: message.objectId, result: message.result });
+        return;
+      case "resolve":
+        this.apply({ type: "object-sought", clientId, objectId: message.objectId });
+        return;
+      case "create-actor":
+        this.apply({ ...message, type: "actor-asked", clientId, atMs });
+        return;
+      case "find-actor":
+        this.apply({ type: "actor-sought", clientId, requestId: message.requestId, name: message.name });
+        return;
+      case "watch-actor":
+        this.apply({ type: "actor-watched", clientId, actorId: message.actorId });
+        return;
+      case "kill-actor":
+        this.apply({ ...message, type: "actor-kill-asked", atMs });
+        return;
+      case "actor-ready":
+        this.apply({ type: "actor-ready", actorId: message.actorId, workerId });
+        return;
+      case "actor-failed":
+        this.apply({ type: "actor-failed", actorId: message.actorId, error: message.error, atMs });
+        return;
+      case "report":
+        this.apply({ ...message, type: "work-reported", clientId, atMs });
+        return;
+      case "describe-cluster": {
+        const { requestId } = message;
+        this.#links.get(clientId)?.send({ type: "cluster-described", requestId, cluster: this.describe() });
+        return;
+      }
+      case "worker-output":
+        this.#toDrivers({ type: "output", output: message.output });
+        return;
+      // The control server answers these two itself.
+      case "hello":
+      case "shutdown":
+        return;
+    }
+  }
+
+  #allocate(writer: ClientId, message: Extract<ToHead, { type: "allocate" }>): void {
+    const { requestId, objectId, lengths, holder } = message;
+    const sizeBytes = regionBytes(lengths);
+    const offset = this.#allocator.allocate(sizeBytes);
+    if (offset === undefined) {
+      const error = new ObjectStoreFullError(sizeBytes, this.usedBytes, this.capacityBytes).toWire();
+      this.#links.get(writer)?.send({ type: "allocate-failed", requestId, error });
+      return;
+    }
+    const region: Region = { offset, lengths };
+    this.apply({ type: "region-allocated", objectId, region, writer, holder });
+    this.#links.get(writer)?.send({ type: "allocated", requestId, region });
+  }
+
+  #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {
+    const source = this.state.workers.get(workerId)?.running ?? "worker";
+    this.#toDrivers({ type: "output", output: { type: "output", stream, text, source, pid } });
+  }
+
+  #toDrivers(message: FromHead): void {
+    for (const [clientId, link] of this.#links) {
+      if (!this.state.workers.has(clientId as string as WorkerId)) link.send(message);
+    }
+  }
+
+  describe(): ClusterDescription {
+    const { state } = this;
+    const resources = Object.keys(state.total).map((name) => {
+      const total = state.total[name] ?? 0;
+      const used = total - (state.free[name] ?? 0);
+      return [name, { used: fromAmount(name, used), total: fromAmount(name, total) }] as const;
+    });
+    return {
+      id: this.#options.clusterId,
+      engine: "local",
+      version: VERSION,
+      startedAtMs: this.startedAtMs,
+      pid: process.pid,
+      resources: Object.fromEntries(resources),
+      objectStore: {
+        usedBytes: this.usedBytes,
+        capacityBytes: this.capacityBytes,
+        objects: [...state.objects.values()].filter(({ region }) => region !== undefined).length,
+        directory: this.#arena?.directory ?? "",
+        ...(this.#arena?.hint === undefined ? {} : { hint: this.#arena.hint }),
+      },
+      workers: [...state.workers.values()].flatMap(({ workerId, pid, work }) => {
+        if (work.state === "stopping") return [];
+        return [{ id: workerId, pid, state: workerStateOf(work) }];
+      }),
+      actors: [...state.actors.values()].map((actor) => {
+        const { spec, work } = actor;
+        const worker = "workerId" in work ? state.workers.get(work.workerId) : undefined;
+        return {
+          id: spec.actorId,
+          class: spec.className,
+          ...(spec.name === undefined ? {} : { name: spec.name }),
+          state: work.state === "starting" ? (work.isRestart ? "restarting" : "pending") : work.state,
+          ...(worker === undefined ? {} : { pid: worker.pid }),
+        } as const;
+      }),
+    };
+  }
+
+  /** Kill the workers and remove the arena. */
+  close(): void {
+    clearInterval(this.#tick);
+    this.#processes.stopAll();
+    this.#arena?.unlink();
+  }
+}
+
+/** The word that views use. */
+export function workerStateOf(
+  work: WorkerWork,
+): "starting" | "idle" | "running" | "blocked" | "actor" {
+  switch (work.state) {
+    case "leased":
+      return work.isBlocked ? "blocked" : "running";
+    case "stopping":
+      return "idle";
+    case "starting":
+    case "idle":
+    case "actor":
+      return work.state;
+  }
+}

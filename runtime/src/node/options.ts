@@ -1,0 +1,34 @@
+/** What the head is told when it starts. */
+
+export interface HeadOptions {
+  readonly clusterId: string;
+  /** For sockets; exists, with mode 0700, and is removed by the head. */
+  readonly directory: string;
+  /** In units; `cpus`, `gpus`, `memoryBytes` and others. */
+  readonly resources: Readonly<Record<string, number>>;
+  readonly objectStoreBytes: number;
+  /** Workers to start at once. */
+  readonly prestart: number;
+  readonly driverPid: number;
+}
+
+export const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";
+export const WORKER_OPTIONS_VARIABLE = "MOBULA_WORKER_OPTIONS";
+
+/** What a worker is told when it starts. */
+export interface WorkerOptions {
+  readonly workerId: string;
+  readonly directory: string;
+}
+
+export function headAddress(directory: string): string {
+  return `${directory}/head.sock`;
+}
+
+export function viewAddress(directory: string): string {
+  return `${directory}/view.sock`;
+}
+
+export function workerAddress(directory: string, workerId: string): string {
+  return `${directory}/${workerId}.sock`;
+}

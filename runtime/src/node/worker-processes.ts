@@ -1,0 +1,65 @@
+/** Starts and stops worker processes, reads what they print past our capture, and reports how they end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { WorkerId } from "../protocol/ids.ts";
+import type { ProcessEnd } from "../protocol/messages.ts";
+import { WORKER_OPTIONS_VARIABLE, type WorkerOptions } from "./options.ts";
+import { programUrl } from "./program-url.ts";
+
+const STDERR_TAIL_CHARS = 4_000;
+
+export interface WorkerProcessHooks {
+  onEnd(workerId: WorkerId, end: ProcessEnd): void;
+  /** Output that bypassed `console` and `process.stdout`: of native code, or of a crash. */
+  onOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void;
+}
+
+export class WorkerProcesses {
+  readonly #directory: string;
+  readonly #hooks: WorkerProcessHooks;
+  readonly #children = new Map<WorkerId, ChildProcess>();
+
+  constructor(directory: string, hooks: WorkerProcessHooks) {
+    this.#directory = directory;
+    this.#hooks = hooks;
+  }
+
+  start(workerId: WorkerId): void {
+    const options: WorkerOptions = { workerId, directory: this.#directory };
+    const env = { ...process.env, [WORKER_OPTIONS_VARIABLE]: JSON.stringify(options) };
+    // The flag lets a worker survive the termination of a spinning task inside a timer.
+    const args = ["--no-force-async-hooks-checks", "--no-deprecation", fileURLToPath(programUrl("worker/main"))];
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#children.set(workerId, child);
+    let stderrTail = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.#hooks.onOutput(workerId, child.pid ?? 0, "stdout", text);
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      stderrTail = (stderrTail + text).slice(-STDERR_TAIL_CHARS);
+      this.#hooks.onOutput(workerId, child.pid ?? 0, "stderr", text);
+    });
+    let isOver = false;
+    const end = (exitCode: number | null, signal: string | null): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#children.delete(workerId);
+      this.#hooks.onEnd(workerId, { pid: child.pid ?? 0, exitCode, signal, stderrTail: stderrTail.trimEnd() });
+    };
+    child.once("error", (error) => {
+      stderrTail += String(error);
+      end(null, "not started");
+    });
+    // `close` comes after the last output; a grandchild may keep the pipes open, so `exit` sets a limit.
+    child.once("exit", (code, signal) => setTimeout(end, 200, code, signal).unref());
+    child.once("close", (code, signal) => end(code, signal));
+  }
+
+  stop(workerId: WorkerId): void {
+    this.#children.get(workerId)?.kill("SIGKILL");
+  }
+
+  stopAll(): void {
+    for (const child of this.#children.values()) child.kill("SIGKILL");
+  }
+}

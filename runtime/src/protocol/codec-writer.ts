@@ -1,0 +1,662 @@
+/** Writes values: one pass, each object once. Functions and user classes go to the `CodeWriter`. */
+import { types } from "node:util";
+import { SerializationError } from "../errors.ts";
+import type { EncodeHooks, Payload } from "./codec.ts";
+import { isArrowTable, tableToBytes } from "./codec-arrow.ts";
+import { ACTOR_BRAND, REDUCE, REF_BRAND, type Reduced } from "./codec-brands.ts";
+import { ByteWriter } from "./codec-bytes.ts";
+import { type Chunk, RangeCollector } from "./codec-chunks.ts";
+import {
+  FORMAT_PLAIN,
+  FORMAT_SECTIONS,
+  type ModuleRef,
+  OUT_OF_BAND_BYTES,
+  PropertyFlag,
+  Tag,
+  VIEW_KINDS,
+  writeHeader,
+} from "./codec-format.ts";
+import { toWireError } from "./wire-error.ts";
+
+/** Where in a value something is: property names and array indexes, or the words of a capture. */
+export type PathStep = string | number | symbol | { readonly capture: string };
+
+interface Shape {
+  readonly id: number;
+  readonly keys: readonly string[];
+}
+
+interface Deferred {
+  readonly path: readonly PathStep[];
+  readonly write: () => void;
+}
+
+/** In Node since version 20, in TypeScript's library since ES2024. */
+type WellFormed = string & { isWellFormed(): boolean };
+
+/** Shapes whose first key is the same are searched one by one, so their number is bounded. */
+const MAX_SHAPES_PER_BUCKET = 8;
+/** Plain arrays of numbers of at least this length travel as typed arrays. */
+const PACK_NUMBERS_FROM = 8;
+
+export class ValueWriter {
+  readonly hooks: EncodeHooks;
+  /**
+   * Captured objects: properties are taken as they are, accessors included, and no getter runs. Otherwise getters of plain
+   * objects are read, as structured clone does.
+   */
+  readonly keepsAccessors: boolean;
+  readonly out: ByteWriter = new ByteWriter();
+  /** Where the value that is being written lies. */
+  path: PathStep[];
+
+  readonly #seen = new Map<object, number>();
+  readonly #shapes = new Map<string, Shape[]>();
+  #shapeCount = 0;
+  readonly #ranges = new RangeCollector();
+  readonly #refs: string[] = [];
+  readonly #refNumbers = new Map<string, number>();
+  readonly #modules: ModuleRef[] = [];
+  readonly #moduleNumbers = new Map<string, number>();
+  readonly #variables = new Map<string, number>();
+  readonly #assigned = new Set<number>();
+  readonly #queue: Deferred[] = [];
+  #deferredCount = 0;
+
+  constructor(hooks: EncodeHooks, options: { keepsAccessors?: boolean } = {}) {
+    this.hooks = hooks;
+    this.keepsAccessors = options.keepsAccessors ?? false;
+    this.path = [hooks.path ?? "value"];
+  }
+
+  /** Write the root value and everything it needs. */
+  run(value: unknown): Payload {
+    try {
+      this.out.byte(FORMAT_PLAIN);
+      const lengthAt = this.out.skip(4);
+      this.value(value);
+      this.#runDeferred();
+      return this.#finish(lengthAt);
+    } catch (error) {
+      this.out.release();
+      if (error instanceof RangeError && /call stack/i.test(error.message)) {
+        throw this.refuse("is nested too deeply", "Flatten it, or send it in pieces.");
+      }
+      throw error;
+    }
+  }
+
+  // The four bytes of the length are spent on small values too: moving the value afterwards would cost more.
+  #finish(lengthAt: number): Payload {
+    const { chunks, ranges } = this.#ranges.finish();
+    const needsHeader = chunks.length > 0 || this.#modules.length > 0 || this.#deferredCount > 0;
+    if (!needsHeader) return { bytes: this.out.finish(), buffers: [], refs: this.#refs };
+    this.out.u32At(lengthAt, this.out.position - lengthAt - 4);
+    const isInline = ({ bytes }: Chunk): boolean => bytes.length < OUT_OF_BAND_BYTES;
+    writeHeader(this.out, {
+      modules: this.#modules,
+      ranges,
+      chunks: chunks.map((chunk) => ({
+        byteLength: chunk.bytes.length,
+        isInline: isInline(chunk),
+        isBuffer: chunk.isBuffer,
+      })),
+      assigned: [...this.#assigned],
+      deferred: this.#deferredCount,
+    });
+    for (const chunk of chunks) if (isInline(chunk)) this.out.raw(chunk.bytes);
+    const bytes = this.out.finish();
+    bytes[0] = FORMAT_SECTIONS;
+    return { bytes, buffers: chunks.filter((chunk) => !isInline(chunk)).map((chunk) => chunk.bytes), refs: this.#refs };
+  }
+
+  /** Write something after the value, when all functions exist. The reader runs its part in the same order. */
+  defer(write: () => void): void {
+    this.#deferredCount++;
+    this.#queue.push({ path: [...this.path], write });
+  }
+
+  #runDeferred(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.path = [...next.path];
+      next.write();
+    }
+  }
+
+  /** Number of a module in this value. */
+  module(ref: ModuleRef): number {
+    const key = `${ref.specifier}\n${ref.parent ?? ""}`;
+    let number = this.#moduleNumbers.get(key);
+    if (number === undefined) {
+      number = this.#modules.push(ref) - 1;
+      this.#moduleNumbers.set(key, number);
+    }
+    return number;
+  }
+
+  /** Number of a captured variable; `key` says which variable it is. */
+  variable(key: string, isAssigned: boolean): number {
+    let number = this.#variables.get(key);
+    if (number === undefined) {
+      number = this.#variables.size;
+      this.#variables.set(key, number);
+    }
+    if (isAssigned) this.#assigned.add(number);
+    return number;
+  }
+
+  /** An error that says where the trouble lies. */
+  refuse(what: string, advice: string, cause?: unknown): SerializationError {
+    const path = formatPath(this.path);
+    const capture = this.path.findLast((step) => typeof step === "object");
+    const subject = typeof capture === "object" ? `${capture.capture}${path.inside}` : `\`${path.text}\``;
+    return new SerializationError(`${subject} ${what}. ${advice}`, { path: path.text, cause });
+  }
+
+  /** Write a value one step further down. */
+  child(step: PathStep, value: unknown): void {
+    this.path.push(step);
+    this.value(value);
+    this.path.pop();
+  }
+
+  value(value: unknown): void {
+    switch (typeof value) {
+      case "string":
+        this.text(value);
+        break;
+      case "number":
+        this.#number(value);
+        break;
+      case "boolean":
+        this.out.byte(value ? Tag.true : Tag.false);
+        break;
+      case "undefined":
+        this.out.byte(Tag.undefined);
+        break;
+      case "object":
+        if (value === null) this.out.byte(Tag.null);
+        else this.#object(value);
+        break;
+      case "function":
+        this.#function(value as object);
+        break;
+      case "bigint":
+        this.out.byte(Tag.bigint);
+        this.out.byte(value < 0n ? 1 : 0);
+        this.text((value < 0n ? -value : value).toString(16));
+        break;
+      case "symbol":
+        this.#symbol(value);
+        break;
+    }
+  }
+
+  text(text: string): void {
+    const out = this.out;
+    if (text.length < 64 && out.shortText(Tag.shortText, text)) return;
+    if ((text as WellFormed).isWellFormed()) {
+      out.byte(Tag.utf8);
+      out.utf8(text);
+    } else {
+      out.byte(Tag.utf16);
+      out.utf16(text);
+    }
+  }
+
+  #number(value: number): void {
+    const out = this.out;
+    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+      if (value >= 0 && value < 64) out.byte(Tag.smallInt + value);
+      else {
+        out.byte(Tag.int);
+        out.varint(value < 0 ? -2 * value - 1 : 2 * value);
+      }
+    } else {
+      out.byte(Tag.double);
+      out.double(value);
+    }
+  }
+
+  #symbol(value: symbol): void {
+    const wellKnown = WELL_KNOWN_SYMBOLS.get(value);
+    const key = wellKnown ?? Symbol.keyFor(value);
+    if (key === undefined) {
+      throw this.refuse(
+        `is a private symbol (${String(value)})`,
+        "Use Symbol.for(…), which is the same in every process.",
+      );
+    }
+    this.out.byte(Tag.symbol);
+    this.out.byte(wellKnown === undefined ? 0 : 1);
+    this.text(key);
+  }
+
+  /** Writes a reference when the object was written before. */
+  #isBackReference(value: object): boolean {
+    const number = this.#seen.get(value);
+    if (number === undefined) {
+      this.#seen.set(value, this.#seen.size);
+      return false;
+    }
+    this.out.byte(Tag.back);
+    this.out.varint(number);
+    return true;
+  }
+
+  #function(value: object): void {
+    if (this.#isBackReference(value) || this.#special(value)) return;
+    if (this.hooks.code === undefined) throw this.refuse("is a function", "Functions cannot be sent from here.");
+    this.hooks.code.function(value as (...args: never[]) => unknown, this);
+  }
+
+  #object(value: object): void {
+    if (this.#isBackReference(value)) return;
+    if (Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype) return this.#array(value);
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype && !types.isProxy(value)) {
+      if ((this.keepsAccessors && this.#known(value)) || this.#hasReduce(value)) return;
+      return this.#properties(value);
+    }
+    if (this.#special(value) || this.#known(value)) return;
+    if (types.isProxy(value)) throw this.refuse("is a Proxy", "Send the object behind it.");
+    if (isArrowTable(value)) return this.#arrow(value);
+    this.#byKind(value, prototype as object | null);
+  }
+
+  #known(value: object): boolean {
+    return this.hooks.code?.known(value, this) ?? false;
+  }
+
+  /** Refs, actor handles and what knows itself how to travel. */
+  #special(value: object): boolean {
+    const branded = value as { [REF_BRAND]?: unknown; [ACTOR_BRAND]?: unknown };
+    if (branded[REF_BRAND]) {
+      if (this.hooks.refOf === undefined) throw this.refuse("is an ObjectRef", "Refs cannot be sent from here.");
+      const id = this.hooks.refOf(value);
+      this.out.byte(Tag.ref);
+      this.out.varint(this.#refNumber(id));
+      return true;
+    }
+    if (branded[ACTOR_BRAND]) {
+      if (this.hooks.actorOf === undefined)
+        throw this.refuse("is an actor handle", "Handles cannot be sent from here.");
+      const description = this.hooks.actorOf(value);
+      this.out.byte(Tag.actor);
+      this.value(description);
+      return true;
+    }
+    return this.#hasReduce(value);
+  }
+
+  #hasReduce(value: object): boolean {
+    const reduce = (value as { [REDUCE]?: () => Reduced })[REDUCE];
+    if (typeof reduce !== "function") return false;
+    const { specifier, imported, args } = reduce.call(value);
+    const number = this.module({ specifier, parent: undefined });
+    this.out.byte(Tag.reduced);
+    this.out.varint(number);
+    this.text(imported);
+    this.out.varint(args.length);
+    for (const arg of args) this.value(arg);
+    return true;
+  }
+
+  #refNumber(id: string): number {
+    let number = this.#refNumbers.get(id);
+    if (number === undefined) {
+      number = this.#refs.push(id) - 1;
+      this.#refNumbers.set(id, number);
+    }
+    return number;
+  }
+
+  /** An array, object or built-in by its internal kind; with its prototype when that is not the kind's own. */
+  #byKind(value: object, prototype: object | null): void {
+    const usual = usualPrototype(value);
+    if (usual === undefined) {
+      const kind = Object.prototype.toString.call(value).slice(8, -1);
+      throw this.refuse(`is a ${kind}, which exists only in this process`, adviceFor(kind));
+    }
+    if (usual === Error.prototype) return this.#error(value);
+    if (prototype === null) this.out.byte(Tag.nullPrototype);
+    else if (prototype !== usual && !isObjectPrototypeElsewhere(prototype, usual)) {
+      if (this.hooks.code === undefined) {
+        throw this.refuse(`is an instance of ${nameOfClass(prototype)}`, "Class instances cannot be sent from here.");
+      }
+      this.out.byte(Tag.instance);
+      this.hooks.code.instance(value, prototype, this);
+    }
+    this.#content(value);
+  }
+
+  #content(value: object): void {
+    const out = this.out;
+    if (Array.isArray(value)) this.#array(value);
+    else if (ArrayBuffer.isView(value)) this.#view(value);
+    else if (types.isArrayBuffer(value)) {
+      out.byte(Tag.arrayBuffer);
+      out.varint(this.#ranges.add(value, 0, value.byteLength, 8, true));
+    } else if (types.isMap(value)) {
+      out.byte(Tag.map);
+      out.varint(MAP_SIZE.call(value));
+      let index = 0;
+      for (const [key, item] of Map.prototype.entries.call(value) as IterableIterator<[unknown, unknown]>) {
+        this.child(index++, key);
+        this.child(typeof key === "string" ? key : index, item);
+      }
+    } else if (types.isSet(value)) {
+      out.byte(Tag.set);
+      out.varint(SET_SIZE.call(value));
+      let index = 0;
+      for (const item of Set.prototype.values.call(value) as IterableIterator<unknown>) this.child(index++, item);
+    } else if (types.isDate(value)) {
+      out.byte(Tag.date);
+      out.double(Date.prototype.getTime.call(value));
+    } else if (types.isRegExp(value)) {
+      out.byte(Tag.regexp);
+      this.text(value.source);
+      this.text(value.flags);
+      out.varint(Math.max(0, value.lastIndex));
+    } else if (types.isBoxedPrimitive(value)) {
+      out.byte(Tag.boxed);
+      this.value((value as { valueOf(): unknown }).valueOf());
+    } else if (value instanceof URL) {
+      out.byte(Tag.url);
+      this.text(value.href);
+    } else if (value instanceof URLSearchParams) {
+      out.byte(Tag.urlSearchParams);
+      this.text(value.toString());
+    } else this.#properties(value);
+  }
+
+  #array(value: readonly unknown[]): void {
+    const out = this.out;
+    const length = value.length;
+    if (length >= PACK_NUMBERS_FROM && this.#packedNumbers(value as readonly number[])) return;
+    if (hasHoles(value)) return this.#sparse(value);
+    if (length < 32) out.byte(Tag.shortArray + length);
+    else {
+      out.byte(Tag.array);
+      out.varint(length);
+    }
+    const depth = this.path.push(0) - 1;
+    for (let index = 0; index < length; index++) {
+      this.path[depth] = index;
+      this.value(value[index]);
+    }
+    this.path.pop();
+  }
+
+  #packedNumbers(value: readonly number[]): boolean {
+    const kind = numbersKind(value);
+    if (kind === undefined) return false;
+    const packed = kind === "ints" ? Int32Array.from(value) : Float64Array.from(value);
+    this.out.byte(Tag[kind]);
+    this.out.varint(value.length);
+    this.out.varint(this.#ranges.add(packed.buffer, 0, packed.byteLength, packed.BYTES_PER_ELEMENT));
+    return true;
+  }
+
+  #sparse(value: readonly unknown[]): void {
+    const indexes = Object.keys(value).filter((key) => String(Number(key) >>> 0) === key);
+    this.out.byte(Tag.sparse);
+    this.out.varint(value.length);
+    this.out.varint(indexes.length);
+    for (const index of indexes) {
+      this.out.varint(Number(index));
+      this.child(Number(index), value[Number(index)]);
+    }
+  }
+
+  #view(value: ArrayBufferView): void {
+    const name = ArrayBuffer.isView(value) && Buffer.isBuffer(value) ? "Buffer" : viewName(value);
+    const kind = VIEW_KINDS.indexOf(name);
+    const size = (value as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
+    // A DataView reads at any alignment; what matters is only that views beside it keep theirs.
+    this.out.byte(Tag.view);
+    this.out.byte(kind);
+    this.out.varint(this.#ranges.add(value.buffer, value.byteOffset, value.byteLength, size));
+    this.out.varint(value.byteLength / size);
+  }
+
+  #arrow(value: object): void {
+    const bytes = tableToBytes(value, (what, advice) => this.refuse(what, advice), this.hooks.code);
+    this.out.byte(Tag.arrow);
+    this.out.varint(this.module({ specifier: "apache-arrow", parent: undefined }));
+    this.out.varint(this.#ranges.add(bytes.buffer, bytes.byteOffset, bytes.byteLength, 8));
+    this.out.varint(bytes.byteLength);
+  }
+
+  #error(value: object): void {
+    this.out.byte(Tag.error);
+    this.value(toWireError(value));
+  }
+
+  /** Own properties, without the prototype. */
+  #properties(value: object): void {
+    if (this.keepsAccessors) {
+      if (!hasOnlyPlainData(value)) return this.properties(value, Reflect.ownKeys(value));
+    } else if (Object.getOwnPropertySymbols(value).length > 0) return this.#dataProperties(value);
+    this.#shaped(value as Record<string, unknown>, Object.keys(value));
+  }
+
+  #shaped(value: Record<string, unknown>, keys: readonly string[]): void {
+    const shape = this.#shapeOf(keys);
+    const out = this.out;
+    if (shape === undefined) {
+      out.byte(Tag.shape);
+      out.varint(keys.length);
+      for (const key of keys) this.text(key);
+    } else if (shape.id < 32) out.byte(Tag.shortObject + shape.id);
+    else {
+      out.byte(Tag.object);
+      out.varint(shape.id);
+    }
+    const depth = this.path.push("") - 1;
+    for (const key of keys) {
+      this.path[depth] = key;
+      this.value(value[key]);
+    }
+    this.path.pop();
+  }
+
+  /** @returns undefined for a shape that was not seen before; it has a number from now on. */
+  #shapeOf(keys: readonly string[]): Shape | undefined {
+    const first = keys[0] ?? "";
+    const bucket = this.#shapes.get(first);
+    if (bucket !== undefined) {
+      for (const shape of bucket) if (sameKeys(shape.keys, keys)) return shape;
+    }
+    const shape = { id: this.#shapeCount++, keys };
+    if (bucket === undefined) this.#shapes.set(first, [shape]);
+    else if (bucket.length < MAX_SHAPES_PER_BUCKET) bucket.push(shape);
+    return undefined;
+  }
+
+  /** Enumerable properties, symbols included, by value. */
+  #dataProperties(value: object): void {
+    const keys = Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+    this.out.byte(Tag.properties);
+    this.out.varint(keys.length);
+    for (const key of keys) {
+      this.out.byte(PropertyFlag.all);
+      this.value(key);
+      this.child(key, (value as Record<PropertyKey, unknown>)[key]);
+    }
+  }
+
+  /** Own properties as they are: accessors as functions, with their attributes. No getter runs. */
+  properties(value: object, keys: readonly PropertyKey[]): void {
+    this.out.byte(Tag.properties);
+    this.out.varint(keys.length);
+    for (const key of keys) {
+      const descriptor = Object.getOwnPropertyDescriptor(value, key) as PropertyDescriptor;
+      this.out.byte(flagsOf(descriptor));
+      this.value(typeof key === "number" ? String(key) : key);
+      if (isAccessor(descriptor)) {
+        this.child(key, descriptor.get);
+        this.child(key, descriptor.set);
+      } else this.child(key, descriptor.value);
+    }
+  }
+}
+
+function isAccessor(descriptor: PropertyDescriptor): boolean {
+  return descriptor.get !== undefined || descriptor.set !== undefined;
+}
+
+function flagsOf(descriptor: PropertyDescriptor): number {
+  return (
+    (descriptor.enumerable ? PropertyFlag.enumerable : 0) |
+    (descriptor.writable ? PropertyFlag.writable : 0) |
+    (descriptor.configurable ? PropertyFlag.configurable : 0) |
+    (isAccessor(descriptor) ? PropertyFlag.accessor : 0)
+  );
+}
+
+const MAP_SIZE = Object.getOwnPropertyDescriptor(Map.prototype, "size")?.get as (this: unknown) => number;
+const SET_SIZE = Object.getOwnPropertyDescriptor(Set.prototype, "size")?.get as (this: unknown) => number;
+
+export const WELL_KNOWN_SYMBOLS: ReadonlyMap<symbol, string> = new Map(
+  Object.getOwnPropertyNames(Symbol)
+    .map((name) => [(Symbol as unknown as Record<string, unknown>)[name], name] as const)
+    .filter((entry): entry is readonly [symbol, string] => typeof entry[0] === "symbol"),
+);
+
+/** The prototype an object of this internal kind has when nobody changed it; undefined for kinds that cannot travel. */
+function usualPrototype(value: object): object | undefined {
+  if (Array.isArray(value)) return Array.prototype;
+  if (ArrayBuffer.isView(value)) return usualViewPrototype(value);
+  if (types.isArrayBuffer(value)) return ArrayBuffer.prototype;
+  if (types.isMap(value)) return Map.prototype;
+  if (types.isSet(value)) return Set.prototype;
+  if (types.isDate(value)) return Date.prototype;
+  if (types.isRegExp(value)) return RegExp.prototype;
+  if (types.isNativeError(value) || value instanceof Error) return Error.prototype;
+  if (types.isBoxedPrimitive(value)) return boxPrototype(value);
+  if (value instanceof URL) return URL.prototype;
+  if (value instanceof URLSearchParams) return URLSearchParams.prototype;
+  if (isBoundToProcess(value)) return undefined;
+  return Object.prototype;
+}
+
+function usualViewPrototype(value: ArrayBufferView): object {
+  if (Buffer.isBuffer(value)) return Buffer.prototype;
+  return (
+    (globalThis as unknown as Record<string, { prototype: object }>)[viewName(value)]?.prototype ?? Object.prototype
+  );
+}
+
+const VIEW_NAME = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  ?.get as (this: unknown) => string | undefined;
+
+function viewName(value: ArrayBufferView): string {
+  return VIEW_NAME.call(value) ?? "DataView";
+}
+
+function boxPrototype(value: object): object {
+  if (types.isNumberObject(value)) return Number.prototype;
+  if (types.isStringObject(value)) return String.prototype;
+  if (types.isBooleanObject(value)) return Boolean.prototype;
+  return types.isBigIntObject(value) ? BigInt.prototype : Symbol.prototype;
+}
+
+function isBoundToProcess(value: object): boolean {
+  return (
+    types.isPromise(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isSharedArrayBuffer(value) ||
+    types.isGeneratorObject(value) ||
+    types.isExternal(value) ||
+    types.isModuleNamespaceObject(value) ||
+    types.isMapIterator(value) ||
+    types.isSetIterator(value) ||
+    types.isArgumentsObject(value) ||
+    types.isKeyObject?.(value) === true ||
+    types.isCryptoKey?.(value) === true ||
+    value instanceof WeakRef
+  );
+}
+
+/** Plain objects of another realm (a vm context) are plain objects. */
+function isObjectPrototypeElsewhere(prototype: object, usual: object): boolean {
+  return (
+    usual === Object.prototype &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, "hasOwnProperty") &&
+    Object.hasOwn(prototype, "isPrototypeOf")
+  );
+}
+
+function adviceFor(kind: string): string {
+  if (kind === "Promise") return "Await it first.";
+  if (kind === "Module") return "Import it at the top of the file, or inside the function.";
+  return "Create it inside the task or in an actor.";
+}
+
+export function nameOfClass(prototype: object): string {
+  const constructor = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as
+    | { name?: unknown }
+    | undefined;
+  return typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "an unnamed class";
+}
+
+function hasHoles(value: readonly unknown[]): boolean {
+  for (let index = 0; index < value.length; index++) {
+    if (value[index] === undefined && !(index in value)) return true;
+  }
+  return false;
+}
+
+function numbersKind(value: readonly unknown[]): "ints" | "doubles" | undefined {
+  if (typeof value[0] !== "number") return undefined;
+  let areInts = true;
+  for (let index = 0; index < value.length; index++) {
+    const item = value[index];
+    if (typeof item !== "number") return undefined;
+    if (areInts && ((item | 0) !== item || (item === 0 && 1 / item < 0))) areInts = false;
+  }
+  return areInts ? "ints" : "doubles";
+}
+
+function sameKeys(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
+}
+
+/** All own properties are enumerable, writable data under string keys: then names and values say everything. */
+function hasOnlyPlainData(value: object): boolean {
+  for (const key of Reflect.ownKeys(value)) {
+    if (typeof key === "symbol") return false;
+    const descriptor = Object.getOwnPropertyDescriptor(value, key);
+    if (descriptor === undefined || !descriptor.enumerable || !("value" in descriptor)) return false;
+  }
+  return true;
+}
+
+/** `args[0].db`; `inside` is what follows the last captured name. */
+function formatPath(path: readonly PathStep[]): { text: string; inside: string } {
+  let text = "";
+  let inside = "";
+  for (const step of path) {
+    if (typeof step === "object") {
+      text = text === "" ? step.capture : `${text} → ${step.capture}`;
+      inside = "";
+      continue;
+    }
+    const part = formatStep(step, text === "");
+    text += part;
+    inside += part;
+  }
+  return { text, inside };
+}
+
+function formatStep(step: string | number | symbol, isFirst: boolean): string {
+  if (typeof step === "number") return `[${step}]`;
+  if (typeof step === "symbol") return `[${String(step)}]`;
+  if (isFirst) return step;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
+}

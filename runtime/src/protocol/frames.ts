@@ -1,0 +1,71 @@
+/**
+ * Frames on a stream socket: `u32 length (big-endian) | msgpack array of messages`. Small buffers ride inside the
+ * msgpack; larger values lie in the arena and never cross a socket. Record definitions of msgpackr are local to a frame,
+ * so every frame can be read alone.
+ */
+import { Packr, Unpackr } from "msgpackr";
+
+/** Longer frames are refused: a peer that speaks something else would make us wait for gigabytes. */
+export const MAX_FRAME_BYTES: number = 1024 ** 3;
+
+const LENGTH_BYTES = 4;
+const OPTIONS = { moreTypes: false, encodeUndefinedAsNil: false } as const;
+const packr = new Packr(OPTIONS);
+const unpackr = new Unpackr(OPTIONS);
+
+/** One frame that carries `messages`. */
+export function encodeFrame(messages: readonly unknown[]): Buffer {
+  const body = packr.pack(messages);
+  const frame = Buffer.allocUnsafe(LENGTH_BYTES + body.length);
+  frame.writeUInt32BE(body.length, 0);
+  frame.set(body, LENGTH_BYTES);
+  return frame;
+}
+
+/** Cuts a byte stream into messages. Buffers inside a message may alias the chunk that brought it. */
+export class FrameReader<Message> {
+  #rest: Buffer | undefined;
+  /** Chunks of a frame longer than what has arrived; joined once, when it is complete. */
+  #parts: Buffer[] = [];
+  #partBytes = 0;
+  #wanted = 0;
+
+  /** @throws RangeError when the stream is not one of frames. */
+  push(chunk: Buffer): Message[] {
+    if (this.#wanted > 0) {
+      this.#parts.push(chunk);
+      this.#partBytes += chunk.length;
+      if (this.#partBytes < this.#wanted) return [];
+      chunk = Buffer.concat(this.#parts);
+      this.#parts = [];
+      this.#partBytes = 0;
+      this.#wanted = 0;
+    } else if (this.#rest !== undefined) {
+      chunk = Buffer.concat([this.#rest, chunk]);
+      this.#rest = undefined;
+    }
+    return this.#cut(chunk);
+  }
+
+  #cut(bytes: Buffer): Message[] {
+    let messages: Message[] | undefined;
+    let position = 0;
+    while (bytes.length - position >= LENGTH_BYTES) {
+      const length = bytes.readUInt32BE(position);
+      if (length > MAX_FRAME_BYTES)
+        throw new RangeError(`A frame of ${length} bytes is longer than ${MAX_FRAME_BYTES}`);
+      const end = position + LENGTH_BYTES + length;
+      if (end > bytes.length) {
+        this.#wanted = LENGTH_BYTES + length;
+        this.#parts = [bytes.subarray(position)];
+        this.#partBytes = bytes.length - position;
+        return messages ?? [];
+      }
+      const batch = unpackr.unpack(bytes.subarray(position + LENGTH_BYTES, end)) as Message[];
+      messages = messages === undefined ? batch : messages.concat(batch);
+      position = end;
+    }
+    if (position < bytes.length) this.#rest = bytes.subarray(position);
+    return messages ?? [];
+  }
+}

@@ -1,0 +1,334 @@
+/** Everything that crosses a wire inside a cluster, one union per wire and direction. */
+import type { WireError } from "../errors.ts";
+import type { Region } from "../store/index.ts";
+import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "./ids.ts";
+
+/** Rises when an old peer would misread a message. */
+export const PROTOCOL_VERSION = 1;
+
+/** Payloads up to this size ride in messages; larger ones lie in the arena. */
+export const INLINE_BYTES: number = 100 * 1024;
+
+/** An encoded value on a wire: small buffers ride along, large ones are named by where they lie. */
+export interface WireValue {
+  readonly bytes: Uint8Array;
+  readonly buffers?: readonly Uint8Array[];
+  readonly region?: Region;
+  /** The last buffer of `region` holds what `bytes` would. */
+  readonly isBytesInRegion?: boolean;
+  /** The object that the region belongs to: what to hold while it is in use. */
+  readonly owner?: ObjectId;
+  /** Refs and actor handles inside the value. */
+  readonly refs?: readonly ObjectId[];
+  readonly handles?: readonly ActorId[];
+}
+
+/** What became of an object. */
+export type WireResult =
+  | { readonly ok: true; readonly value: WireValue }
+  | { readonly ok: false; readonly error: WireError };
+
+/** The cell run that caused some work; see `Execution` of the notebook. */
+export interface WireExecution {
+  readonly messageId: string;
+  readonly cellId?: string;
+  readonly executionCount: number;
+}
+
+/** Amounts by resource name, in ten-thousandths. `cpus`, `gpus` and `memoryBytes` (in bytes) are known names. */
+export type ResourceAmounts = Readonly<Record<string, number>>;
+
+/** Code of a function or class: sent once per connection, then called by its id. */
+export interface WireCode {
+  readonly codeId: string;
+  readonly value: WireValue;
+}
+
+export interface WireArgument {
+  readonly index: number;
+  readonly value: WireValue;
+}
+
+export interface TaskCall {
+  readonly taskId: TaskId;
+  readonly codeId: string;
+  /** How errors, views and progress call it. */
+  readonly name: string;
+  /** The argument list; arguments that were refs are `undefined` in it and stand in `resolved`. */
+  readonly args: WireValue;
+  readonly resolved?: readonly WireArgument[];
+  readonly isStream?: boolean;
+  /** Items that an earlier attempt delivered already. */
+  readonly skipItems?: number;
+  /** Longest run time; the worker stops the task afterwards. */
+  readonly timeoutMs?: number;
+  readonly execution?: WireExecution;
+  /** 0 for tasks of the driver, one more at each level of nesting. */
+  readonly depth: number;
+  readonly attempt: number;
+}
+
+export interface ActorCall extends Omit<TaskCall, "codeId"> {
+  readonly actorId: ActorId;
+  readonly method: string;
+}
+
+/** A client to a worker, over the worker's data socket. */
+export type ToWorker =
+  | { readonly type: "data-hello"; readonly protocol: number; readonly clientId: ClientId }
+  | { readonly type: "load-code"; readonly code: WireCode }
+  | { readonly type: "run-task"; readonly call: TaskCall }
+  | { readonly type: "call-actor"; readonly call: ActorCall }
+  /** The consumer of a stream has taken items up to here. */
+  | { readonly type: "stream-consumed"; readonly taskId: TaskId; readonly count: number }
+  /** Drop a call that has not begun; the control socket handles one that runs. */
+  | { readonly type: "drop-task"; readonly taskId: TaskId };
+
+/** A worker to the client whose work it does. */
+export type FromWorker =
+  | {
+      readonly type: "task-finished";
+      readonly taskId: TaskId;
+      readonly value: WireValue;
+      /** Time on the main thread, awaits included. */
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: "task-failed";
+      readonly taskId: TaskId;
+      readonly error: WireError;
+      /** What the user threw, encoded, for `retryOn` and `cause`; absent when it cannot travel. */
+      readonly thrown?: WireValue;
+      readonly reason: "error" | "cancelled" | "timeout";
+      readonly durationMs: number;
+    }
+  | { readonly type: "stream-item"; readonly taskId: TaskId; readonly index: number; readonly value: WireValue }
+  /** Not begun, and will not be: the worker waits for something. Submit them elsewhere. */
+  | { readonly type: "tasks-returned"; readonly taskIds: readonly TaskId[] }
+  | {
+      readonly type: "output";
+      readonly execution?: WireExecution;
+      readonly stream: "stdout" | "stderr";
+      readonly text: string;
+      /** Function or class that printed, and its process. */
+      readonly source: string;
+      readonly pid: number;
+    };
+
+/** Why an actor does not answer any more. */
+export interface ActorDeath {
+  readonly reason: "killed" | "crashed" | "constructor-failed" | "out-of-scope" | "unschedulable";
+  readonly message: string;
+  readonly error?: WireError;
+}
+
+export interface ActorSpec {
+  readonly actorId: ActorId;
+  readonly className: string;
+  readonly code: WireCode;
+  readonly args: WireValue;
+  readonly resolved?: readonly WireArgument[];
+  readonly resources: ResourceAmounts;
+  readonly name?: string;
+  /** Calls that may be in progress at once. */
+  readonly maxConcurrency: number;
+  readonly maxRestarts: number;
+  readonly execution?: WireExecution;
+  readonly depth: number;
+}
+
+/** What a handle needs to reach its actor from any process. */
+export interface ActorDescription {
+  readonly actorId: ActorId;
+  readonly className: string;
+  readonly name?: string;
+  /** How often a call is repeated when the actor restarts under it. */
+  readonly retries: number;
+  readonly streamMethods: readonly string[];
+}
+
+/** Change in the counts of one function since the last report. `queued` and `running` are absolute. */
+export interface TaskGroupReport {
+  readonly function: string;
+  readonly cellId?: string;
+  readonly executionCount?: number;
+  readonly queued: number;
+  readonly running: number;
+  readonly finished: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly retried: number;
+}
+
+export interface ActorCallsReport {
+  readonly actorId: ActorId;
+  /** Absolute. */
+  readonly pending: number;
+  /** Since the last report. */
+  readonly finished: number;
+}
+
+/** A driver or worker to the head, over the control socket. */
+export type ToHead =
+  | {
+      readonly type: "hello";
+      readonly protocol: number;
+      readonly clientId: ClientId;
+      readonly kind: "driver" | "worker";
+      readonly pid: number;
+    }
+  /** The worker can take work at `address`. */
+  | { readonly type: "worker-ready"; readonly address: string; readonly pid: number }
+  /** The client wants `count` leases of this shape in all, those it has included; 0 ends the wish. */
+  | {
+      readonly type: "demand";
+      readonly shape: string;
+      readonly resources: ResourceAmounts;
+      readonly count: number;
+      readonly depth: number;
+    }
+  | { readonly type: "return-leases"; readonly leaseIds: readonly LeaseId[] }
+  | { readonly type: "worker-blocked" }
+  | { readonly type: "worker-unblocked" }
+  | {
+      readonly type: "cancel-task";
+      readonly workerId: WorkerId;
+      readonly taskId: TaskId;
+      readonly isForced: boolean;
+      readonly isRecursive: boolean;
+    }
+  /** Answered by `allocated` or `allocate-failed`. `holder` is who keeps the object: the one that will read it. */
+  | {
+      readonly type: "allocate";
+      readonly requestId: number;
+      readonly objectId: ObjectId;
+      readonly lengths: readonly number[];
+      readonly holder: ClientId;
+    }
+  /** The region is written and may be read. */
+  | { readonly type: "sealed"; readonly objectId: ObjectId }
+  /** Add to how many times `holder` (the sender when absent) holds each object. */
+  | { readonly type: "hold"; readonly objectIds: readonly ObjectId[]; readonly holder?: ClientId }
+  | { readonly type: "release"; readonly objectIds: readonly ObjectId[]; readonly counts: readonly number[] }
+  /** The sender lost the object's maker: it holds it no more, however often it did. */
+  | { readonly type: "forget"; readonly objectIds: readonly ObjectId[] }
+  /** Make an object known to everybody; its result follows, now or later. The sender holds it once. */
+  | { readonly type: "publish"; readonly objectId: ObjectId }
+  | { readonly type: "publish-result"; readonly objectId: ObjectId; readonly result: WireResult }
+  /** Answered by `object-result` once it is there. */
+  | { readonly type: "resolve"; readonly objectId: ObjectId }
+  | {
+      readonly type: "create-actor";
+      readonly spec: ActorSpec;
+      readonly description: ActorDescription;
+      /** Take the living actor of that name, if there is one. Answered by `actor-registered`. */
+      readonly isGetIfExists: boolean;
+      readonly requestId: number;
+    }
+  | { readonly type: "find-actor"; readonly requestId: number; readonly name: string }
+  /** Answered by `actor-state`, now and whenever it changes. */
+  | { readonly type: "watch-actor"; readonly actorId: ActorId }
+  | { readonly type: "kill-actor"; readonly actorId: ActorId; readonly isRestartable: boolean }
+  | { readonly type: "actor-ready"; readonly actorId: ActorId }
+  | { readonly type: "actor-failed"; readonly actorId: ActorId; readonly error: WireError }
+  | {
+      readonly type: "report";
+      readonly groups: readonly TaskGroupReport[];
+      readonly actors: readonly ActorCallsReport[];
+      /** Tasks a worker has run since the last report, and what it runs now. */
+      readonly finished?: number;
+      readonly running?: string;
+    }
+  | { readonly type: "describe-cluster"; readonly requestId: number }
+  /** Output without a client that waits for it. */
+  | { readonly type: "worker-output"; readonly output: Extract<FromWorker, { type: "output" }> }
+  | { readonly type: "shutdown" };
+
+export interface LeaseGrant {
+  readonly leaseId: LeaseId;
+  readonly workerId: WorkerId;
+  readonly address: string;
+  readonly pid: number;
+}
+
+/** Where an actor is, for those who call it. */
+export type ActorState =
+  | { readonly state: "pending" | "restarting" }
+  | { readonly state: "alive"; readonly workerId: WorkerId; readonly address: string; readonly pid: number }
+  | { readonly state: "dead"; readonly death: ActorDeath };
+
+/** How a process ended. */
+export interface ProcessEnd {
+  readonly pid: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderrTail: string;
+}
+
+export interface ClusterDescription {
+  readonly id: string;
+  readonly engine: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly pid: number;
+  /** In units, not ten-thousandths. */
+  readonly resources: Readonly<Record<string, { readonly used: number; readonly total: number }>>;
+  readonly objectStore: {
+    readonly usedBytes: number;
+    readonly capacityBytes: number;
+    readonly objects: number;
+    readonly directory: string;
+    readonly hint?: string;
+  };
+  readonly workers: readonly {
+    readonly id: string;
+    readonly pid: number;
+    readonly state: "starting" | "idle" | "running" | "blocked" | "actor";
+  }[];
+  readonly actors: readonly {
+    readonly id: string;
+    readonly class: string;
+    readonly name?: string;
+    readonly state: "pending" | "alive" | "restarting" | "dead";
+    readonly pid?: number;
+  }[];
+}
+
+/** The head to a driver or worker. */
+export type FromHead =
+  | {
+      readonly type: "welcome";
+      readonly protocol: number;
+      readonly clusterId: string;
+      readonly arena: string;
+      readonly viewAddress: string;
+      readonly capacityBytes: number;
+    }
+  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "lease-granted"; readonly shape: string; readonly grant: LeaseGrant }
+  /** No worker will ever satisfy this shape. */
+  | {
+      readonly type: "unschedulable";
+      readonly shape: string;
+      readonly needs: Readonly<Record<string, number>>;
+      readonly has: Readonly<Record<string, number>>;
+      /** Set when workers would fit but none starts. */
+      readonly startFailure?: string;
+    }
+  /** Others wait: give back idle leases at once and so many busy ones as they drain. */
+  | { readonly type: "reclaim"; readonly count: number }
+  | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd }
+  | { readonly type: "allocated"; readonly requestId: number; readonly region: Region }
+  | { readonly type: "allocate-failed"; readonly requestId: number; readonly error: WireError }
+  | { readonly type: "object-result"; readonly objectId: ObjectId; readonly result: WireResult }
+  | { readonly type: "actor-registered"; readonly requestId: number; readonly description: ActorDescription }
+  | { readonly type: "actor-refused"; readonly requestId: number; readonly error: WireError }
+  /** Answer to `find-actor`. */
+  | { readonly type: "actor-found"; readonly requestId: number; readonly description?: ActorDescription }
+  | { readonly type: "actor-state"; readonly actorId: ActorId; readonly state: ActorState }
+  | { readonly type: "become-actor"; readonly spec: ActorSpec }
+  | { readonly type: "stop-task"; readonly taskId: TaskId; readonly isForced: boolean; readonly isRecursive: boolean }
+  /** Cancel every task of a function that one cell started; from the panel. */
+  | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }
+  | { readonly type: "cluster-described"; readonly requestId: number; readonly cluster: ClusterDescription }
+  | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

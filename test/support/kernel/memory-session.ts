@@ -1,0 +1,73 @@
+import type { ExecuteOutcome, ExecuteRequest, Session, SessionEvent } from "../../../kernel/src/session/session.ts";
+
+/**
+ * A session that runs nothing: a test says what each cell does by its text. `print` and the others report events on the
+ * cell's behalf.
+ */
+export class MemorySession implements Session {
+  readonly log: unknown[] = [];
+  /** What each cell does. Default: nothing, and it succeeds. */
+  onExecute: (request: ExecuteRequest) => ExecuteOutcome | Promise<ExecuteOutcome> = () => ({
+    status: "ok",
+    assigned: [],
+  });
+  onStart: () => Promise<void> = () => Promise.resolve();
+  private readonly listeners: ((event: SessionEvent) => void)[] = [];
+  private endCell: ((error: Error) => void) | undefined;
+
+  async start(): Promise<void> {
+    this.log.push("start");
+    await this.onStart();
+  }
+
+  execute(request: ExecuteRequest): Promise<ExecuteOutcome> {
+    this.log.push(["execute", request.cell.source]);
+    return new Promise((resolve, reject) => {
+      this.endCell = reject;
+      Promise.resolve()
+        .then(() => this.onExecute(request))
+        .then(resolve, reject);
+    });
+  }
+
+  interrupt(): Promise<void> {
+    this.log.push("interrupt");
+    return Promise.resolve();
+  }
+
+  deleteGlobals(names: readonly string[]): void {
+    this.log.push(["deleteGlobals", names]);
+  }
+
+  usage(): Promise<{ cpuPercent: number; rssBytes: number; pid: number }> {
+    return Promise.resolve({ cpuPercent: 50, rssBytes: 1e9, pid: 7 });
+  }
+
+  onEvent(listener: (event: SessionEvent) => void): void {
+    this.listeners.push(listener);
+  }
+
+  close(): Promise<void> {
+    this.log.push("close");
+    this.endCell?.(exitedError());
+    return Promise.resolve();
+  }
+
+  emit(event: SessionEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+
+  print({ execution }: ExecuteRequest, text: string, name: "stdout" | "stderr" = "stdout"): void {
+    this.emit({ type: "stream", execution, name, text });
+  }
+
+  /** The process ends. */
+  die(stderrTail = "", code = 3): void {
+    this.emit({ type: "exited", code, signal: null, stderrTail });
+    this.endCell?.(exitedError());
+  }
+}
+
+function exitedError(): Error {
+  return Object.assign(new Error("The session exited."), { code: "SESSION_EXITED" });
+}
