@@ -1,5 +1,6 @@
 /** Writes the kernelspec, by which front ends find this kernel. */
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,9 +51,9 @@ export async function installKernelspec(options: InstallOptions = {}): Promise<s
   const kernels = join(dataDirectory(options.target ?? { type: "user" }), "kernels");
   const directory = join(kernels, name.toLowerCase());
   try {
-    await mkdir(kernels, { recursive: true });
-    // A sibling, so that the rename stays on one file system. Jupyter ignores directories without a kernel.json.
-    const staging = await mkdtemp(join(kernels, ".installing-"));
+    // A sibling, so that the rename stays on one file system; Jupyter does not take its name for a kernel's.
+    const staging = join(kernels, `.installing-${randomUUID()}`);
+    await mkdir(staging, { recursive: true });
     try {
       await writeKernelspec(staging, options);
       await replaceDirectory(staging, directory);

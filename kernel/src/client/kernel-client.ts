@@ -67,6 +67,7 @@ export class KernelClient {
   private readonly listeners = new Set<(message: Message) => void>();
   private hasHeardIopub = false;
   private failure: Error | undefined;
+  private stopKnocking = () => {};
 
   constructor(connection: Connection) {
     this.sockets = new ClientSockets(connection, randomUUID(), (channel, message) => this.receive(channel, message));
@@ -81,18 +82,24 @@ export class KernelClient {
     const deadline = performance.now() + timeoutMs;
     let info: KernelInfoReplyContent | undefined;
     let failure: Error | undefined;
+    const hear = (reply: KernelInfoReplyContent) => {
+      info = reply;
+      if (this.hasHeardIopub) this.stopKnocking();
+    };
     while (!info || !this.hasHeardIopub) {
       if (failure) throw failure;
       if (performance.now() > deadline) throw new KernelDiedError(`The kernel did not answer within ${timeoutMs} ms.`);
-      this.kernelInfo().then(
-        (reply) => {
-          info = reply;
-        },
-        (error: Error) => {
-          failure = error;
-        },
-      );
-      await new Promise((resolve) => setTimeout(resolve, KNOCK_MS));
+      this.kernelInfo().then(hear, (error: Error) => {
+        failure = error;
+        this.stopKnocking();
+      });
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, KNOCK_MS);
+        this.stopKnocking = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
     return info;
   }

@@ -63,7 +63,7 @@ function formatDiagnostic(diagnostic: CellDiagnostic, { code, executionCount }: 
     frame.push(`${color}>${RESET} ${GREY}${label} |${RESET} ${text}`);
     frame.push(`  ${" ".repeat(width)} ${GREY}|${RESET} ${color}${underline(text, column, diagnostic.length)}${RESET}`);
   }
-  const place = `${GREY}cell [${executionCount}], line ${line + 1}, column ${column + 1}${number}${RESET}`;
+  const place = `${GREY}cell [${executionCount}]:${line + 1}:${column + 1}${number}${RESET}`;
   return [place, ...frame, ...message].join("\n");
 }
 

@@ -13,7 +13,7 @@ test("an error is shown in its lines, with carets below what is wrong", () => {
   expect([ename, evalue]).toEqual(["TypeScriptError", "Wrong type."]);
   expect(stripVTControlCharacters(traceback.join("\n"))).toMatchInlineSnapshot(`
     "TypeScriptError: Wrong type.
-    cell [7], line 4, column 7  TS2322
+    cell [7]:4:7  TS2322
       2 | const b = 2;
       3 | const c = 3;
     > 4 | const n: number = "x";

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -99,14 +100,20 @@ test("ten thousand broadcasts arrive in order, and closing waits for them", asyn
 });
 
 test("an address that is taken is refused with its name, and the other sockets are let go", async () => {
-  const first = await echoKernel({
-    transport: "tcp",
-    ip: "127.0.0.1",
-    ports: { shell: 47_311, control: 47_312, stdin: 47_313, iopub: 47_314, hb: 47_315 },
-    key: "",
-  });
-  const free = { shell: 47_321, control: 47_322, stdin: 47_323, iopub: 47_324, hb: 47_325 };
-  const taken: Connection = { ...first.at, ports: { ...free, iopub: 47_314 } };
-  await expect(echoKernel(taken)).rejects.toThrow("iopub channel to tcp://127.0.0.1:47314");
-  await echoKernel({ ...first.at, ports: free });
+  const servers = await Promise.all([1, 2, 3, 4, 5].map(() => listenAnywhere()));
+  const [shell = 0, control = 0, stdin = 0, hb = 0, iopub = 0] = servers.map(
+    (server) => (server.address() as AddressInfo).port,
+  );
+  const free = servers.slice(0, 4);
+  await Promise.all(free.map((server) => new Promise((resolve) => server.close(resolve))));
+  const at: Connection = { transport: "tcp", ip: "127.0.0.1", ports: { shell, control, stdin, iopub, hb }, key: "" };
+  await expect(echoKernel(at)).rejects.toThrow(`iopub channel to tcp://127.0.0.1:${iopub}`);
+  await new Promise((resolve) => servers[4]?.close(resolve));
+  await echoKernel(at);
 });
+
+function listenAnywhere(): Promise<Server> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
+  });
+}

@@ -1,0 +1,78 @@
+/** How any value becomes what a notebook shows of it. */
+import { dataFrameOf } from "./data-frame.ts";
+import { describeFailure, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
+import { imageTypeOf } from "./image-types.ts";
+import { plainJson } from "./plain-json.ts";
+import { isPlotlyFigure, showFigure } from "./plotly.ts";
+import { plainText } from "./plain-text.ts";
+import { showTable } from "./table.ts";
+
+/**
+ * The representations of `value`, always with `text/plain`. Asks the value's own `Symbol.for("Jupyter.display")` method
+ * first, then knows tables, charts, images and DOM elements. Never rejects.
+ *
+ * @returns undefined for `undefined`, which shows nothing.
+ */
+export async function toBundle(value: unknown): Promise<ShownValue | undefined> {
+  if (value === undefined) return undefined;
+  try {
+    const own = await askValue(value);
+    if (own !== undefined) return own;
+    return (await recognise(value)) ?? textOnly(value);
+  } catch (error) {
+    return { data: { "text/plain": `${plainText(value)}\n${describeFailure(error)}` }, metadata: {} };
+  }
+}
+
+/** What the value's display method answers. */
+async function askValue(value: unknown): Promise<ShownValue | undefined> {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
+  const method = (value as Record<symbol, unknown>)[JUPYTER_DISPLAY];
+  if (typeof method !== "function") return undefined;
+  const answer: unknown = await method.call(value);
+  if (typeof answer !== "object" || answer === null) return undefined;
+  const { data, metadata } = answer as { data?: unknown; metadata?: unknown };
+  const isWhole = typeof data === "object" && data !== null && !Object.keys(answer).some((key) => key.includes("/"));
+  const bundle = (isWhole ? data : answer) as MimeBundle;
+  const text = bundle["text/plain"] === undefined ? { "text/plain": plainText(value) } : {};
+  return { data: { ...bundle, ...text }, metadata: isWhole ? ((metadata ?? {}) as MimeBundle) : {} };
+}
+
+async function recognise(value: unknown): Promise<ShownValue | undefined> {
+  if (typeof value !== "object" || value === null) return undefined;
+  const frame = dataFrameOf(value);
+  if (frame !== undefined) return showTable(frame);
+  if (value instanceof Uint8Array) return showImage(value);
+  const vega = vegaType(value);
+  if (vega !== undefined) return { data: { [vega]: plainJson(value), "text/plain": plainText(value) }, metadata: {} };
+  if (isPlotlyFigure(value)) return showFigure(value);
+  return showElement(value);
+}
+
+function textOnly(value: unknown): ShownValue {
+  return { data: { "text/plain": plainText(value) }, metadata: {} };
+}
+
+function showImage(bytes: Uint8Array): ShownValue | undefined {
+  const type = imageTypeOf(bytes);
+  if (type === undefined) return undefined;
+  const data = { [type]: Buffer.from(bytes).toString("base64"), "text/plain": `${type}, ${bytes.length} bytes` };
+  return { data, metadata: {} };
+}
+
+/** JupyterLab renders version 5; newer specifications are labelled as 5, which mostly draws them right. */
+function vegaType(value: object): string | undefined {
+  const { $schema } = value as { $schema?: unknown };
+  if (typeof $schema !== "string") return undefined;
+  if ($schema.includes("/schema/vega-lite/")) return "application/vnd.vegalite.v5+json";
+  return $schema.includes("/schema/vega/") ? "application/vnd.vega.v5+json" : undefined;
+}
+
+/** Elements of a DOM made outside the browser, as plotting libraries return them. */
+function showElement(value: object): ShownValue | undefined {
+  const { outerHTML, nodeType, tagName } = value as { outerHTML?: unknown; nodeType?: unknown; tagName?: unknown };
+  if (typeof outerHTML !== "string" || nodeType !== 1) return undefined;
+  const isSvg = typeof tagName === "string" && tagName.toLowerCase() === "svg";
+  const type = isSvg ? "image/svg+xml" : "text/html";
+  return { data: { [type]: outerHTML, "text/plain": `<${String(tagName).toLowerCase()}> element` }, metadata: {} };
+}

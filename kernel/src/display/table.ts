@@ -1,0 +1,139 @@
+/** Tables as HTML and as text: shape, column names, types, and the first and last rows. */
+import { inspect } from "node:util";
+import { type DataFrame, dataFrameOf, fromRows } from "./data-frame.ts";
+import { type Displayable, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
+import { escapeMarkup } from "./escape.ts";
+
+export interface TableOptions {
+  /** Rows shown; of more, the first and the last half. Default 10. */
+  readonly rows?: number;
+}
+
+const DEFAULT_ROWS = 10;
+const MAX_COLUMNS = 30;
+const MAX_CELL_LENGTH = 80;
+const MAX_TEXT_CELL_LENGTH = 32;
+
+/** Show `rows` as a table: records, an Arrow table, batch or vector. */
+export function table(rows: unknown, options: TableOptions = {}): Displayable {
+  const frame = dataFrameOf(rows) ?? fromRows(toRecords(rows));
+  const { data } = showTable(frame, options);
+  return { [JUPYTER_DISPLAY]: (): MimeBundle => data };
+}
+
+/** Records for anything iterable; a value that is no object becomes a column `value`. */
+function toRecords(rows: unknown): object[] {
+  const isIterable = typeof (rows as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function";
+  if (!isIterable || typeof rows === "string") throw new TypeError("table() takes rows: an array of records or a table.");
+  return Array.from(rows as Iterable<unknown>, (row) =>
+    typeof row === "object" && row !== null ? row : { value: row },
+  );
+}
+
+/** Both representations of a table. */
+export function showTable(frame: DataFrame, { rows = DEFAULT_ROWS }: TableOptions = {}): ShownValue {
+  const excerpt = takeExcerpt(frame, rows);
+  return { data: { "text/html": renderHtml(excerpt), "text/plain": renderText(excerpt) }, metadata: {} };
+}
+
+/** What is shown of a table: cells as text. */
+interface Excerpt {
+  /** `1,000 rows × 3 columns` */
+  readonly shape: string;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly isNumeric: boolean }[];
+  readonly head: readonly (readonly string[])[];
+  /** Empty when all rows fit into the head. */
+  readonly tail: readonly (readonly string[])[];
+}
+
+function takeExcerpt(frame: DataFrame, maxRows: number): Excerpt {
+  const isCut = frame.columns.length > MAX_COLUMNS;
+  const ellipsis = { name: "…", type: "", isNumeric: false };
+  const columns = isCut ? [...frame.columns.slice(0, MAX_COLUMNS), ellipsis] : frame.columns;
+  const readRow = (index: number): string[] => {
+    const cells = frame.row(index).slice(0, MAX_COLUMNS).map(showCell);
+    return isCut ? [...cells, "…"] : cells;
+  };
+  const count = (n: number, noun: string): string => `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+  const { rowCount } = frame;
+  const headCount = rowCount <= maxRows ? rowCount : Math.ceil(maxRows / 2);
+  const tailCount = rowCount <= maxRows ? 0 : maxRows - headCount;
+  return {
+    shape: `${count(rowCount, "row")} × ${count(frame.columns.length, "column")}`,
+    columns,
+    head: Array.from({ length: headCount }, (_, index) => readRow(index)),
+    tail: Array.from({ length: tailCount }, (_, index) => readRow(rowCount - tailCount + index)),
+  };
+}
+
+function showCell(value: unknown): string {
+  return shorten(cellText(value), MAX_CELL_LENGTH);
+}
+
+function cellText(value: unknown): string {
+  if (value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return formatNumber(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : formatDate(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  const { toJSON } = value as { toJSON?: unknown };
+  const plain: unknown = typeof toJSON === "function" ? toJSON.call(value) : value;
+  return inspect(plain, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 6, compact: true });
+}
+
+/** Six significant digits after the point are enough to read; integers stay whole. */
+function formatNumber(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);
+  const isPlain = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e15;
+  return isPlain ? String(Number(value.toFixed(6))) : value.toExponential(5);
+}
+
+function formatDate(value: Date): string {
+  const text = value.toISOString();
+  return text.endsWith("T00:00:00.000Z") ? text.slice(0, 10) : text.replace("T", " ").replace(/(\.000)?Z$/, "");
+}
+
+function shorten(text: string, maxLength: number): string {
+  const oneLine = text.replace(/\s*\n\s*/g, "⏎");
+  return oneLine.length > maxLength ? `${oneLine.slice(0, maxLength - 1)}…` : oneLine;
+}
+
+// Colours only from the theme, with values that read on light and dark where there is none.
+const DIM = "color:var(--jp-ui-font-color2,#888)";
+const BORDER = "border-bottom:1px solid var(--jp-border-color1,#9995)";
+
+function renderHtml({ shape, columns, head, tail }: Excerpt): string {
+  const align = columns.map(({ isNumeric }) => `text-align:${isNumeric ? "right" : "left"}`);
+  const row = (cells: readonly string[]): string =>
+    `<tr>${cells.map((text, at) => `<td style="${align[at]}">${escapeMarkup(text)}</td>`).join("")}</tr>`;
+  const names = columns.map(({ name }, at) => `<th style="${align[at]}">${escapeMarkup(name)}</th>`);
+  const types = columns.map(({ type }, at) => {
+    const style = `${align[at]};${DIM};${BORDER};font-weight:normal;font-size:85%`;
+    return `<th style="${style}">${escapeMarkup(type)}</th>`;
+  });
+  const gap = `<tr>${columns.map((_, at) => `<td style="${align[at]};${DIM}">…</td>`).join("")}</tr>`;
+  const body = [...head.map(row), ...(tail.length > 0 ? [gap] : []), ...tail.map(row)];
+  return [
+    `<div style="overflow-x:auto"><div style="${DIM};font-size:85%">${escapeMarkup(shape)}</div>`,
+    `<table style="border-collapse:collapse"><thead><tr>${names.join("")}</tr><tr>${types.join("")}</tr></thead>`,
+    `<tbody>${body.join("")}</tbody></table></div>`,
+  ].join("\n");
+}
+
+function renderText({ shape, columns, head, tail }: Excerpt): string {
+  const names = columns.map(({ name }) => name);
+  const types = columns.map(({ type }) => type);
+  const gap = columns.map(() => "…");
+  const lines = [names, types, ...head, ...(tail.length > 0 ? [gap] : []), ...tail].map((cells) =>
+    cells.map((text) => shorten(text, MAX_TEXT_CELL_LENGTH)),
+  );
+  const widths = columns.map((_, at) => Math.max(...lines.map((cells) => cells[at]?.length ?? 0)));
+  const padded = lines.map((cells) =>
+    cells
+      .map((text, at) => (columns[at]?.isNumeric === true ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+  const rule = widths.map((width) => "─".repeat(width)).join("  ");
+  return [shape, ...padded.slice(0, 2), rule, ...padded.slice(2)].join("\n");
+}

@@ -1,0 +1,129 @@
+/**
+ * A place where tasks and actors run. Works on payloads: what the values mean, and what a user sees, is the public API's
+ * business. Calls after `close` throw or reject with code ENGINE_CLOSED.
+ */
+import type { CapturedCode } from "../closure/index.ts";
+import type { Payload } from "../protocol/codec.ts";
+import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
+import type { ActorDescription, ClusterDescription, FromWorker, ResourceAmounts, WireExecution } from "../protocol/messages.ts";
+
+/** An encoded value and the actor handles inside it. */
+export interface EncodedValue extends Payload {
+  readonly handles?: readonly ActorId[];
+}
+
+/** What a thrown value looks like to `retryOn`. */
+export interface Thrown {
+  readonly error: unknown;
+  /** Names of its classes, most derived first. */
+  readonly classNames: readonly string[];
+}
+
+interface CallSpec {
+  /** How errors, views and progress call it. */
+  readonly name: string;
+  /** The argument list, with `undefined` where a ref stands. */
+  readonly args: EncodedValue;
+  /** Arguments that are refs: the call waits for them and gets their values. */
+  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
+  /** Runs again this often after a crash of its worker, or an error that `shouldRetry` accepts. */
+  readonly retries: number;
+  shouldRetry?(thrown: Thrown): boolean;
+  readonly timeoutMs?: number;
+  readonly execution?: WireExecution;
+  /** The task whose code makes this call; `cancel` of it may include this one. */
+  readonly parent?: TaskId;
+  readonly depth: number;
+}
+
+export interface TaskSpec extends CallSpec {
+  readonly code: CapturedCode;
+  readonly resources: ResourceAmounts;
+}
+
+export interface ActorCallSpec extends CallSpec {
+  readonly actorId: ActorId;
+  readonly method: string;
+}
+
+export interface NewActorSpec {
+  readonly code: CapturedCode;
+  readonly className: string;
+  readonly args: EncodedValue;
+  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
+  readonly resources: ResourceAmounts;
+  readonly name?: string;
+  readonly isGetIfExists: boolean;
+  readonly maxConcurrency: number;
+  readonly maxRestarts: number;
+  readonly retries: number;
+  readonly streamMethods: readonly string[];
+  readonly execution?: WireExecution;
+  readonly depth: number;
+}
+
+/** Items of a streaming task, in order. Not asking for more holds the task back. */
+export interface ItemStream {
+  readonly taskId: TaskId;
+  /** The next item, or undefined after the last. Rejects with the task's error. */
+  next(): Promise<ObjectId | undefined>;
+  /** No more items are wanted: the task is cancelled. */
+  close(): void;
+}
+
+export interface CancelOptions {
+  /** Kill the process when the task has begun. */
+  readonly isForced?: boolean;
+  /** Also what the task itself submitted. Default true. */
+  readonly isRecursive?: boolean;
+  /** For the error, e.g. `the cell was interrupted`. */
+  readonly reason?: string;
+}
+
+export type TaskOutcome = "finished" | "failed" | "cancelled" | "retried";
+
+/** Follows the work of one engine; used for progress. Calls must be cheap. */
+export interface TaskObserver {
+  submitted(execution: WireExecution | undefined, name: string): void;
+  ended(execution: WireExecution | undefined, name: string, outcome: TaskOutcome): void;
+  output(output: Extract<FromWorker, { type: "output" }>): void;
+}
+
+export interface Engine {
+  /** `local` or `ray`. */
+  readonly name: string;
+  /** Where panels of notebooks connect; see "Delegated comms" in ARCHITECTURE.md. */
+  readonly viewAddress: string | undefined;
+  /** Rejects when the engine ends on its own; never resolves before `close`. */
+  readonly closed: Promise<Error | undefined>;
+
+  /** Store a value; the caller uses the new object once. @throws ObjectStoreFullError */
+  put(value: EncodedValue): ObjectId;
+  /** Submit a task; the caller uses its result once. */
+  submit(spec: TaskSpec): ObjectId;
+  submitStream(spec: TaskSpec): ItemStream;
+  /** The actor starts in the background; a failure shows in its calls. The caller uses it once. */
+  createActor(spec: NewActorSpec): ActorDescription;
+  /** The living actor of that name, or undefined; or wait for the creation under way of one's own. */
+  findActor(name: string): Promise<ActorDescription | undefined>;
+  callActor(spec: ActorCallSpec): ObjectId;
+  callActorStream(spec: ActorCallSpec): ItemStream;
+  killActor(actorId: ActorId, options: { isRestartable: boolean }): void;
+
+  isSettled(id: ObjectId): boolean;
+  /** Call `listener` once when the object is there or has failed; at once, if that is so already. */
+  whenSettled(id: ObjectId, listener: () => void): () => void;
+  /** The value of a settled object. @throws the error it failed with */
+  read(id: ObjectId): Payload;
+  /** Count one more user of an object or actor in this process. */
+  use(id: ObjectId | ActorId): void;
+  unuse(id: ObjectId | ActorId): void;
+  cancel(id: ObjectId, options?: CancelOptions): void;
+  /** Cancel all unfinished tasks that one cell run started here. */
+  cancelExecution(messageId: string, reason: string): void;
+  /** Tasks of one cell run that run now. */
+  runningOf(messageId: string): number;
+  observe(observer: TaskObserver): () => void;
+  describe(): Promise<ClusterDescription>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+/** Between a process's main thread and the thread that owns its socket to the head. */
+import type { FromHead, ToHead } from "../../protocol/messages.ts";
+
+export interface ControlThreadData {
+  readonly role: "driver" | "worker";
+  readonly clientId: string;
+  readonly directory: string;
+  /** Woken when a reply to `send-sync` is on `syncPort`. */
+  readonly flag: Int32Array;
+  /** See `TaskCell`. */
+  readonly taskCell: SharedArrayBuffer;
+}
+
+export type ToControlThread =
+  /** The head listens: connect. */
+  | { readonly type: "connect" }
+  | { readonly type: "send"; readonly messages: readonly ToHead[] }
+  /** The main thread waits for the reply. */
+  | { readonly type: "send-sync"; readonly requestId: number; readonly message: ToHead }
+  /** The main thread works on `stop-task`; no need to terminate what runs. */
+  | { readonly type: "stop-seen"; readonly taskId: string }
+  /** Stop the task if it still runs then. */
+  | { readonly type: "limit-task"; readonly taskId: string; readonly timeoutMs: number }
+  | { readonly type: "unlimit-task"; readonly taskId: string }
+  | { readonly type: "close" };
+
+export type FromControlThread =
+  | { readonly type: "messages"; readonly messages: readonly FromHead[] }
+  | { readonly type: "timed-out"; readonly taskId: string }
+  /** JavaScript of the main thread was terminated while it ran this task. */
+  | { readonly type: "terminated"; readonly taskId: string }
+  /** The head is gone. */
+  | { readonly type: "closed" };

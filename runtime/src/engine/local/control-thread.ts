@@ -1,0 +1,160 @@
+/**
+ * Owns a process's socket to the head, on a thread of its own: it hears about the head's death, cancels tasks and
+ * answers the main thread's synchronous requests while user code keeps that one busy.
+ */
+import { rmSync } from "node:fs";
+import { Session } from "node:inspector";
+import { connect } from "node:net";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { MessageSocket } from "../../node/message-socket.ts";
+import { headAddress } from "../../node/options.ts";
+import type { ClientId } from "../../protocol/ids.ts";
+import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../../protocol/messages.ts";
+import type { ControlThreadData, FromControlThread, ToControlThread } from "./control-messages.ts";
+import { TaskCell } from "./task-cell.ts";
+
+/** How long the main thread may take to notice `stop-task` before what it runs is terminated. */
+const STOP_PATIENCE_MS = 200;
+
+const data = workerData as ControlThreadData & { readonly syncPort: MessagePort };
+const main = parentPort as MessagePort;
+const taskCell = new TaskCell(data.taskCell);
+const isWorker = data.role === "worker";
+
+let connection: MessageSocket<FromHead, ToHead> | undefined;
+let arenaDirectory: string | undefined;
+let syncRequest: number | undefined;
+let isClosing = false;
+const stops = new Map<string, NodeJS.Timeout>();
+const limits = new Map<string, NodeJS.Timeout>();
+
+function tell(message: FromControlThread): void {
+  main.postMessage(message);
+}
+
+function connectToHead(): void {
+  const socket = connect(headAddress(data.directory));
+  connection = new MessageSocket<FromHead, ToHead>(socket, { onMessages: receive, onClose: headGone });
+  connection.send({
+    type: "hello",
+    protocol: PROTOCOL_VERSION,
+    clientId: data.clientId as ClientId,
+    kind: data.role,
+    pid: process.pid,
+  });
+}
+
+function receive(messages: FromHead[]): void {
+  let rest = messages;
+  if (messages.some((message) => isForThisThread(message))) rest = messages.filter((message) => !handle(message));
+  if (rest.length > 0) tell({ type: "messages", messages: rest });
+}
+
+function isForThisThread(message: FromHead): boolean {
+  return message.type === "allocated" || message.type === "allocate-failed" || message.type === "stop-task" || message.type === "welcome";
+}
+
+/** Returns whether the message needs no visit to the main thread. */
+function handle(message: FromHead): boolean {
+  switch (message.type) {
+    case "welcome":
+      arenaDirectory = message.arena;
+      return false;
+    case "stop-task":
+      stopTask(message.taskId, message.isForced);
+      return false;
+    case "allocated":
+    case "allocate-failed":
+      if (message.requestId !== syncRequest) return false;
+      syncRequest = undefined;
+      answerSync(message);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function answerSync(reply: FromHead | undefined): void {
+  data.syncPort.postMessage(reply);
+  Atomics.store(data.flag, 0, 1);
+  Atomics.notify(data.flag, 0);
+}
+
+/** The main thread is told by the caller; when it does not react, what it runs is ended from here. */
+function stopTask(taskId: string, isForced: boolean): void {
+  if (isForced && taskCell.isRunning(taskId)) {
+    process.kill(process.pid, "SIGKILL");
+    return;
+  }
+  if (!isWorker || stops.has(taskId)) return;
+  stops.set(taskId, setTimeout(terminate, STOP_PATIENCE_MS, taskId));
+}
+
+function terminate(taskId: string): void {
+  stops.delete(taskId);
+  if (!taskCell.isRunning(taskId)) return;
+  const session = new Session();
+  session.connectToMainThread();
+  session.post("Runtime.terminateExecution", () => {
+    session.disconnect();
+    tell({ type: "terminated", taskId });
+  });
+}
+
+function limitTask(taskId: string, timeoutMs: number): void {
+  const expire = (): void => {
+    limits.delete(taskId);
+    tell({ type: "timed-out", taskId });
+    stopTask(taskId, false);
+  };
+  limits.set(taskId, setTimeout(expire, timeoutMs));
+}
+
+function headGone(): void {
+  if (isClosing) return;
+  if (syncRequest !== undefined) answerSync(undefined);
+  // The head removes these itself unless it was killed.
+  rmSync(data.directory, { recursive: true, force: true });
+  if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
+  if (isWorker) process.kill(process.pid, "SIGKILL");
+  tell({ type: "closed" });
+}
+
+main.on("message", (message: ToControlThread) => {
+  switch (message.type) {
+    case "connect":
+      connectToHead();
+      return;
+    case "send":
+      for (const each of message.messages) connection?.send(each);
+      connection?.flush();
+      return;
+    case "send-sync":
+      if (connection === undefined || connection.isClosed) {
+        answerSync(undefined);
+        return;
+      }
+      syncRequest = message.requestId;
+      connection.send(message.message);
+      connection.flush();
+      return;
+    case "stop-seen":
+      clearTimeout(stops.get(message.taskId));
+      stops.delete(message.taskId);
+      return;
+    case "limit-task":
+      limitTask(message.taskId, message.timeoutMs);
+      return;
+    case "unlimit-task":
+      clearTimeout(limits.get(message.taskId));
+      limits.delete(message.taskId);
+      return;
+    case "close":
+      isClosing = true;
+      connection?.close();
+      main.close();
+      return;
+  }
+});
+
+if (isWorker) connectToHead();

@@ -1,0 +1,172 @@
+/** The main thread's way to the head, through the control thread. */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { EngineClosedError, errorFromWire } from "../../errors.ts";
+import { programUrl } from "../../node/program-url.ts";
+import type { ClientId, ObjectId } from "../../protocol/ids.ts";
+import type { FromHead, ToHead } from "../../protocol/messages.ts";
+import type { Region } from "../../store/index.ts";
+import type { ControlThreadData, FromControlThread, ToControlThread } from "./control-messages.ts";
+import { TaskCell } from "./task-cell.ts";
+
+const turn: Promise<void> = Promise.resolve();
+
+export interface HeadLinkHooks {
+  onMessage(message: FromHead): void;
+  onTimedOut(taskId: string): void;
+  onTerminated(taskId: string): void;
+  /** The head is gone, and not because of `close`. */
+  onClosed(): void;
+}
+
+type Reply = Extract<FromHead, { readonly requestId: number }>;
+
+export class HeadLink {
+  readonly taskCell: TaskCell = new TaskCell();
+  readonly #thread: Worker;
+  readonly #syncPort: MessagePort;
+  readonly #flag = new Int32Array(new SharedArrayBuffer(4));
+  readonly #requests = new Map<number, { resolve(reply: Reply): void; reject(error: Error): void }>();
+  #hooks: HeadLinkHooks | undefined;
+  #early: FromControlThread[] = [];
+  #queue: ToHead[] = [];
+  #nextRequest = 1;
+  #isClosed = false;
+
+  constructor(role: "driver" | "worker", clientId: ClientId, directory: string) {
+    const { port1, port2 } = new MessageChannel();
+    this.#syncPort = port1;
+    const data: ControlThreadData = { role, clientId, directory, flag: this.#flag, taskCell: this.taskCell.buffer };
+    this.#thread = new Worker(programUrl("engine/local/control-thread"), {
+      workerData: { ...data, syncPort: port2 },
+      transferList: [port2],
+      // The user's flags (a loader, a debugger) are for the user's code.
+      execArgv: [],
+    });
+    this.#thread.unref();
+    this.#thread.on("message", (message: FromControlThread) => this.#receive(message));
+    this.#thread.on("error", (error) => {
+      process.stderr.write(`The connection to the cluster failed: ${error.stack ?? String(error)}\n`);
+      this.#receive({ type: "closed" });
+    });
+  }
+
+  /** Messages that arrived before are delivered now. */
+  listen(hooks: HeadLinkHooks): void {
+    this.#hooks = hooks;
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.#receive(message);
+  }
+
+  connect(): void {
+    this.#post({ type: "connect" });
+  }
+
+  send(message: ToHead): void {
+    if (this.#isClosed) return;
+    if (this.#queue.push(message) === 1) void turn.then(() => this.flush());
+  }
+
+  /** Needed before code that may not come back, and after V8 dropped pending microtasks. */
+  flush(): void {
+    if (this.#queue.length === 0) return;
+    const messages = this.#queue;
+    this.#queue = [];
+    this.#post({ type: "send", messages });
+  }
+
+  /** Send a message that carries a request id, and await the reply with the same one. */
+  request(make: (requestId: number) => ToHead): Promise<Reply> {
+    if (this.#isClosed) return Promise.reject(new EngineClosedError());
+    const requestId = this.#nextRequest++;
+    return new Promise((resolve, reject) => {
+      this.#requests.set(requestId, { resolve, reject });
+      this.send(make(requestId));
+    });
+  }
+
+  /**
+   * Take room in the arena; blocks this thread for one round trip to the head, about 0.2 ms.
+   *
+   * @param holder - who keeps the object from now on.
+   * @throws ObjectStoreFullError, EngineClosedError
+   */
+  allocate(objectId: ObjectId, lengths: readonly number[], holder: ClientId): Region {
+    if (this.#isClosed) throw new EngineClosedError();
+    this.flush();
+    const requestId = this.#nextRequest++;
+    Atomics.store(this.#flag, 0, 0);
+    this.#post({ type: "send-sync", requestId, message: { type: "allocate", requestId, objectId, lengths, holder } });
+    Atomics.wait(this.#flag, 0, 0);
+    const reply = receiveMessageOnPort(this.#syncPort)?.message as FromHead | undefined;
+    if (reply?.type === "allocated") return reply.region;
+    if (reply?.type === "allocate-failed") throw errorFromWire(reply.error);
+    throw new EngineClosedError("the head process is gone");
+  }
+
+  /** Answer to `stop-task`: the main thread is on it. */
+  stopSeen(taskId: string): void {
+    this.#post({ type: "stop-seen", taskId });
+  }
+
+  limitTask(taskId: string, timeoutMs: number): void {
+    this.#post({ type: "limit-task", taskId, timeoutMs });
+  }
+
+  unlimitTask(taskId: string): void {
+    this.#post({ type: "unlimit-task", taskId });
+  }
+
+  #post(message: ToControlThread): void {
+    this.#thread.postMessage(message);
+  }
+
+  #receive(message: FromControlThread): void {
+    if (this.#hooks === undefined) {
+      this.#early.push(message);
+      return;
+    }
+    switch (message.type) {
+      case "messages":
+        for (const each of message.messages) this.#dispatch(each);
+        return;
+      case "timed-out":
+        this.#hooks.onTimedOut(message.taskId);
+        return;
+      case "terminated":
+        this.#hooks.onTerminated(message.taskId);
+        return;
+      case "closed":
+        if (this.#isClosed) return;
+        this.#end();
+        this.#hooks.onClosed();
+        return;
+    }
+  }
+
+  #dispatch(message: FromHead): void {
+    if (!("requestId" in message)) {
+      this.#hooks?.onMessage(message);
+      return;
+    }
+    const request = this.#requests.get(message.requestId);
+    this.#requests.delete(message.requestId);
+    request?.resolve(message);
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    for (const { reject } of this.#requests.values()) reject(new EngineClosedError("the head process is gone"));
+    this.#requests.clear();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.flush();
+      this.#end();
+      this.#post({ type: "close" });
+    }
+    this.#syncPort.close();
+    await this.#thread.terminate();
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * The objects this process knows: results it waits for, values it put, refs it was given.
+ *
+ * Two counts per object. `uses`: how many things in this process need it (refs, values that contain it, calls under way,
+ * mapped arrays). `held`: how often the head counts this process as a holder. When `uses` falls to zero, the process
+ * forgets the object and releases what it holds.
+ */
+import { errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
+import type { Payload } from "../../protocol/codec.ts";
+import type { ActorId, ClientId, IdMaker, ObjectId } from "../../protocol/ids.ts";
+import { INLINE_BYTES, type WireResult, type WireValue } from "../../protocol/messages.ts";
+import type { Arena } from "../../store/index.ts";
+import type { EncodedValue } from "../engine.ts";
+import type { HeadLink } from "./head-link.ts";
+
+interface ObjectEntry {
+  readonly id: ObjectId;
+  state: "pending" | "ready" | "failed";
+  value: WireValue | undefined;
+  error: Error | undefined;
+  uses: number;
+  held: number;
+  /** Made in this process; others learn of it when it is published. */
+  readonly isOwn: boolean;
+  /** The head knows it. */
+  isPublished: boolean;
+  isSought: boolean;
+  listeners: (() => void)[] | undefined;
+}
+
+const NO_IDS: readonly ObjectId[] = [];
+const turn: Promise<void> = Promise.resolve();
+
+/** What a value needs to be alive; see `dependenciesOf` of the core, which this one avoids arrays for. */
+function dependenciesOf(value: WireValue): readonly ObjectId[] {
+  if (value.refs === undefined && value.handles === undefined && value.owner === undefined) return NO_IDS;
+  const ids: ObjectId[] = [...(value.refs ?? NO_IDS), ...((value.handles ?? []) as readonly string[] as ObjectId[])];
+  if (value.owner !== undefined) ids.push(value.owner);
+  return ids;
+}
+
+export class ObjectTable {
+  readonly #link: HeadLink;
+  readonly #clientId: ClientId;
+  readonly #ids: IdMaker;
+  readonly #entries = new Map<ObjectId, ObjectEntry>();
+  #releases = new Map<ObjectId, number>();
+  #arena: Arena | undefined;
+  #closedWith: Error | undefined;
+
+  constructor(link: HeadLink, clientId: ClientId, ids: IdMaker) {
+    this.#link = link;
+    this.#clientId = clientId;
+    this.#ids = ids;
+  }
+
+  useArena(arena: Arena): void {
+    this.#arena = arena;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A new object of this process, used once. */
+  create(id: ObjectId): void {
+    const entry = this.#newEntry(id, true);
+    entry.uses = 1;
+  }
+
+  #newEntry(id: ObjectId, isOwn: boolean): ObjectEntry {
+    const entry: ObjectEntry = {
+      id,
+      state: "pending",
+      value: undefined,
+      error: undefined,
+      uses: 0,
+      held: 0,
+      isOwn,
+      isPublished: !isOwn,
+      isSought: false,
+      listeners: undefined,
+    };
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  use(id: ObjectId | ActorId): void {
+    const objectId = id as string as ObjectId;
+    (this.#entries.get(objectId) ?? this.#newEntry(objectId, false)).uses++;
+  }
+
+  unuse(id: ObjectId | ActorId): void {
+    const entry = this.#entries.get(id as string as ObjectId);
+    if (entry === undefined || --entry.uses > 0) return;
+    this.#entries.delete(entry.id);
+    if (entry.held > 0) this.#releaseLater(entry.id, entry.held);
+    if (entry.value !== undefined) this.#dropInside(entry.id, entry.value);
+  }
+
+  #releaseLater(id: ObjectId, count: number): void {
+    if (this.#releases.size === 0) void turn.then(() => this.flushReleases());
+    this.#releases.set(id, (this.#releases.get(id) ?? 0) + count);
+  }
+
+  flushReleases(): void {
+    if (this.#releases.size === 0) return;
+    const objectIds = [...this.#releases.keys()];
+    const counts = [...this.#releases.values()];
+    this.#releases = new Map();
+    this.#link.send({ type: "release", objectIds, counts });
+  }
+
+  /** A value has arrived, and with it one hold on everything it needs. */
+  receive(value: WireValue): void {
+    for (const id of dependenciesOf(value)) {
+      const entry = this.#entries.get(id) ?? this.#newEntry(id, false);
+      entry.held++;
+      entry.uses++;
+    }
+  }
+
+  /** The value is not needed any more. */
+  drop(value: WireValue): void {
+    for (const id of dependenciesOf(value)) this.unuse(id);
+  }
+
+  #dropInside(container: ObjectId, value: WireValue): void {
+    for (const id of dependenciesOf(value)) if (id !== container) this.unuse(id);
+  }
+
+  /** Hand everything a value needs to another process, before the value itself goes there. */
+  handOver(values: readonly WireValue[], receiver: ClientId): void {
+    let objectIds: ObjectId[] | undefined;
+    for (const value of values) {
+      for (const id of dependenciesOf(value)) {
+        const entry = this.#entries.get(id);
+        if (entry !== undefined) this.#publish(entry);
+        objectIds ??= [];
+        objectIds.push(id);
+      }
+    }
+    if (objectIds !== undefined) this.#link.send({ type: "hold", objectIds, holder: receiver });
+  }
+
+  #publish(entry: ObjectEntry): void {
+    if (entry.isPublished) return;
+    entry.isPublished = true;
+    entry.held++;
+    this.#link.send({ type: "publish", objectId: entry.id });
+    if (entry.state !== "pending") this.#publishResult(entry);
+  }
+
+  #publishResult(entry: ObjectEntry): void {
+    const { id, value, error } = entry;
+    // What is inside must be known first: the head holds it for the value.
+    if (value !== undefined) {
+      for (const inner of dependenciesOf(value)) {
+        const known = this.#entries.get(inner);
+        if (known !== undefined && inner !== id) this.#publish(known);
+      }
+    }
+    const result: WireResult =
+      value !== undefined ? { ok: true, value } : { ok: false, error: toWireError(error) };
+    this.#link.send({ type: "publish-result", objectId: id, result });
+  }
+
+  /**
+   * The value as it goes over a wire; large ones are written to the arena.
+   *
+   * @param owner - the object that owns the region; made when absent.
+   * @param holder - who keeps the region. When it is this process, it counts as received and must be dropped.
+   */
+  toWire(payload: EncodedValue, options: { owner?: ObjectId; holder?: ClientId } = {}): WireValue {
+    const refs = payload.refs.length === 0 ? undefined : (payload.refs as readonly string[] as readonly ObjectId[]);
+    const handles = payload.handles === undefined || payload.handles.length === 0 ? undefined : payload.handles;
+    const inside = { ...(refs === undefined ? {} : { refs }), ...(handles === undefined ? {} : { handles }) };
+    let sizeBytes = payload.bytes.byteLength;
+    for (const buffer of payload.buffers) sizeBytes += buffer.byteLength;
+    if (sizeBytes <= INLINE_BYTES) {
+      if (payload.buffers.length === 0) return { bytes: payload.bytes, ...inside };
+      // The caller may change its arrays before the frame is made.
+      return { bytes: payload.bytes, buffers: payload.buffers.map((buffer) => Uint8Array.from(buffer)), ...inside };
+    }
+    const isBytesInRegion = payload.bytes.byteLength > INLINE_BYTES;
+    const buffers = isBytesInRegion ? [...payload.buffers, payload.bytes] : payload.buffers;
+    const owner = options.owner ?? this.#ids.objectId();
+    const lengths = buffers.map((buffer) => buffer.byteLength);
+    const region = this.#link.allocate(owner, lengths, options.holder ?? this.#clientId);
+    this.#openArena().write(region, buffers);
+    this.#link.send({ type: "sealed", objectId: owner });
+    const bytes = isBytesInRegion ? new Uint8Array(0) : payload.bytes;
+    return { bytes, region, owner, ...(isBytesInRegion ? { isBytesInRegion } : {}), ...inside };
+  }
+
+  #openArena(): Arena {
+    if (this.#arena === undefined) throw this.#closedWith ?? new Error("the arena is not open yet");
+    return this.#arena;
+  }
+
+  /** Large arrays are views on shared memory, which stays as long as they do. */
+  toPayload(value: WireValue): Payload {
+    const refs = value.refs ?? [];
+    if (value.region === undefined) return { bytes: value.bytes, buffers: value.buffers ?? [], refs };
+    const { owner } = value;
+    if (owner !== undefined) this.use(owner);
+    const buffers = this.#openArena().map(value.region, () => owner !== undefined && this.unuse(owner));
+    const bytes = value.isBytesInRegion === true ? buffers.pop() : value.bytes;
+    return { bytes: bytes ?? value.bytes, buffers, refs };
+  }
+
+  /** An object of this process is there. The value's dependencies count as received. */
+  settle(id: ObjectId, value: WireValue): void {
+    this.#settle(id, value, undefined);
+  }
+
+  fail(id: ObjectId, error: Error): void {
+    this.#settle(id, undefined, error);
+  }
+
+  #settle(id: ObjectId, value: WireValue | undefined, error: Error | undefined): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.state !== "pending") {
+      if (value !== undefined) this.#dropInside(id, value);
+      return;
+    }
+    entry.state = value === undefined ? "failed" : "ready";
+    entry.value = value;
+    entry.error = error;
+    if (entry.isOwn && entry.isPublished) this.#publishResult(entry);
+    const { listeners } = entry;
+    entry.listeners = undefined;
+    if (listeners !== undefined) for (const listener of listeners) listener();
+  }
+
+  /** The head's answer to `resolve`; it holds what is inside for us. */
+  resolved(id: ObjectId, result: WireResult): void {
+    if (result.ok) {
+      this.receive(result.value);
+      // The owner of its own region: the ref holds it already, so the extra use goes, the extra hold stays.
+      if (result.value.owner === id) this.unuse(id);
+      this.settle(id, result.value);
+    } else {
+      this.fail(id, errorFromWire(result.error));
+    }
+  }
+
+  /** Store a value of this process under a new id, used once. */
+  put(payload: EncodedValue): ObjectId {
+    if (this.#closedWith !== undefined) throw this.#closedWith;
+    const id = this.#ids.objectId();
+    const value = this.toWire(payload, { owner: id });
+    this.create(id);
+    const entry = this.#entries.get(id);
+    if (entry !== undefined && value.owner === id) {
+      entry.held = 1;
+    }
+    for (const inner of dependenciesOf(value)) if (inner !== id) this.use(inner);
+    this.settle(id, value);
+    return id;
+  }
+
+  isSettled(id: ObjectId): boolean {
+    const entry = this.#entries.get(id);
+    return entry !== undefined && entry.state !== "pending";
+  }
+
+  whenSettled(id: ObjectId, listener: () => void): () => void {
+    const entry = this.#entries.get(id) ?? this.#newEntry(id, false);
+    if (entry.state !== "pending") {
+      listener();
+      return () => {};
+    }
+    if (this.#closedWith !== undefined) this.fail(id, this.#closedWith);
+    if (!entry.isOwn && !entry.isSought) {
+      entry.isSought = true;
+      this.#link.send({ type: "resolve", objectId: id });
+    }
+    entry.listeners ??= [];
+    entry.listeners.push(listener);
+    return () => {
+      const index = entry.listeners?.indexOf(listener) ?? -1;
+      if (index >= 0) entry.listeners?.splice(index, 1);
+    };
+  }
+
+  /** The wire value of a settled object. @throws the error it failed with */
+  valueOf(id: ObjectId): WireValue {
+    const entry = this.#entries.get(id);
+    if (entry?.value !== undefined) return entry.value;
+    throw entry?.error ?? this.#closedWith ?? new ObjectLostError(id, "its ref was disposed");
+  }
+
+  /** Everything that is not there yet will never be. */
+  close(error: Error): void {
+    this.#closedWith = error;
+    for (const entry of this.#entries.values()) if (entry.state === "pending") this.fail(entry.id, error);
+  }
+}
