@@ -1,5 +1,4 @@
 /** A Jupyter kernel for TypeScript that checks types: the parts, for programs that embed or install it. */
-export type { CellOutcome } from "./core/cell-runner.ts";
 export { Kernel, type KernelOptions } from "./core/kernel.ts";
 export { dataDirectory, InstallError, type InstallOptions, type InstallTarget, installKernelspec } from "./install.ts";
 export type { CheckLevel, Language } from "./language/language.ts";

@@ -31,7 +31,6 @@ async function runKernel(options: RunOptions): Promise<void> {
   process.on("SIGINT", () => {});
   // With a reader gone, a log line must not end the kernel.
   process.stderr.on("error", () => {});
-  const warn = (text: string) => process.stderr.write(`mobula: ${text}\n`);
   const debug = options.isDebug ? warn : () => {};
 
   const directory = readDirectory(options.directory);
@@ -44,6 +43,7 @@ async function runKernel(options: RunOptions): Promise<void> {
     openCommEndpoint,
     check: options.check,
     warn,
+    debug,
   });
   process.on("SIGTERM", () => void kernel.close());
   process.on("SIGHUP", () => void kernel.close());
@@ -53,6 +53,10 @@ async function runKernel(options: RunOptions): Promise<void> {
   await kernel.closed;
   debug("closed");
   process.exit(0);
+}
+
+function warn(text: string): void {
+  process.stderr.write(`mobula: ${text}\n`);
 }
 
 function readDirectory(path: string): string {
@@ -85,6 +89,6 @@ try {
   // Errors that carry a code of ours are sentences for the user; anything else needs its stack.
   const { code, message, stack } = error as Error & { code?: string };
   const isExpected = ["USAGE", "BAD_CONNECTION_FILE", "BIND_FAILED", "INSTALL_FAILED"].includes(code ?? "");
-  process.stderr.write(`mobula: ${isExpected ? message : stack}\n`);
+  warn(isExpected ? message : (stack ?? message));
   process.exit(isExpected ? 2 : 1);
 }

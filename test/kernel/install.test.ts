@@ -52,7 +52,8 @@ test("the user's directory follows Jupyter's variables", () => {
 });
 
 test("a name that is no directory name, and a place that cannot be written, are refused in one sentence", async () => {
-  const refusal = (options: Parameters<typeof installKernelspec>[0]) => expect(installKernelspec(options)).rejects;
-  await refusal({ name: "../up" }).toMatchObject({ code: "INSTALL_FAILED" });
-  await refusal({ target: { type: "data-dir", directory: "/dev/null" } }).toThrow("Cannot install the kernel to /dev/null");
+  await expect(installKernelspec({ name: "../up" })).rejects.toMatchObject({ code: "INSTALL_FAILED" });
+  await expect(installKernelspec({ target: { type: "data-dir", directory: "/dev/null" } })).rejects.toThrow(
+    "Cannot install the kernel to /dev/null",
+  );
 });

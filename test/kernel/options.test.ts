@@ -22,7 +22,13 @@ test("install has one target", () => {
 });
 
 test("what makes no sense is refused in one sentence", () => {
-  for (const args of [[], ["--nonsense"], ["--connection-file"], ["--check", "loud", "--connection-file", "c"], ["x"]]) {
+  for (const args of [
+    [],
+    ["--nonsense"],
+    ["--connection-file"],
+    ["--check", "loud", "--connection-file", "c"],
+    ["x"],
+  ]) {
     expect(() => readCommand(args)).toThrow(expect.objectContaining({ code: "USAGE" }));
     expect(() => readCommand(args)).toThrow(/^[^\n]+[.]$/);
   }

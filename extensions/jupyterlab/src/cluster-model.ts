@@ -99,7 +99,7 @@ export class ClusterModel implements IClusterModel {
     let tracked = this.#tracked.get(context);
     if (!tracked) {
       tracked = { link: new KernelLink(context, "none"), documents: new Set() };
-      tracked.link.changed.connect(this.#hearLink, this);
+      tracked.link.changed.connect((link) => this.#hearLink(link));
       this.#tracked.set(context, tracked);
     }
     if (tracked.documents.has(opened)) return;

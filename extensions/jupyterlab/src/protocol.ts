@@ -2,10 +2,7 @@
  * The cluster view protocol as the panel uses it. Types come from the runtime's sources and vanish when compiled: the
  * bundle holds nothing of the runtime. The two constants are repeated here; their types make a difference an error.
  */
-import type {
-  CLUSTER_VIEW_PROTOCOL as RuntimeProtocol,
-  CLUSTER_VIEW_TARGET as RuntimeTarget,
-} from "mobula/protocol";
+import type { CLUSTER_VIEW_PROTOCOL as RuntimeProtocol, CLUSTER_VIEW_TARGET as RuntimeTarget } from "mobula/protocol";
 
 export type {
   ActorView,

@@ -24,12 +24,11 @@ export class ClientSockets {
   /** @param identity - the same on shell and stdin, because the kernel asks for input at the address of the request. */
   constructor(connection: Connection, identity: string, onMessage: (channel: HeardChannel, message: Message) => void) {
     this.connection = connection;
-    const drop = () => {}; // only a closed socket refuses a send, and then nobody waits for an answer
     const { shell, control, stdin } = this.senders;
     this.queues = {
-      shell: new SendQueue(shell, drop),
-      control: new SendQueue(control, drop),
-      stdin: new SendQueue(stdin, drop),
+      shell: new SendQueue(shell, dropFailedSend),
+      control: new SendQueue(control, dropFailedSend),
+      stdin: new SendQueue(stdin, dropFailedSend),
     };
     const sockets = Object.entries({ ...this.senders, iopub: this.iopub }) as [HeardChannel, Dealer | Subscriber][];
     for (const [channel, socket] of sockets) {
@@ -52,6 +51,9 @@ export class ClientSockets {
     }
   }
 }
+
+/** Only a closed socket refuses a send, and then nobody waits for an answer. */
+function dropFailedSend(): void {}
 
 /** Read a socket until it is closed. Frames that are no message of this kernel are dropped. */
 function receive(socket: Dealer | Subscriber, onFrames: (frames: Buffer[]) => void): void {

@@ -1,8 +1,5 @@
 /** A small Jupyter client: start a kernel, run cells in it, talk to it, end it. Works with any Jupyter kernel. */
-export { Comm } from "./comm.ts";
-export { KernelDiedError, RequestFailedError } from "./errors.ts";
-export { type ExecuteOptions, type ExecuteResult, KernelClient } from "./kernel-client.ts";
-export { type KernelExit, RunningKernel, type StartKernelOptions, startKernel } from "./running-kernel.ts";
+
 export { type Connection, readConnectionFile } from "../protocol/connection-file.ts";
 export type {
   CompleteReplyContent,
@@ -15,3 +12,7 @@ export type {
   Message,
   MimeBundle,
 } from "../protocol/messages.ts";
+export { Comm } from "./comm.ts";
+export { KernelDiedError, RequestFailedError } from "./errors.ts";
+export { type ExecuteOptions, type ExecuteResult, KernelClient } from "./kernel-client.ts";
+export { type KernelExit, RunningKernel, type StartKernelOptions, startKernel } from "./running-kernel.ts";

@@ -12,6 +12,7 @@ import type {
   KernelInfoReplyContent,
   Message,
 } from "../protocol/messages.ts";
+import { toCodePointOffset } from "../protocol/offsets.ts";
 import { type ClientChannel, ClientSockets, type HeardChannel } from "./client-sockets.ts";
 import { Comm } from "./comm.ts";
 import { KernelDiedError, RequestFailedError } from "./errors.ts";
@@ -51,6 +52,9 @@ const IDLE_AFTER_REPLY_MS = 10_000;
 /** Pause between two attempts to reach a kernel that starts. */
 const KNOCK_MS = 200;
 
+/** Pause when the kernel answers but its broadcasts are not heard yet. */
+const LISTEN_MS = 20;
+
 interface Pending {
   readonly onIopub: (message: Message) => void;
   readonly onReply: (message: Message) => void;
@@ -67,7 +71,6 @@ export class KernelClient {
   private readonly listeners = new Set<(message: Message) => void>();
   private hasHeardIopub = false;
   private failure: Error | undefined;
-  private stopKnocking = () => {};
 
   constructor(connection: Connection) {
     this.sockets = new ClientSockets(connection, randomUUID(), (channel, message) => this.receive(channel, message));
@@ -80,28 +83,15 @@ export class KernelClient {
    */
   async waitUntilReady(timeoutMs = 30_000): Promise<KernelInfoReplyContent> {
     const deadline = performance.now() + timeoutMs;
-    let info: KernelInfoReplyContent | undefined;
-    let failure: Error | undefined;
-    const hear = (reply: KernelInfoReplyContent) => {
-      info = reply;
-      if (this.hasHeardIopub) this.stopKnocking();
-    };
-    while (!info || !this.hasHeardIopub) {
-      if (failure) throw failure;
+    const attempts: Promise<KernelInfoReplyContent>[] = [];
+    for (;;) {
+      // Asked again and again: the status messages that come with an answer show that the subscription has arrived.
+      attempts.push(this.kernelInfo());
+      const info = await Promise.race([...attempts, pause(KNOCK_MS)]);
+      if (info && this.hasHeardIopub) return info;
       if (performance.now() > deadline) throw new KernelDiedError(`The kernel did not answer within ${timeoutMs} ms.`);
-      this.kernelInfo().then(hear, (error: Error) => {
-        failure = error;
-        this.stopKnocking();
-      });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, KNOCK_MS);
-        this.stopKnocking = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (info) await pause(LISTEN_MS);
     }
-    return info;
   }
 
   /**
@@ -130,13 +120,19 @@ export class KernelClient {
   }
 
   /** @param cursorPosition - in code points; default: the end of `code`. */
-  async complete(code: string, cursorPosition = [...code].length): Promise<CompleteReplyContent> {
+  async complete(
+    code: string,
+    cursorPosition: number = toCodePointOffset(code, code.length),
+  ): Promise<CompleteReplyContent> {
     const content = { code, cursor_pos: cursorPosition };
     return (await this.request("shell", "complete_request", content)) as unknown as CompleteReplyContent;
   }
 
   /** @param cursorPosition - in code points; default: the end of `code`. */
-  async inspect(code: string, cursorPosition = [...code].length): Promise<InspectReplyContent> {
+  async inspect(
+    code: string,
+    cursorPosition: number = toCodePointOffset(code, code.length),
+  ): Promise<InspectReplyContent> {
     const content = { code, cursor_pos: cursorPosition, detail_level: 0 };
     return (await this.request("shell", "inspect_request", content)) as unknown as InspectReplyContent;
   }
@@ -266,7 +262,8 @@ export class KernelClient {
   }
 
   private async answerInput({ content, header }: Message, onInput: ExecuteOptions["onInput"]): Promise<void> {
-    const value = (await onInput?.(String(content.prompt ?? ""), content.password === true)) ?? "";
+    const prompt = typeof content.prompt === "string" ? content.prompt : "";
+    const value = (await onInput?.(prompt, content.password === true)) ?? "";
     const channel: ClientChannel = "stdin";
     this.sockets.send(channel, this.composer.message("input_reply", { status: "ok", value }, { parent: header }));
   }
@@ -281,6 +278,12 @@ export class KernelClient {
       comm.onClose(data);
     }
   }
+}
+
+function pause(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), ms);
+  });
 }
 
 function readError(content: JsonObject): ErrorContent {

@@ -52,7 +52,12 @@ export async function startKernel(options: StartKernelOptions): Promise<RunningK
   };
   const connectionFile = join(folder, "connection.json");
   await writeFile(connectionFile, formatConnection(connection), { mode: 0o600 });
-  const kernel = new RunningKernel(spawnKernel(options, connectionFile), { connection, connectionFile, folder, options });
+  const kernel = new RunningKernel(spawnKernel(options, connectionFile), {
+    connection,
+    connectionFile,
+    folder,
+    options,
+  });
   try {
     await kernel.client.waitUntilReady(options.startTimeoutMs ?? 30_000);
     return kernel;

@@ -38,6 +38,11 @@ export class CellRunner {
     this.check = parts.check;
   }
 
+  /** Does code of a cell run in the session now? */
+  get isExecuting(): boolean {
+    return this.inSession !== undefined;
+  }
+
   /** Never rejects: whatever goes wrong is the cell's error. */
   async run(job: Job, executionCount: number): Promise<CellOutcome> {
     try {
@@ -155,9 +160,7 @@ function toCellOutcome(
       if (!value) return [name, { status: "error", ...plainError("EvaluationError", "The expression has no value.") }];
       return [
         name,
-        "data" in value
-          ? { status: "ok", data: value.data, metadata: {} }
-          : { status: "error", ...value.error },
+        "data" in value ? { status: "ok", data: value.data, metadata: {} } : { status: "error", ...value.error },
       ];
     }),
   );
@@ -166,7 +169,8 @@ function toCellOutcome(
 
 /** Front ends and schedulers know an interrupted cell by the name of Python's exception. */
 function interruptedError(thrown?: ErrorContent): ErrorContent {
-  const traceback = thrown?.ename === "KeyboardInterrupt" ? thrown.traceback : ["\u001b[31mExecution interrupted\u001b[0m"];
+  const traceback =
+    thrown?.ename === "KeyboardInterrupt" ? thrown.traceback : ["\u001b[31mExecution interrupted\u001b[0m"];
   return { ename: "KeyboardInterrupt", evalue: "Execution interrupted", traceback };
 }
 

@@ -38,7 +38,7 @@ export class Comms {
 
   /** The session that delegated the targets is gone. */
   withdrawAll(): void {
-    for (const target of [...this.addresses.keys()]) this.withdraw(target);
+    for (const target of this.addresses.keys()) this.withdraw(target);
   }
 
   /** Open comms, for `comm_info_reply`. */

@@ -26,15 +26,17 @@ export function toErrorContent(diagnostics: readonly CellDiagnostic[], source: D
   const first = errors[0];
   const ename = first && !isSyntaxError(first) ? "TypeScriptError" : "SyntaxError";
   const evalue = first?.message ?? "This cell cannot be compiled.";
-  const header = `${BOLD_RED}${ename}${RESET}: ${evalue}`;
-  const frames = limit(errors).map((error) => formatDiagnostic(error, source));
-  return { ename, evalue, traceback: [header, ...frames, ...moreLines(errors)] };
+  const shown = limit(errors).flatMap((error, index) => {
+    const headline = index === 0 ? `${BOLD_RED}${ename}${RESET}: ${evalue}` : `${RED}${error.message}${RESET}`;
+    return [headline, formatPlace(error, source, RED)];
+  });
+  return { ename, evalue, traceback: [...shown, ...moreLines(errors)] };
 }
 
 /** What a cell that runs in spite of its diagnostics prints to stderr. */
 export function toWarningText(diagnostics: readonly CellDiagnostic[], source: DiagnosticSource): string {
   const shown = limit(diagnostics).map(
-    (diagnostic) => `${YELLOW}${diagnostic.message}${RESET}\n${formatDiagnostic(diagnostic, source, YELLOW)}`,
+    (diagnostic) => `${YELLOW}${diagnostic.message}${RESET}\n${formatPlace(diagnostic, source, YELLOW)}`,
   );
   return `${[...shown, ...moreLines(diagnostics)].join("\n")}\n`;
 }
@@ -44,14 +46,14 @@ function isSyntaxError({ code }: CellDiagnostic): boolean {
   return code < 2000;
 }
 
-function formatDiagnostic(diagnostic: CellDiagnostic, { code, executionCount }: DiagnosticSource, color = RED): string {
+/** Where a diagnostic is, and its lines with carets below what is wrong. */
+function formatPlace(diagnostic: CellDiagnostic, { code, executionCount }: DiagnosticSource, color: string): string {
   const lines = code.split(/\r?\n/);
   const { line, column } = locate(code, diagnostic.start);
   const first = Math.max(0, line - CONTEXT_LINES);
   const last = Math.min(lines.length - 1, line + CONTEXT_LINES);
   const width = String(last + 1).length;
   const number = diagnostic.code === 0 ? "" : `  TS${diagnostic.code}`;
-  const message = diagnostic.message.split("\n").map((text) => `    ${text}`);
   const frame: string[] = [];
   for (let index = first; index <= last; index++) {
     const text = lines[index] ?? "";
@@ -64,7 +66,7 @@ function formatDiagnostic(diagnostic: CellDiagnostic, { code, executionCount }: 
     frame.push(`  ${" ".repeat(width)} ${GREY}|${RESET} ${color}${underline(text, column, diagnostic.length)}${RESET}`);
   }
   const place = `${GREY}cell [${executionCount}]:${line + 1}:${column + 1}${number}${RESET}`;
-  return [place, ...frame, ...message].join("\n");
+  return [place, ...frame].join("\n");
 }
 
 /** Carets below the marked text; tabs are kept, so that the carets stay below it whatever a tab's width. */

@@ -36,21 +36,16 @@ export class History {
   }
 
   private select(request: HistoryRequestContent): readonly Entry[] {
-    switch (request.hist_access_type) {
-      case "tail":
-        return lastOf(this.entries, request.n);
-      case "range": {
-        const { session, start, stop = Number.POSITIVE_INFINITY } = request;
-        if (session !== 0 && session !== SESSION) return [];
-        return this.entries.filter(({ line }) => line >= start && line < stop);
-      }
-      case "search": {
-        const pattern = globToRegExp(request.pattern);
-        const matches = this.entries.filter(({ input }) => pattern.test(input));
-        const found = request.unique ? newestOfEach(matches) : matches;
-        return request.n === undefined ? found : lastOf(found, request.n);
-      }
+    if (request.hist_access_type === "tail") return lastOf(this.entries, request.n);
+    if (request.hist_access_type === "range") {
+      const { session, start, stop = Number.POSITIVE_INFINITY } = request;
+      if (session !== 0 && session !== SESSION) return [];
+      return this.entries.filter(({ line }) => line >= start && line < stop);
     }
+    const pattern = globToRegExp(request.pattern);
+    const matches = this.entries.filter(({ input }) => pattern.test(input));
+    const found = request.unique ? newestOfEach(matches) : matches;
+    return request.n === undefined ? found : lastOf(found, request.n);
   }
 }
 
@@ -65,6 +60,9 @@ function newestOfEach(entries: readonly Entry[]): readonly Entry[] {
 
 /** `*` stands for any text, `?` for one character; the whole input must match. */
 function globToRegExp(glob: string): RegExp {
-  const source = glob.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^]*").replace(/\?/g, "[^]");
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*+/g, "[^]*")
+    .replace(/\?/g, "[^]");
   return new RegExp(`^${source}$`, "u");
 }

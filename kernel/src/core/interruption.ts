@@ -18,16 +18,22 @@ export async function orInterrupted<T>(work: Promise<T>, signal: AbortSignal): P
     work.catch(() => {}); // nobody waits for it any more
     throw new InterruptedError();
   }
-  let stop = () => {};
-  const interrupted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(new InterruptedError());
-    signal.addEventListener("abort", stop, { once: true });
-  });
+  const { promise, reject } = withRejection();
+  const stop = () => reject(new InterruptedError());
+  signal.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([work, interrupted]);
+    return await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener("abort", stop);
   }
+}
+
+function withRejection(): { promise: Promise<never>; reject: (error: Error) => void } {
+  let reject!: (error: Error) => void;
+  const promise = new Promise<never>((_resolve, onReject) => {
+    reject = onReject;
+  });
+  return { promise, reject };
 }
 
 /** Resolves when `work` settles, however it does, and at the latest after `timeoutMs`. Says whether it settled. */

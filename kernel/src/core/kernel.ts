@@ -32,8 +32,10 @@ export interface KernelOptions {
   readonly openCommEndpoint: OpenCommEndpoint;
   /** The notebook's level until a `%check` line changes it. Default: `error`. */
   readonly check?: CheckLevel;
-  /** Told about requests that nobody can answer, one sentence each. */
+  /** Told what went wrong behind an error reply, one sentence each. */
   readonly warn?: (text: string) => void;
+  /** Told about each request. */
+  readonly debug?: (text: string) => void;
 }
 
 /** An interrupt is acknowledged after this time, even if the session has not yet confirmed it. */
@@ -47,6 +49,7 @@ export class Kernel {
   readonly closed: Promise<void>;
   private readonly transport: Transport;
   private readonly warn: (text: string) => void;
+  private readonly debug: (text: string) => void;
   private readonly outbox: Outbox;
   private readonly comms: Comms;
   private readonly language: LanguageKeeper;
@@ -63,6 +66,7 @@ export class Kernel {
   constructor(options: KernelOptions) {
     this.transport = options.transport;
     this.warn = options.warn ?? (() => {});
+    this.debug = options.debug ?? (() => {});
     this.outbox = new Outbox(options.transport);
     this.comms = new Comms(this.outbox, options.openCommEndpoint);
     this.language = new LanguageKeeper(options.startLanguage);
@@ -87,8 +91,11 @@ export class Kernel {
     });
     this.outbox.status("starting", {});
     // Whoever needs them tries again and reports the failure where the user sees it.
-    this.session.start().catch((error: unknown) => this.warn(`The session did not start: ${String(error)}`));
-    this.language.get().catch((error: unknown) => this.warn(`TypeScript did not start: ${String(error)}`));
+    const failed = (what: string) => (error: unknown) => {
+      if (!this.closing) this.warn(`${what} did not start: ${String(error)}`);
+    };
+    this.session.start().catch(failed("The session"));
+    this.language.get().catch(failed("TypeScript"));
   }
 
   /** Answer what is open, end session and language, and let the last messages out. */
@@ -99,16 +106,26 @@ export class Kernel {
 
   private onRequest(channel: RequestChannel, { identities, message }: Envelope): void {
     const origin: Origin = { channel, identities, header: message.header };
+    this.debug(`${channel} ${message.header.msg_type} ${message.header.msg_id}`);
     let request: Request | undefined;
     try {
       request = readRequest(message.header.msg_type, message.content);
     } catch (error) {
-      void this.answer(origin, () => Promise.reject(error as Error));
+      void this.answer(origin, () => Promise.reject(error));
       return;
     }
-    if (this.closing) void this.answer(origin, () => Promise.reject(new Error("The kernel is shutting down.")));
-    else if (request?.type === "execute_request") this.enqueue(origin, request.content, message.metadata);
-    else void this.answer(origin, () => this.respond(origin, request));
+    if (this.closing) this.refuse(origin, "The kernel is shutting down.");
+    else if (!request) this.refuse(origin, `This kernel does not answer ${message.header.msg_type}.`);
+    else if (request.type === "execute_request") this.enqueue(origin, request.content, message.metadata);
+    else this.answerRequest(origin, request);
+  }
+
+  private refuse(origin: Origin, reason: string): void {
+    void this.answer(origin, () => Promise.reject(new Error(reason)));
+  }
+
+  private answerRequest(origin: Origin, request: Exclude<Request, { type: "execute_request" }>): void {
+    void this.answer(origin, () => this.respond(origin, request));
   }
 
   /** Busy, the answer, idle. A request without an answer of its own (a comm message) resolves to `undefined`. */
@@ -127,8 +144,11 @@ export class Kernel {
     if (origin.header.msg_type === "shutdown_request") void this.close();
   }
 
-  private async respond(origin: Origin, request: Request | undefined): Promise<object | undefined> {
-    switch (request?.type) {
+  private async respond(
+    origin: Origin,
+    request: Exclude<Request, { type: "execute_request" }>,
+  ): Promise<object | undefined> {
+    switch (request.type) {
       case "kernel_info_request":
         return kernelInfo;
       case "complete_request":
@@ -153,17 +173,14 @@ export class Kernel {
         return { status: "ok", comms: this.comms.list(request.content.target_name) };
       case "comm_open":
         this.comms.onOpen(request.content, origin.header);
-        return undefined;
+        break;
       case "comm_msg":
         this.comms.onMessage(request.content);
-        return undefined;
+        break;
       case "comm_close":
         this.comms.onClose(request.content);
-        return undefined;
-      case "execute_request":
-      case undefined:
-        throw new Error(`This kernel does not answer ${origin.header.msg_type}.`);
     }
+    return undefined; // comm messages have no replies
   }
 
   private enqueue(origin: Origin, content: ExecuteRequestContent, metadata: JsonObject): void {
@@ -263,7 +280,7 @@ export class Kernel {
   private onSessionExit(exit: SessionExit): void {
     this.comms.withdrawAll();
     void this.language.restart();
-    if (this.queue.running) return; // its cell tells the user
+    if (this.runner.isExecuting) return; // the cell tells the user
     const tail = exit.stderrTail === "" ? "" : `\n${exit.stderrTail.trimEnd()}`;
     const text = `${describeExit(exit)} Variables are lost; run your cells again.${tail}\n`;
     this.outbox.publish({ type: "stream", content: { name: "stderr", text } }, this.parents.of(undefined).header);

@@ -25,7 +25,13 @@ export class UsageMeter {
       kernel_cpu: own.cpuPercent + (session?.cpuPercent ?? 0),
       kernel_memory: own.rssBytes + (session?.rssBytes ?? 0),
       cpu_count: availableParallelism(),
-      host_virtual_memory: { total, available: free, used: total - free, free, percent: (100 * (total - free)) / total },
+      host_virtual_memory: {
+        total,
+        available: free,
+        used: total - free,
+        free,
+        percent: (100 * (total - free)) / total,
+      },
     };
   }
 

@@ -50,7 +50,7 @@ export async function showFigure(figure: PlotlyFigure): Promise<ShownValue> {
   bundle["image/svg+xml"] = picture;
   if (png === undefined) return { data: bundle, metadata: {} };
   bundle["image/png"] = Buffer.from(png).toString("base64");
-  return { data: bundle, metadata: { "image/png": { width: chart.width, height: chart.height } } };
+  return { data: bundle, metadata: {} };
 }
 
 function describe(traces: readonly Record<string, unknown>[], title: string): string {

@@ -30,7 +30,8 @@ export class ModuleResolver {
     const key = `${dirname(containingFile)}\n${mode ?? ""}\n${specifier}`;
     const known = this.#modules.get(key);
     if (known) return known;
-    const resolve = (from: string) => ts.resolveModuleName(specifier, from, options, ts.sys, undefined, undefined, mode);
+    const resolve = (from: string) =>
+      ts.resolveModuleName(specifier, from, options, ts.sys, undefined, undefined, mode);
     let found = resolve(containingFile);
     if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) found = resolve(this.#fallbackFile);
     if (found.resolvedModule || isLibrary(containingFile)) this.#modules.set(key, found);

@@ -93,7 +93,7 @@ function readHistory(content: JsonObject): HistoryRequestContent {
       return isAbsent(content.n) ? { ...shared, ...search } : { ...shared, ...search, n: readNumber(content, "n", 0) };
     }
     default:
-      throw new InvalidRequestError("'hist_access_type' must be \"tail\", \"range\" or \"search\".");
+      throw new InvalidRequestError('\'hist_access_type\' must be "tail", "range" or "search".');
   }
 }
 

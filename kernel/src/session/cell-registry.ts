@@ -17,9 +17,7 @@ export class CellRegistry {
   readonly #names = new Map<string, ImportedName | undefined>();
 
   addCell(cell: CompiledCell, executionCount: number): void {
-    const record = { executionCount, source: cell.source };
-    this.#cells.set(cell.fileName, record);
-    this.#cells.set(toSourceUrl(cell.fileName), record);
+    this.#cells.set(cell.fileName, { executionCount, source: cell.source });
   }
 
   /** The cell that V8 calls `fileName` in a stack. */
@@ -42,9 +40,4 @@ export class CellRegistry {
   importOf(globalName: string): ImportedName | undefined {
     return this.#names.get(globalName);
   }
-}
-
-/** `fileName` as a `sourceURL` comment can hold it: without spaces. */
-export function toSourceUrl(fileName: string): string {
-  return fileName.replace(/[\s%]/g, encodeURIComponent);
 }

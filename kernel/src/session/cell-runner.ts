@@ -6,7 +6,7 @@ import { CellNames } from "./cell-names.ts";
 import type { CellRegistry } from "./cell-registry.ts";
 import { INTERRUPTED, type TracebackContext, toCellError } from "./errors/traceback.ts";
 import { type ExecutionContext, runInContext } from "./execution-context.ts";
-import { runHoisted, runScript } from "./script.ts";
+import { runScript } from "./script.ts";
 import type { CellError, ExecuteOutcome, ExecuteRequest } from "./session.ts";
 
 /** How long a stopped cell has to run its `catch` and `finally` blocks before it is reported as ended. */
@@ -128,7 +128,7 @@ export class CellRunner {
 }
 
 function evaluate(cell: CompiledCell): Promise<unknown> {
-  if (cell.hoisted !== "") runHoisted(cell.hoisted, cell.fileName);
-  const body = runScript(cell.body, cell.fileName, -1) as () => Promise<unknown>;
+  if (cell.hoisted !== "") runScript(cell.hoisted, cell.fileName);
+  const body = runScript(cell.body, cell.fileName) as () => Promise<unknown>;
   return body();
 }

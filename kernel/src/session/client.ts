@@ -37,7 +37,7 @@ export function createSession(options: SessionOptions): Session {
 const PROGRAM = fileURLToPath(new URL("../../dist/session/process.js", import.meta.url));
 /** How long a process may take to end by itself. */
 const EXIT_GRACE_MS = 1000;
-const STDERR_TAIL_LENGTH = 4000;
+const STDERR_TAIL_LENGTH = 8000;
 /** Rounds of the event loop without output of the process's pipes after which a cell's native output is complete. */
 const QUIET_TURNS = 2;
 
@@ -234,7 +234,7 @@ class ProcessSession implements Session {
     for (const waiting of running.usages.values()) waiting.reject(error);
     for (const waiting of running.interrupts.values()) waiting.resolve(); // Nothing runs any more.
     if (running.isReady && !running.isClosing) {
-      this.#emit({ type: "exited", code, signal, stderrTail: running.stderrTail });
+      this.#emit({ type: "exited", code, signal, stderrTail: withoutNativeStack(running.stderrTail) });
     }
     running.ended.resolve();
   }
@@ -290,9 +290,15 @@ async function drained({ child, pipesClosed }: Running): Promise<void> {
 }
 
 function describeExit(code: number | null, signal: string | null, stderrTail: string): string {
+  if (stderrTail.includes("heap out of memory")) return "it ran out of memory (raise --max-old-space-size in NODE_OPTIONS)";
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  const lastLines = stderrTail.trim().split("\n").slice(-5).join("\n");
+  const lastLines = withoutNativeStack(stderrTail).trim().split("\n").slice(-5).join("\n");
   return lastLines === "" ? how : `${how}\n${lastLines}`;
+}
+
+/** What V8 prints after its message when it aborts says nothing to the author of a cell. */
+function withoutNativeStack(text: string): string {
+  return text.replace(/\n*-+ Native stack trace -+[\s\S]*/, "\n");
 }
 
 function defer<Value>(): Deferred<Value> {

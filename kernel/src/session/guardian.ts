@@ -5,7 +5,7 @@
 import { Session as InspectorSession } from "node:inspector";
 import { Socket } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { childrenInGroup, signalGroup } from "./process-group.ts";
+import { otherMembers, signalGroup } from "./process-group.ts";
 import { SharedState } from "./shared-state.ts";
 import { COMMAND_FD, encodeFrame, FrameReader, type GuardianReply, type SessionCommand } from "./wire.ts";
 
@@ -78,7 +78,7 @@ async function interrupt(id: number): Promise<void> {
   while (!(await becomesTrue(isSeen, ACKNOWLEDGE_MS)) && performance.now() - startMs < GIVE_UP_AFTER_MS) {
     if (!hasSignalled && performance.now() - startMs > SIGNAL_CHILDREN_AFTER_MS) {
       hasSignalled = true;
-      interruptChildren();
+      signalChildren();
     }
     await terminateExecution(isSeen);
   }
@@ -106,9 +106,9 @@ async function terminateExecution(isNotNeeded: () => boolean): Promise<void> {
   }
 }
 
-/** Like Ctrl-C in a terminal, for the processes that the session started in its own group. */
-function interruptChildren(): void {
-  for (const pid of childrenInGroup(process.pid)) {
+/** Like Ctrl-C in a terminal, for the processes that the session started and left in its group. */
+function signalChildren(): void {
+  for (const pid of otherMembers(process.pid)) {
     try {
       process.kill(pid, "SIGINT");
     } catch {

@@ -4,7 +4,6 @@ import { readdirSync, readFileSync } from "node:fs";
 interface ProcessEntry {
   readonly pid: number;
   readonly state: string;
-  readonly parentPid: number;
   readonly groupId: number;
 }
 
@@ -19,10 +18,10 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   }
 }
 
-/** Children of `pid` in its group, where the system lists processes under `/proc`. */
-export function childrenInGroup(pid: number): number[] {
+/** Members of the group that `pid` leads, without itself, where the system lists processes under `/proc`. */
+export function otherMembers(pid: number): number[] {
   return listProcesses()
-    .filter((entry) => entry.parentPid === pid && entry.groupId === pid && entry.state !== "Z")
+    .filter((entry) => entry.groupId === pid && entry.pid !== pid && entry.state !== "Z")
     .map((entry) => entry.pid);
 }
 
@@ -66,8 +65,8 @@ function readProcess(pid: number): ProcessEntry | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // `pid (command) state ppid pgrp …`; the command may hold spaces and parentheses.
-    const [state = "", parentPid, groupId] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { pid, state, parentPid: Number(parentPid), groupId: Number(groupId) };
+    const [state = "", , groupId] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { pid, state, groupId: Number(groupId) };
   } catch {
     return undefined; // It ended between the listing and the reading.
   }

@@ -51,7 +51,7 @@ const runner = new CellRunner({
 const guardian = startGuardian();
 endWithTheKernel();
 installTerminationPreparation(shared, writer);
-silenceLoaderWarning();
+await silenceLoaderWarning();
 registerModuleHooks();
 installLateErrors(traceback, (execution, name, text) => host.stream(execution, name, text));
 installOutput((execution, name, text) => host.stream(execution, name, text));

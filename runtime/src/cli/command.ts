@@ -54,7 +54,10 @@ export function usageError(message: string): CommandError {
  *
  * @throws CommandError naming the nearest valid option for an unknown one.
  */
-export function parseOptions(command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } {
+export function parseOptions(
+  command: Command,
+  args: readonly string[],
+): { values: OptionValues; positionals: string[] } {
   const options: OptionsConfig = { ...command.options, help: { type: "boolean", short: "h" } };
   const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
   const values: Record<string, string | true | string[]> = {};
@@ -110,7 +113,10 @@ export function choiceOf<Choice extends string>(
   throw usageError(`The option '--${name}' is one of ${choices.join(", ")}, not '${text}'.`);
 }
 
-function optionValue(token: { rawName: string; value?: string | undefined; inlineValue?: boolean | undefined }, type: string): string | true {
+function optionValue(
+  token: { rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },
+  type: string,
+): string | true {
   const { rawName, value, inlineValue } = token;
   if (type === "boolean") {
     if (value === undefined) return true;
@@ -124,7 +130,9 @@ function optionValue(token: { rawName: string; value?: string | undefined; inlin
 }
 
 function unknownOption(command: Command, options: OptionsConfig, rawName: string): CommandError {
-  const names = Object.entries(options).flatMap(([name, { short }]) => (short ? [`--${name}`, `-${short}`] : [`--${name}`]));
+  const names = Object.entries(options).flatMap(([name, { short }]) =>
+    short ? [`--${name}`, `-${short}`] : [`--${name}`],
+  );
   const nearest = nearestName(rawName, names);
   const hint = nearest === undefined ? `'mobula ${command.name} --help' lists them` : `did you mean '${nearest}'?`;
   return usageError(`'mobula ${command.name}' has no option '${rawName}'; ${hint}`);

@@ -39,7 +39,8 @@ export async function findKernelIn(dataDirectories: readonly string[]): Promise<
   for (const directory of dataDirectories) {
     const argv = await readKernelArgv(directory);
     // The first kernelspec of the name hides all later ones.
-    if (argv !== undefined) return argv.includes(kernelMain()) && argv.includes(process.execPath) ? directory : undefined;
+    if (argv !== undefined)
+      return argv.includes(kernelMain()) && argv.includes(process.execPath) ? directory : undefined;
   }
   return undefined;
 }

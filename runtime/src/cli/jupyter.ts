@@ -12,23 +12,20 @@ import { CommandError, EXIT_CODES, usageError } from "./command.ts";
 const PATHS_TIMEOUT_MS = 60_000;
 
 /**
- * The path of the `jupyter` program: the given one, the one of a virtual environment in the current folder or the
- * workspace, or the first one in PATH.
+ * The path of the `jupyter` program: the given one, or the first one in `folders`.
  *
  * @throws CommandError when there is none.
  */
-export async function findJupyter(given: string | undefined): Promise<string> {
+export async function findJupyter(
+  given: string | undefined,
+  folders: readonly string[] = programFolders(),
+): Promise<string> {
   if (given !== undefined) {
     if (await isExecutable(given)) return resolve(given);
     throw usageError(`The option '--jupyter' names '${given}', and there is no such program.`);
   }
   const program = process.platform === "win32" ? "jupyter.exe" : "jupyter";
-  const bin = process.platform === "win32" ? "Scripts" : "bin";
-  const environments = [process.cwd(), workspaceRoot()].map((root) => join(root, ".venv", bin));
-  const searched = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  for (const folder of [...environments, ...searched]) {
-    if (await isExecutable(join(folder, program))) return join(folder, program);
-  }
+  for (const folder of folders) if (await isExecutable(join(folder, program))) return join(folder, program);
   throw new CommandError(
     EXIT_CODES.failed,
     "There is no 'jupyter' here; install it with 'python3 -m venv .venv && .venv/bin/pip install jupyterlab', or name it with --jupyter PATH.",
@@ -48,6 +45,13 @@ export async function dataDirectoriesOf(jupyter: string): Promise<string[]> {
   } catch (cause) {
     throw new CommandError(EXIT_CODES.failed, `'${jupyter}' does not work: ${messageOf(cause)}.`, { cause });
   }
+}
+
+/** Virtual environments in the current folder and in the workspace, then PATH. */
+function programFolders(): string[] {
+  const bin = process.platform === "win32" ? "Scripts" : "bin";
+  const environments = [process.cwd(), workspaceRoot()].map((root) => join(root, ".venv", bin));
+  return [...environments, ...(process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "")];
 }
 
 /** The folder that holds `runtime/`: in a clone, the workspace, where the set-up makes its virtual environment. */

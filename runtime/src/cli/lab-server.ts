@@ -63,7 +63,8 @@ export async function refuseTakenPort(port: number): Promise<void> {
     await once(probe, "listening");
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const reason = code === "EADDRINUSE" ? "is in use; choose another one, or leave '--port' out" : `cannot be used (${code})`;
+    const reason =
+      code === "EADDRINUSE" ? "is in use; choose another one, or leave '--port' out" : `cannot be used (${code})`;
     throw usageError(`Port ${port} ${reason}.`);
   } finally {
     probe.close();

@@ -44,7 +44,8 @@ interface Opened {
 }
 
 async function lab(values: OptionValues, positionals: readonly string[]): Promise<ExitCode> {
-  if (positionals[1] !== undefined) throw usageError(`'mobula lab' opens one notebook, and '${positionals[1]}' is too much.`);
+  if (positionals[1] !== undefined)
+    throw usageError(`'mobula lab' opens one notebook, and '${positionals[1]}' is too much.`);
   const port = portOf(values);
   const opened = await findOpened(positionals[0]);
   const jupyter = await findJupyter(textOf(values, "jupyter"));

@@ -67,14 +67,18 @@ export async function installExtension(built: string, dataDirectory: string): Pr
     const message = `Cannot install the JupyterLab extension into '${dataDirectory}': ${messageOf(cause)}.`;
     throw new CommandError(EXIT_CODES.failed, message, { cause });
   } finally {
-    await rm(fresh, { recursive: true, force: true });
-    await rm(replaced, { recursive: true, force: true });
+    for (const leftover of [fresh, replaced]) await removeLeftover(leftover);
   }
   return target;
 }
 
 function targetIn(dataDirectory: string): string {
   return join(dataDirectory, "labextensions", EXTENSION_NAME);
+}
+
+/** Best effort: when the disk fails, the first error is the one to report. */
+async function removeLeftover(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
 }
 
 async function moveIfThere(from: string, to: string): Promise<boolean> {

@@ -9,7 +9,9 @@ export function nearestName(mistyped: string, names: readonly string[]): string 
   // A third of the letters may be wrong; a beginning that fits is close whatever its length.
   const isClose = best.distance <= Math.max(1, Math.floor(Math.max(wanted.length, best.name.length) / 3));
   if (isClose) return best.name;
-  return wanted.length >= 2 ? names.find((name) => name.toLowerCase().startsWith(wanted) && wanted !== "--") : undefined;
+  return wanted.length >= 2
+    ? names.find((name) => name.toLowerCase().startsWith(wanted) && wanted !== "--")
+    : undefined;
 }
 
 /** How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). */

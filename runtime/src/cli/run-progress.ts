@@ -1,6 +1,6 @@
 /** Shows a running notebook in a terminal or a log: progress on stderr, what the cells print on stdout. */
 import { stripVTControlCharacters } from "node:util";
-import type { IopubMessage } from "../jobs/cell-outputs.ts";
+import { type IopubMessage, textIn } from "../jobs/cell-outputs.ts";
 import { messageOf } from "../jobs/job-error.ts";
 import { type CodeCell, isObject } from "../jobs/notebook.ts";
 import type { RunReporter } from "../jobs/run-notebook.ts";
@@ -15,6 +15,8 @@ export interface Screen {
 }
 
 const TITLE_LENGTH = 60;
+/** Some terminals say nothing about their width, or 0. */
+const DEFAULT_COLUMNS = 80;
 const REDRAW_INTERVAL_MS = 1000;
 /** Back to the first column, and delete the line. */
 const ERASE_LINE = "\r\u001B[2K";
@@ -43,20 +45,20 @@ export class RunProgress implements RunReporter {
 
   messageArrived(_cell: CodeCell, message: IopubMessage): void {
     if (this.#show !== "outputs") return;
-    const text = printedText(message);
-    if (text === "") return;
-    this.#erase();
-    const isError = message.type === "stream" && message.content["name"] === "stderr";
-    const screen = isError ? this.#stderr : this.#stdout;
-    screen.write(screen.isTTY === true ? text : stripVTControlCharacters(text));
-    this.#isInOutputLine = !text.endsWith("\n");
-    this.#draw();
+    const isStream = message.type === "stream";
+    const isError = isStream && message.content["name"] === "stderr";
+    this.#print(isError ? this.#stderr : this.#stdout, printedText(message), isStream);
   }
 
-  cellFinished(_cell: CodeCell, { durationMs, status }: Parameters<RunReporter["cellFinished"]>[1]): void {
+  cellFinished(cell: CodeCell, { durationMs, status }: Parameters<RunReporter["cellFinished"]>[1]): void {
     clearInterval(this.#timer);
     if (this.#current === undefined) return;
     const { label } = this.#current;
+    // The error that ends the run is shown at its end, with its trace.
+    const error = cell.outputs.find((output) => output.output_type === "error");
+    if (status === "error-allowed" && error !== undefined && this.#show === "outputs") {
+      this.#print(this.#stdout, `${error.ename}: ${error.evalue}\n`, false);
+    }
     const result = { ok: "", "error-allowed": " (error allowed)", failed: " failed" }[status];
     this.#line(`${label} … ${formatDuration(durationMs)}${result}`);
     this.#current = undefined;
@@ -71,6 +73,16 @@ export class RunProgress implements RunReporter {
   /** A line of progress of its own. */
   note(text: string): void {
     this.#line(text);
+  }
+
+  #print(screen: Screen, text: string, isContinued: boolean): void {
+    if (text === "") return;
+    this.#erase();
+    // Only text of a stream goes on in the line where the stream stopped.
+    const whole = this.#isInOutputLine && !isContinued ? `\n${text}` : text;
+    screen.write(screen.isTTY === true ? whole : stripVTControlCharacters(whole));
+    this.#isInOutputLine = !text.endsWith("\n");
+    this.#draw();
   }
 
   #line(text: string): void {
@@ -90,7 +102,7 @@ export class RunProgress implements RunReporter {
     if (this.#current === undefined || !this.#isLive() || this.#isInOutputLine) return;
     const { label, startMs } = this.#current;
     const text = `${label} … ${formatDuration(performance.now() - startMs)}`;
-    this.#stderr.write(ERASE_LINE + text.slice(0, (this.#stderr.columns ?? 80) - 1));
+    this.#stderr.write(ERASE_LINE + text.slice(0, (this.#stderr.columns || DEFAULT_COLUMNS) - 1));
   }
 
   #erase(): void {
@@ -104,7 +116,7 @@ export function cellTitle(source: string): string {
   const first = source.split("\n").find((line) => line.trim() !== "") ?? "";
   const comment = /^\s*(?:\/\/+|\/\*+)\s*(.+?)\s*(?:\*\/)?\s*$/.exec(first)?.[1];
   const title = (described ?? comment ?? first).replace(/\s+/g, " ").trim();
-  const characters = [...title];
+  const characters = Array.from(new Intl.Segmenter().segment(title), ({ segment }) => segment);
   return characters.length <= TITLE_LENGTH ? title : `${characters.slice(0, TITLE_LENGTH - 1).join("")}…`;
 }
 
@@ -117,8 +129,7 @@ export function formatDuration(durationMs: number): string {
 
 /** The text that stands for an output in a terminal; empty for outputs that have none. */
 function printedText({ type, content }: IopubMessage): string {
-  if (type === "stream") return String(content["text"] ?? "");
-  if (type === "error") return `${String(content["ename"])}: ${String(content["evalue"])}\n`;
+  if (type === "stream") return textIn(content, "text");
   if (type !== "execute_result" && type !== "display_data") return "";
   const plain = isObject(content["data"]) ? content["data"]["text/plain"] : undefined;
   return typeof plain === "string" && plain !== "" ? `${plain}\n` : "";

@@ -1,8 +1,13 @@
 /** `mobula run`: a notebook as a job. */
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { type GivenParameter, injectParameters, parametersOf, parseGivenParameter } from "../jobs/injected-parameters.ts";
-import type { Notebook } from "../jobs/notebook.ts";
+import {
+  type GivenParameter,
+  injectParameters,
+  parametersOf,
+  parseGivenParameter,
+} from "../jobs/injected-parameters.ts";
+import { isObject, type Notebook } from "../jobs/notebook.ts";
 import { checkWritable, isSameFile, readNotebook } from "../jobs/notebook-file.ts";
 import type { Parameter } from "../jobs/parameters.ts";
 import type { RunOutcome } from "../jobs/run-notebook.ts";
@@ -87,6 +92,7 @@ async function runNotebookCommand(values: OptionValues, positionals: readonly st
     process.stdout.write(describeParameters(args.input, await parametersOf(notebook, directory)));
     return EXIT_CODES.ok;
   }
+  refuseOtherLanguage(args.input, notebook);
   await checkOutput(args, values["in-place"] === true);
   const parameters = await injectParameters(notebook, args.given, directory);
   return execute(args, notebook, parameters, directory);
@@ -116,6 +122,15 @@ function defaultOutput(input: string): string {
   return join(dirname(input), `${basename(input, extname(input))}.out.ipynb`);
 }
 
+/** The kernel would answer every line of another language with an error. A notebook that names none is taken as ours. */
+function refuseOtherLanguage(input: string, { metadata }: Notebook): void {
+  const { kernelspec, language_info: info } = metadata;
+  const named =
+    (isObject(kernelspec) ? kernelspec["language"] : undefined) ?? (isObject(info) ? info["name"] : undefined);
+  if (typeof named !== "string" || ["typescript", "javascript"].includes(named.toLowerCase())) return;
+  throw usageError(`'${input}' is a notebook in ${named}, and this command runs TypeScript and JavaScript.`);
+}
+
 async function checkOutput({ input, output }: RunArguments, isInPlace: boolean): Promise<void> {
   if (!isInPlace && (await isSameFile(input, output))) {
     throw usageError(`The output '${output}' is the notebook itself; write '--in-place' if you mean that.`);
@@ -141,7 +156,12 @@ async function execute(
   try {
     const outcome = await runNotebook({
       notebook,
-      facts: { inputPath: args.input, outputPath: args.output, parameters: { ...parameters }, runner: `mobula ${packageVersion()}` },
+      facts: {
+        inputPath: args.input,
+        outputPath: args.output,
+        parameters: { ...parameters },
+        runner: `mobula ${packageVersion()}`,
+      },
       startKernel: () => launcher.start(),
       reporter: progress,
       stop: stop.signal,
@@ -156,21 +176,16 @@ async function execute(
 }
 
 function reportOutcome(outcome: RunOutcome, args: RunArguments): ExitCode {
-  switch (outcome.status) {
-    case "completed":
-      return EXIT_CODES.ok;
-    case "failed": {
-      const { ename, evalue, traceback } = outcome.error;
-      const trace = traceback.length > 0 ? traceback.join("\n") : `${ename}: ${evalue}`;
-      process.stderr.write(`${process.stderr.isTTY ? trace : stripVTControlCharacters(trace)}\n`);
-      return EXIT_CODES.failed;
-    }
-    case "stopped":
-      return reportStop(outcome.reason, args);
-    case "kernel-died":
-      process.stderr.write(`mobula: The kernel died: ${outcome.reason}\n`);
-      return EXIT_CODES.kernelDied;
+  if (outcome.status === "completed") return EXIT_CODES.ok;
+  if (outcome.status === "stopped") return reportStop(outcome.reason, args);
+  if (outcome.status === "kernel-died") {
+    process.stderr.write(`mobula: The kernel died: ${outcome.reason}\n`);
+    return EXIT_CODES.kernelDied;
   }
+  const { ename, evalue, traceback } = outcome.error;
+  const trace = traceback.length > 0 ? traceback.join("\n") : `${ename}: ${evalue}`;
+  process.stderr.write(`${process.stderr.isTTY ? trace : stripVTControlCharacters(trace)}\n`);
+  return EXIT_CODES.failed;
 }
 
 function reportStop(reason: "interrupted" | "notebook-timeout" | "cell-timeout", args: RunArguments): ExitCode {
@@ -180,7 +195,9 @@ function reportStop(reason: "interrupted" | "notebook-timeout" | "cell-timeout",
   }
   const what = reason === "cell-timeout" ? "A cell" : "The notebook";
   const seconds = ((reason === "cell-timeout" ? args.cellTimeoutMs : args.timeoutMs) ?? 0) / 1000;
-  process.stderr.write(`mobula: ${what} took longer than ${seconds} s; what was done until then is in '${args.output}'.\n`);
+  process.stderr.write(
+    `mobula: ${what} took longer than ${seconds} s; what was done until then is in '${args.output}'.\n`,
+  );
   return EXIT_CODES.timedOut;
 }
 

@@ -26,7 +26,12 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
   if (holder !== undefined) {
     const living = state.actors.get(holder);
     if (living !== undefined && event.isGetIfExists) {
-      holdActor(state, clientId, holder);
+      // The asker's handle, and all it has given away, keep the id they have.
+      state.actorAliases.set(spec.actorId, holder);
+      holdActor(state, clientId, spec.actorId);
+      const early = state.earlyWatchers.get(spec.actorId) ?? new Set();
+      state.earlyWatchers.delete(spec.actorId);
+      const told = [...early].flatMap((watcher) => watchActor(state, watcher, spec.actorId));
       return [
         {
           type: "send",
@@ -46,7 +51,7 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     restartsLeft: spec.maxRestarts,
     sinceMs: atMs,
     work: { state: "pending" },
-    watchers: state.earlyWatchers.get(spec.actorId) ?? new Set(),
+    watchers: new Map([[spec.actorId, state.earlyWatchers.get(spec.actorId) ?? new Set()]]),
     callsPending: new Map(),
     callsFinished: 0,
   });
@@ -76,7 +81,7 @@ export function seekActor(state: CoreState, event: Extract<CoreEvent, { type: "a
 }
 
 export function watchActor(state: CoreState, clientId: ClientId, actorId: ActorId): CoreEffect[] {
-  const actor = state.actors.get(actorId);
+  const actor = actorOf(state, actorId);
   if (actor === undefined) {
     const death = state.deaths.get(actorId);
     if (death === undefined) {
@@ -86,7 +91,7 @@ export function watchActor(state: CoreState, clientId: ClientId, actorId: ActorI
     }
     return [{ type: "send", to: clientId, message: { type: "actor-state", actorId, state: { state: "dead", death } } }];
   }
-  actor.watchers.add(clientId);
+  actor.watchers.set(actorId, (actor.watchers.get(actorId) ?? new Set()).add(clientId));
   return [{ type: "send", to: clientId, message: { type: "actor-state", actorId, state: stateFor(state, actor) } }];
 }
 
@@ -109,8 +114,14 @@ function stateFor(state: CoreState, actor: ActorRecord): ActorState {
 }
 
 function tellWatchers(state: CoreState, actor: ActorRecord): CoreEffect[] {
-  const message = { type: "actor-state", actorId: actor.spec.actorId, state: stateFor(state, actor) } as const;
-  return [...actor.watchers].map((to) => ({ type: "send", to, message }));
+  const now = stateFor(state, actor);
+  return [...actor.watchers].flatMap(([actorId, clients]) =>
+    [...clients].map((to) => ({ type: "send", to, message: { type: "actor-state", actorId, state: now } }) as const),
+  );
+}
+
+function actorOf(state: CoreState, actorId: ActorId): ActorRecord | undefined {
+  return state.actors.get(state.actorAliases.get(actorId) ?? actorId);
 }
 
 export function actorReady(state: CoreState, event: Extract<CoreEvent, { type: "actor-ready" }>): CoreEffect[] {
@@ -129,13 +140,14 @@ export function actorFailed(state: CoreState, event: Extract<CoreEvent, { type: 
 }
 
 export function killActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-kill-asked" }>): CoreEffect[] {
-  const actor = state.actors.get(event.actorId);
+  const actor = actorOf(state, event.actorId);
   if (actor === undefined || actor.work.state === "dead") return [];
   if (event.isRestartable && actor.restartsLeft > 0) return stopProcess(state, actor);
   return endActor(state, actor, { reason: "killed", message: "it was killed" });
 }
 
 export function actorOutOfScope(state: CoreState, actorId: ActorId): CoreEffect[] {
+  if (state.actorAliases.delete(actorId)) return [];
   const actor = state.actors.get(actorId);
   if (actor === undefined || actor.work.state === "dead" || actor.spec.name !== undefined) return [];
   return endActor(state, actor, { reason: "out-of-scope", message: "nobody holds a handle to it any more" });

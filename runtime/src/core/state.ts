@@ -69,7 +69,8 @@ export interface ActorRecord {
     | { readonly state: "starting"; readonly workerId: WorkerId; readonly isRestart: boolean }
     | { readonly state: "alive"; readonly workerId: WorkerId }
     | { readonly state: "dead"; readonly death: ActorDeath };
-  readonly watchers: Set<ClientId>;
+  /** Who wants to hear of it, by the id they asked for. */
+  readonly watchers: Map<ActorId, Set<ClientId>>;
   callsPending: Map<ClientId, number>;
   callsFinished: number;
 }
@@ -111,6 +112,8 @@ export interface CoreState {
   readonly demands: Map<string, Demand>;
   readonly actors: Map<ActorId, ActorRecord>;
   readonly actorNames: Map<string, ActorId>;
+  /** Ids of actors that were not made, because one of that name lived; to that one's id. */
+  readonly actorAliases: Map<ActorId, ActorId>;
   /** Clients that ask for an actor whose creation has not arrived yet. */
   readonly earlyWatchers: Map<ActorId, Set<ClientId>>;
   /** Why actors that are no longer listed died. */
@@ -238,6 +241,7 @@ export function createState(total: ResourceAmounts): CoreState {
     demands: new Map(),
     actors: new Map(),
     actorNames: new Map(),
+    actorAliases: new Map(),
     earlyWatchers: new Map(),
     deaths: new Map(),
     objects: new Map(),

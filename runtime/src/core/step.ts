@@ -119,7 +119,7 @@ function dropAll(state: CoreState, dropped: Dropped): CoreEffect[] {
 function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreEffect[] {
   if (!state.clients.delete(clientId)) return [];
   for (const [key, demand] of state.demands) if (demand.clientId === clientId) state.demands.delete(key);
-  for (const actor of state.actors.values()) actor.watchers.delete(clientId);
+  for (const actor of state.actors.values()) for (const clients of actor.watchers.values()) clients.delete(clientId);
   for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);
   forgetClientWork(state, clientId);
   const effects = dropAll(state, releaseClient(state, clientId));

@@ -2,7 +2,6 @@
  * A place where tasks and actors run. Works on payloads: what the values mean, and what a user sees, is the public API's
  * business. Calls after `close` throw or reject with code ENGINE_CLOSED.
  */
-import type { CapturedCode } from "../closure/index.ts";
 import type { Payload } from "../protocol/codec.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, ClusterDescription, FromWorker, ResourceAmounts, WireExecution } from "../protocol/messages.ts";
@@ -10,6 +9,12 @@ import type { ActorDescription, ClusterDescription, FromWorker, ResourceAmounts,
 /** An encoded value and the actor handles inside it. */
 export interface EncodedValue extends Payload {
   readonly handles?: readonly ActorId[];
+}
+
+/** A function or class; equal ids are equal code. */
+export interface TaskCode {
+  readonly id: string;
+  readonly payload: EncodedValue;
 }
 
 /** What a thrown value looks like to `retryOn`. */
@@ -37,7 +42,7 @@ interface CallSpec {
 }
 
 export interface TaskSpec extends CallSpec {
-  readonly code: CapturedCode;
+  readonly code: TaskCode;
   readonly resources: ResourceAmounts;
 }
 
@@ -47,7 +52,7 @@ export interface ActorCallSpec extends CallSpec {
 }
 
 export interface NewActorSpec {
-  readonly code: CapturedCode;
+  readonly code: TaskCode;
   readonly className: string;
   readonly args: EncodedValue;
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
@@ -57,6 +62,7 @@ export interface NewActorSpec {
   readonly maxConcurrency: number;
   readonly maxRestarts: number;
   readonly retries: number;
+  readonly methods: readonly string[];
   readonly streamMethods: readonly string[];
   readonly execution?: WireExecution;
   readonly depth: number;

@@ -2,8 +2,7 @@
  * What a kernel publishes, put into the cells of a notebook as JupyterLab would: streams joined, displays updated by
  * their id wherever they stand, outputs cleared at once or with the next one.
  */
-import type { CodeCell, JsonObject, Output } from "./notebook.ts";
-import { isObject } from "./notebook.ts";
+import { type CodeCell, isObject, type JsonObject, type Output, type StreamOutput } from "./notebook.ts";
 
 /** The part of an iopub message that outputs depend on. */
 export interface IopubMessage {
@@ -17,6 +16,8 @@ export class CellOutputs {
   readonly #displays = new Map<string, Set<Output>>();
   /** Cells to clear as soon as they get another output: `clear_output` with `wait`. */
   readonly #clearNext = new Set<CodeCell>();
+  /** Streams whose next character does not go to the end of the text. */
+  readonly #columns = new WeakMap<StreamOutput, number>();
 
   /** Forget what `cell` showed; called when it starts. */
   clear(cell: CodeCell): void {
@@ -34,14 +35,18 @@ export class CellOutputs {
     const { content } = message;
     switch (message.type) {
       case "stream":
-        this.#addStream(cell, String(content["name"]), String(content["text"] ?? ""));
+        this.#addStream(cell, String(content["name"]), textIn(content, "text"));
         return true;
       case "display_data":
         this.#addDisplay(cell, content, { output_type: "display_data", ...bundleOf(content) });
         return true;
       case "execute_result": {
         const count = typeof content["execution_count"] === "number" ? content["execution_count"] : null;
-        this.#addDisplay(cell, content, { output_type: "execute_result", execution_count: count, ...bundleOf(content) });
+        this.#addDisplay(cell, content, {
+          output_type: "execute_result",
+          execution_count: count,
+          ...bundleOf(content),
+        });
         return true;
       }
       case "update_display_data":
@@ -66,8 +71,14 @@ export class CellOutputs {
   #addStream(cell: CodeCell, name: string, text: string): void {
     if (this.#clearNext.has(cell)) this.clear(cell);
     const last = cell.outputs.at(-1);
-    if (last?.output_type === "stream" && last.name === name) last.text = appendToTerminal(last.text, text);
-    else cell.outputs.push({ output_type: "stream", name, text: appendToTerminal("", text) });
+    const isContinued = last?.output_type === "stream" && last.name === name;
+    const output: StreamOutput = isContinued ? last : { output_type: "stream", name, text: "" };
+    if (!isContinued) cell.outputs.push(output);
+    const column = this.#columns.get(output);
+    const written = writeToTerminal({ text: output.text, ...(column !== undefined && { column }) }, text);
+    output.text = written.text;
+    if (written.column === undefined) this.#columns.delete(output);
+    else this.#columns.set(output, written.column);
   }
 
   #addDisplay(cell: CodeCell, content: JsonObject, output: Output): void {
@@ -94,30 +105,39 @@ export function errorOutput(content: JsonObject): Extract<Output, { output_type:
   return { output_type: "error", ename: String(ename), evalue: String(evalue), traceback };
 }
 
-/**
- * Write `added` behind `text` the way a terminal would: a carriage return starts the line again, a backspace deletes a
- * character. Progress bars of programs then take one line, not hundreds.
- */
-export function appendToTerminal(text: string, added: string): string {
-  if (!/[\r\b]/.test(added) && !text.endsWith("\r")) return text + added;
-  const lineStart = text.lastIndexOf("\n") + 1;
-  const lines = (text.slice(lineStart) + added).split("\n");
-  return text.slice(0, lineStart) + lines.map((line, index) => overwrite(line, index < lines.length - 1)).join("\n");
+/** What a terminal shows, and where it writes next. */
+export interface TerminalText {
+  readonly text: string;
+  /** Column in the last line; absent when that is the end of the line. */
+  readonly column?: number;
 }
 
-/** One line after its carriage returns and backspaces. A trailing return of an unfinished line waits for what follows. */
-function overwrite(line: string, isFinished: boolean): string {
-  const waiting = !isFinished && line.endsWith("\r") ? "\r" : "";
-  const shown: string[] = [];
-  let column = 0;
-  for (const character of line.replace(/\r+$/, "")) {
-    if (character === "\r") column = 0;
-    else if (character === "\b") {
-      column = Math.max(0, column - 1);
-      shown.length = Math.min(shown.length, column);
-    } else shown[column++] = character;
+/**
+ * Write as a terminal does: a carriage return goes to the start of the line and a backspace one column back, and what
+ * follows overwrites. The progress bar of a program then takes one line, not hundreds.
+ */
+export function writeToTerminal({ text, column }: TerminalText, added: string): TerminalText {
+  if (column === undefined && !/[\r\b]/.test(added)) return { text: text + added };
+  const lineStart = text.lastIndexOf("\n") + 1;
+  let finished = text.slice(0, lineStart);
+  let line = Array.from(text.slice(lineStart));
+  let next = column ?? line.length;
+  for (const character of added) {
+    if (character === "\r") next = 0;
+    else if (character === "\b") next = Math.max(0, next - 1);
+    else if (character === "\n") {
+      finished += `${line.join("")}\n`;
+      line = [];
+      next = 0;
+    } else line[next++] = character;
   }
-  return shown.join("") + waiting;
+  return { text: finished + line.join(""), ...(next < line.length && { column: next }) };
+}
+
+/** A field that holds text, if it does. */
+export function textIn(content: JsonObject, field: string): string {
+  const text = content[field];
+  return typeof text === "string" ? text : "";
 }
 
 function bundleOf(content: JsonObject): { data: JsonObject; metadata: JsonObject } {

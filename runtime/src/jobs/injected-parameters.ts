@@ -91,7 +91,9 @@ function refuseUnknown(parameters: readonly Parameter[], given: ReadonlyMap<stri
   const known = new Set(parameters.map((parameter) => parameter.name));
   const unknown = [...given.keys()].find((name) => !known.has(name));
   if (unknown === undefined) return;
-  const list = parameters.map(({ name, defaultText }) => (defaultText === undefined ? name : `${name} = ${defaultText}`));
+  const list = parameters.map(({ name, defaultText }) =>
+    defaultText === undefined ? name : `${name} = ${defaultText}`,
+  );
   const hint = list.length === 0 ? "its parameters cell declares none" : `it has: ${list.join(", ")}`;
   throw invalid(`The notebook has no parameter '${unknown}'; ${hint}.`);
 }
@@ -130,22 +132,18 @@ async function fitAll(
 function candidatesFor(kind: ParameterKind, text: string): Candidate[] {
   const json = parseJson(text);
   const asText = { value: text, expression: JSON.stringify(text) };
-  switch (kind) {
-    case "number": {
-      if (typeof json?.value === "number") return [json];
-      // `.5`, `0x10` and `Infinity` are numbers to a user, though not to JSON.
-      const number = text.trim() === "" || json !== undefined ? Number.NaN : Number(text);
-      return text === "NaN" || !Number.isNaN(number) ? [{ value: number, expression: String(number) }] : [];
-    }
-    case "boolean":
-      return typeof json?.value === "boolean" ? [json] : [];
-    case "bigint":
-      return /^-?\d+n?$/.test(text) ? [bigintCandidate(text)] : [];
-    case "string":
-      return typeof json?.value === "string" ? [json] : [asText];
-    case "other":
-      return json === undefined ? [asText] : [json, asText];
-  }
+  if (kind === "number") return numberCandidates(text, json);
+  if (kind === "boolean") return typeof json?.value === "boolean" ? [json] : [];
+  if (kind === "bigint") return /^-?\d+n?$/.test(text) ? [bigintCandidate(text)] : [];
+  if (kind === "string") return typeof json?.value === "string" ? [json] : [asText];
+  return json === undefined ? [asText] : [json, asText];
+}
+
+function numberCandidates(text: string, json: Candidate | undefined): Candidate[] {
+  if (json !== undefined) return typeof json.value === "number" ? [json] : [];
+  // `.5`, `0x10` and `Infinity` are numbers to a user, though not to JSON.
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  return text === "NaN" || !Number.isNaN(value) ? [{ value, expression: String(value) }] : [];
 }
 
 function bigintCandidate(text: string): Candidate {

@@ -25,7 +25,14 @@ export class KernelLauncher {
   /** @throws KernelDiedError when the kernel does not come up. */
   async start(): Promise<NotebookKernel> {
     const { directory, check } = this.#options;
-    const command = [process.execPath, kernelMain(), "--connection-file", "{connection_file}", "--directory", directory];
+    const command = [
+      process.execPath,
+      kernelMain(),
+      "--connection-file",
+      "{connection_file}",
+      "--directory",
+      directory,
+    ];
     if (check !== undefined) command.push("--check", check);
     this.#running = await startKernel({ command, directory });
     const info = await this.#running.client.kernelInfo();

@@ -1,6 +1,6 @@
 /** Notebooks on disk: found or refused with one sentence, and written so that a reader never meets half a file. */
 import { randomBytes } from "node:crypto";
-import { constants, type Stats } from "node:fs";
+import { constants, rmSync, type Stats } from "node:fs";
 import { access, chmod, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { JobError, messageOf, systemCodeOf } from "./job-error.ts";
@@ -20,14 +20,20 @@ export async function readNotebook(path: string): Promise<Notebook> {
 export async function writeNotebook(path: string, notebook: Notebook): Promise<void> {
   const target = await followLink(path);
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  const removeTemporary = (): void => rmSync(temporary, { force: true });
+  // A process that is told to stop at once leaves no half file either.
+  process.once("exit", removeTemporary);
   try {
     await writeFile(temporary, serializeNotebook(notebook), { flag: "wx" });
     const mode = await modeOf(target);
     if (mode !== undefined) await chmod(temporary, mode);
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Best effort: when the disk fails, the first error is the one to report.
+    await rm(temporary, { force: true }).catch(() => {});
     throw new JobError("OUTPUT_UNWRITABLE", `Cannot write '${path}': ${messageOf(error)}.`, { cause: error });
+  } finally {
+    process.off("exit", removeTemporary);
   }
 }
 
@@ -62,17 +68,19 @@ export async function isSameFile(a: string, b: string): Promise<boolean> {
   return first.dev === second.dev && first.ino === second.ino;
 }
 
+function unreadable(message: string, cause: unknown): JobError {
+  return new JobError("NOTEBOOK_UNREADABLE", message, { cause });
+}
+
 async function readText(path: string): Promise<string> {
-  const refuse = (message: string, cause: unknown): JobError =>
-    new JobError("NOTEBOOK_UNREADABLE", message, { cause });
   try {
     return await readFile(path, "utf8");
   } catch (error) {
     const code = systemCodeOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") throw refuse(`There is no notebook '${path}'.`, error);
-    if (code === "EISDIR") throw refuse(`'${path}' is a folder, not a notebook.`, error);
-    if (code === "EACCES") throw refuse(`'${path}' cannot be read: permission denied.`, error);
-    throw refuse(`'${path}' cannot be read: ${messageOf(error)}.`, error);
+    if (code === "ENOENT" || code === "ENOTDIR") throw unreadable(`There is no notebook '${path}'.`, error);
+    if (code === "EISDIR") throw unreadable(`'${path}' is a folder, not a notebook.`, error);
+    if (code === "EACCES") throw unreadable(`'${path}' cannot be read: permission denied.`, error);
+    throw unreadable(`'${path}' cannot be read: ${messageOf(error)}.`, error);
   }
 }
 

@@ -86,7 +86,9 @@ export function parseNotebook(text: string, label: string): Notebook {
   const metadata = raw["metadata"] ?? {};
   if (!isObject(metadata)) return refuse("'metadata' is not an object");
   const minor = typeof raw["nbformat_minor"] === "number" ? raw["nbformat_minor"] : 0;
-  const cells = raw["cells"].map((cell: unknown, index) => readCell(cell, (reason) => refuse(`cell ${index + 1} ${reason}`)));
+  const cells = raw["cells"].map((cell: unknown, index) =>
+    readCell(cell, (reason) => refuse(`cell ${index + 1} ${reason}`)),
+  );
   const notebook: Notebook = { ...raw, nbformat: 4, nbformat_minor: minor, metadata, cells };
   repairIds(notebook);
   return notebook;
@@ -162,7 +164,12 @@ function readCell(raw: unknown, refuse: (reason: string) => never): Cell {
   const outputs = raw["outputs"] ?? [];
   if (!Array.isArray(outputs)) return refuse("has 'outputs' that are not a list");
   const count = typeof raw["execution_count"] === "number" ? raw["execution_count"] : null;
-  return { ...fields, cell_type: "code", execution_count: count, outputs: outputs.map((each) => readOutput(each, refuse)) };
+  return {
+    ...fields,
+    cell_type: "code",
+    execution_count: count,
+    outputs: outputs.map((each) => readOutput(each, refuse)),
+  };
 }
 
 function readOutput(raw: unknown, refuse: (reason: string) => never): Output {
@@ -174,7 +181,9 @@ function readOutput(raw: unknown, refuse: (reason: string) => never): Output {
     case "execute_result": {
       const data = Object.entries(isObject(raw["data"]) ? raw["data"] : {});
       const metadata = isObject(raw["metadata"]) ? raw["metadata"] : {};
-      const joined = Object.fromEntries(data.map(([type, value]) => [type, isJsonType(type) ? value : (joinLines(value) ?? value)]));
+      const joined = Object.fromEntries(
+        data.map(([type, value]) => [type, isJsonType(type) ? value : (joinLines(value) ?? value)]),
+      );
       return { ...raw, output_type: raw["output_type"], data: joined, metadata };
     }
     case "error": {
@@ -228,14 +237,16 @@ function outputForFile(output: Output): JsonObject {
 
 /** Texts as lists of lines; base64 data stays one string. */
 function bundleForFile(bundle: JsonObject): JsonObject {
-  const isText = (type: string): boolean =>
-    type.startsWith("text/") || type === "application/javascript" || type === "image/svg+xml";
   return Object.fromEntries(
     Object.entries(bundle).map(([type, value]) => [
       type,
-      typeof value === "string" && isText(type) ? splitLines(value) : value,
+      typeof value === "string" && isTextType(type) ? splitLines(value) : value,
     ]),
   );
+}
+
+function isTextType(type: string): boolean {
+  return type.startsWith("text/") || type === "application/javascript" || type === "image/svg+xml";
 }
 
 function isJsonType(type: string): boolean {

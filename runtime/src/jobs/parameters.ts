@@ -60,7 +60,10 @@ function refuseSyntaxErrors(compiler: typeof ts, file: ts.SourceFile): void {
   if (first === undefined) return;
   const line = file.getLineAndCharacterOfPosition(first.start ?? 0).line + 1;
   const message = compiler.flattenDiagnosticMessageText(first.messageText, " ");
-  throw new JobError("PARAMETERS_INVALID", `The cell tagged 'parameters' has a syntax error in line ${line}: ${message}`);
+  throw new JobError(
+    "PARAMETERS_INVALID",
+    `The cell tagged 'parameters' has a syntax error in line ${line}: ${message}`,
+  );
 }
 
 function readDeclaration(
@@ -89,20 +92,14 @@ function withCheckedType(parameter: Parameter, type: string | undefined): Parame
   return { ...parameter, kind, type: parameter.type === "any" ? type : parameter.type };
 }
 
-function kindOfType(compiler: typeof ts, type: ts.TypeNode): ParameterKind {
-  const { SyntaxKind } = compiler;
-  switch (type.kind) {
-    case SyntaxKind.NumberKeyword:
-      return "number";
-    case SyntaxKind.StringKeyword:
-      return "string";
-    case SyntaxKind.BooleanKeyword:
-      return "boolean";
-    case SyntaxKind.BigIntKeyword:
-      return "bigint";
-    default:
-      return "other";
-  }
+function kindOfType({ SyntaxKind }: typeof ts, type: ts.TypeNode): ParameterKind {
+  const kinds = new Map<ts.SyntaxKind, ParameterKind>([
+    [SyntaxKind.NumberKeyword, "number"],
+    [SyntaxKind.StringKeyword, "string"],
+    [SyntaxKind.BooleanKeyword, "boolean"],
+    [SyntaxKind.BigIntKeyword, "bigint"],
+  ]);
+  return kinds.get(type.kind) ?? "other";
 }
 
 function kindOfLiteral(compiler: typeof ts, node: ts.Expression | undefined): ParameterKind {

@@ -35,7 +35,13 @@ export function startNotebook(notebook: Notebook, facts: RunFacts, now: Date): v
     exception: null,
   };
   for (const cell of notebook.cells) {
-    cell.metadata["papermill"] = { status: "pending", start_time: null, end_time: null, duration: null, exception: null };
+    cell.metadata["papermill"] = {
+      status: "pending",
+      start_time: null,
+      end_time: null,
+      duration: null,
+      exception: null,
+    };
     if (cell.cell_type !== "code") continue;
     cell.execution_count = null;
     cell.outputs = [];

@@ -88,7 +88,10 @@ export async function runNotebook(options: RunOptions): Promise<RunOutcome> {
   let kernel: NotebookKernel | undefined;
   try {
     const outcome = await options.startKernel().then(
-      (started) => new NotebookRun(options, (kernel = started), saver, stop).runAll(),
+      (started) => {
+        kernel = started;
+        return new NotebookRun(options, started, saver, stop).runAll();
+      },
       (error: unknown): RunOutcome => ({ status: "kernel-died", reason: messageOf(error) }),
     );
     if (outcome.status === "failed") markFailure(notebook, outcome.cell);
@@ -97,7 +100,11 @@ export async function runNotebook(options: RunOptions): Promise<RunOutcome> {
   } finally {
     timeout.cancel();
     // First the notebook: the kernel may take seconds to end, and whoever is in a hurry then loses nothing.
-    await saver.close().finally(() => kernel?.close());
+    try {
+      await saver.close();
+    } finally {
+      await kernel?.close();
+    }
   }
 }
 

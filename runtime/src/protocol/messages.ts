@@ -97,8 +97,8 @@ export type FromWorker =
       readonly type: "task-failed";
       readonly taskId: TaskId;
       readonly error: WireError;
-      /** What the user threw, encoded, for `retryOn` and `cause`; absent when it cannot travel. */
-      readonly thrown?: WireValue;
+      /** Names of the thrown value's classes, most derived first; for `retryOn`. */
+      readonly classNames: readonly string[];
       readonly reason: "error" | "cancelled" | "timeout";
       readonly durationMs: number;
     }
@@ -144,6 +144,8 @@ export interface ActorDescription {
   readonly name?: string;
   /** How often a call is repeated when the actor restarts under it. */
   readonly retries: number;
+  readonly methods: readonly string[];
+  /** Those of `methods` that are generators. */
   readonly streamMethods: readonly string[];
 }
 

@@ -35,9 +35,7 @@ test("each comm of a delegated target has a connection of its own, and messages 
   const opened = await open("1");
   await open("2");
   expect(connections.map(({ address }) => address)).toEqual(["/run/head.sock", "/run/head.sock"]);
-  expect(connections[0]?.received).toEqual([
-    { type: "comm-open", commId: "1", target: "cluster", data: { hello: 1 } },
-  ]);
+  expect(connections[0]?.received).toEqual([{ type: "comm-open", commId: "1", target: "cluster", data: { hello: 1 } }]);
   await world.request("comm_msg", { comm_id: "1", data: { ping: 1 } });
   expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-message", data: { ping: 1 } });
   connections[0]?.events.onMessage({ type: "comm-message", data: { pong: 1 } });

@@ -4,12 +4,22 @@ import { toErrorContent, toWarningText } from "../../../kernel/src/core/diagnost
 import type { CellDiagnostic } from "../../../kernel/src/language/language.ts";
 
 function diagnostic(code: string, text: string, fields: Partial<CellDiagnostic> = {}): CellDiagnostic {
-  return { category: "error", code: 2322, message: "Wrong type.", start: code.indexOf(text), length: text.length, ...fields };
+  return {
+    category: "error",
+    code: 2322,
+    message: "Wrong type.",
+    start: code.indexOf(text),
+    length: text.length,
+    ...fields,
+  };
 }
 
 test("an error is shown in its lines, with carets below what is wrong", () => {
   const code = 'const a = 1;\nconst b = 2;\nconst c = 3;\nconst n: number = "x";\n';
-  const { ename, evalue, traceback } = toErrorContent([diagnostic(code, "n:", { length: 1 })], { code, executionCount: 7 });
+  const { ename, evalue, traceback } = toErrorContent([diagnostic(code, "n:", { length: 1 })], {
+    code,
+    executionCount: 7,
+  });
   expect([ename, evalue]).toEqual(["TypeScriptError", "Wrong type."]);
   expect(stripVTControlCharacters(traceback.join("\n"))).toMatchInlineSnapshot(`
     "TypeScriptError: Wrong type.
@@ -18,14 +28,27 @@ test("an error is shown in its lines, with carets below what is wrong", () => {
       3 | const c = 3;
     > 4 | const n: number = "x";
         |       ^
-      5 | 
-        Wrong type."
+      5 | "
   `);
+});
+
+test("each error has its message above its place", () => {
+  const code = "a;\nb;";
+  const errors = [diagnostic(code, "a"), diagnostic(code, "b", { message: "Also wrong." })];
+  const { traceback } = toErrorContent(errors, { code, executionCount: 1 });
+  expect(traceback.map((text) => stripVTControlCharacters(text).split("\n")[0])).toEqual([
+    "TypeScriptError: Wrong type.",
+    "cell [1]:1:1  TS2322",
+    "Also wrong.",
+    "cell [1]:2:1  TS2322",
+  ]);
 });
 
 test("a syntax error goes by that name", () => {
   const code = "let = ;";
-  expect(toErrorContent([diagnostic(code, ";", { code: 1109 })], { code, executionCount: 1 }).ename).toBe("SyntaxError");
+  expect(toErrorContent([diagnostic(code, ";", { code: 1109 })], { code, executionCount: 1 }).ename).toBe(
+    "SyntaxError",
+  );
 });
 
 test("carets stand below their text behind tabs, and stop at the end of the line", () => {
@@ -44,7 +67,7 @@ test("many errors are cut, and their number is told", () => {
   const code = "x";
   const many = Array.from({ length: 14 }, () => diagnostic(code, "x"));
   const { traceback } = toErrorContent(many, { code, executionCount: 1 });
-  expect(traceback).toHaveLength(12);
+  expect(traceback).toHaveLength(21);
   expect(stripVTControlCharacters(traceback.at(-1) ?? "")).toBe("… and 4 more");
 });
 

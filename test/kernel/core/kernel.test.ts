@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { compiledCell } from "../../support/kernel/memory-language.ts";
 import { KernelWorld, kinds } from "../../support/kernel/kernel-world.ts";
+import { compiledCell } from "../../support/kernel/memory-language.ts";
 
 const never = new Promise<never>(() => {});
 
@@ -104,7 +104,7 @@ test("cells run one after the other in the order they came", async () => {
 
 test("a running cell does not delay completion, and the kernel stays busy afterwards", async () => {
   const world = new KernelWorld();
-  let finish = () => {};
+  let finish: (() => void) | undefined;
   const begun = new Promise<void>((hasBegun) => {
     world.session.onExecute = () => {
       hasBegun();
@@ -117,7 +117,7 @@ test("a running cell does not delay completion, and the kernel stays busy afterw
   await begun;
   await world.request("complete_request", { code: "a" });
   expect(world.broadcasts().at(-1)).toMatchObject({ parent_header: {}, content: { execution_state: "busy" } });
-  finish();
+  finish?.();
   await world.answerTo(cell);
   expect(world.broadcasts().at(-1)).toMatchObject({ content: { execution_state: "idle" } });
 });
@@ -175,7 +175,7 @@ test("what a timer prints after the cell's end appears under that cell", async (
   await world.execute("second");
   const [request] = requests;
   if (request) world.session.print(request, "late");
-  const id = first.reply.parent_header.msg_id as string;
+  const id = first.reply.parent_header.msg_id;
   await world.until(() => world.broadcastsOf(id).length === 4);
   expect(kinds(world.broadcastsOf(id))).toEqual(["busy", "execute_input", "idle", "stream"]);
 });
@@ -281,7 +281,7 @@ test("a session that dies between cells says so under the latest cell", async ()
   const world = new KernelWorld();
   const { reply } = await world.execute("1");
   world.session.die("out of memory");
-  const id = reply.parent_header.msg_id as string;
+  const id = reply.parent_header.msg_id;
   await world.until(() => world.broadcastsOf(id).at(-1)?.header.msg_type === "stream");
   expect(world.broadcastsOf(id).at(-1)?.content).toMatchObject({ name: "stderr" });
   expect(world.broadcastsOf(id).at(-1)?.content.text).toContain("out of memory");

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { StreamBuffer, type StreamText } from "../../../kernel/src/core/stream-buffer.ts";
 import type { ParentHeader } from "../../../kernel/src/protocol/messages.ts";
@@ -42,11 +42,14 @@ test("no text is lost, doubled or moved past text of another stream or cell", ()
       const { sent, streams } = buffer();
       for (const { id, name, text } of all) streams.add({ parent: parent(id), name, text });
       streams.flush();
-      const letters = (texts: { key: string; text: string }[]) =>
-        texts.flatMap(({ key, text }) => [...text].map((letter) => key + letter));
       expect(letters(sent.map((one) => ({ key: `${one.parent.msg_id}${one.name}`, text: one.text })))).toEqual(
         letters(all.map((one) => ({ key: `${one.id}${one.name}`, text: one.text }))),
       );
     }),
   );
 });
+
+/** Every letter with where it belongs. */
+function letters(texts: { key: string; text: string }[]): string[] {
+  return texts.flatMap(({ key, text }) => Array.from(text, (letter) => key + letter));
+}

@@ -34,17 +34,20 @@ test("addresses follow the transport", () => {
   expect(channelAddress({ ...connection, transport: "ipc", ip: "/run/k" }, "shell")).toBe("ipc:///run/k-50001");
 });
 
+/** The message with which a file is refused. */
+async function refusal(path: string | Promise<string>): Promise<string> {
+  const error: Error = await readConnectionFile(await path).then(
+    () => new Error("accepted"),
+    (reason: Error) => reason,
+  );
+  expect(error).toMatchObject({ code: "BAD_CONNECTION_FILE" });
+  expect(error.message).not.toContain("\n");
+  return error.message;
+}
+
 test("a file that cannot be used is refused in one sentence that says why", async () => {
-  const without = (field: string) => fileWith(JSON.stringify({ ...JSON.parse(formatConnection(connection)), [field]: null }));
-  const refusal = async (path: string | Promise<string>) => {
-    const error: Error = await readConnectionFile(await path).then(
-      () => new Error("accepted"),
-      (reason: Error) => reason,
-    );
-    expect(error).toMatchObject({ code: "BAD_CONNECTION_FILE" });
-    expect(error.message).not.toContain("\n");
-    return error.message;
-  };
+  const without = (field: string) =>
+    fileWith(JSON.stringify({ ...JSON.parse(formatConnection(connection)), [field]: null }));
   expect(await refusal("/nowhere/at-all.json")).toContain("does not exist");
   expect(await refusal(fileWith("{"))).toContain("not JSON");
   expect(await refusal(fileWith("[]"))).toContain("no ip");

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeFrames, encodeFrames } from "../../../kernel/src/protocol/frames.ts";
 import { MessageComposer } from "../../../kernel/src/protocol/header.ts";
@@ -28,7 +28,10 @@ test("a signature is the one that another implementation makes", () => {
   // hmac.new(b"secret", b'{"msg_id":"1","msg_type":"x"}' + b"{}" * 3, "sha256").hexdigest() in Python
   const parts = ['{"msg_id":"1","msg_type":"x"}', "{}", "{}", "{}"];
   const signature = "ba3ba2b3dc867d1fbaab74cc2777c2374a910813a098f2478060c08ce81b6966";
-  const decoded = decodeFrames(KEY, ["<IDS|MSG>", signature, ...parts].map((part) => Buffer.from(part)));
+  const decoded = decodeFrames(
+    KEY,
+    ["<IDS|MSG>", signature, ...parts].map((part) => Buffer.from(part)),
+  );
   expect(decoded.message.header.msg_id).toBe("1");
 });
 
@@ -47,14 +50,19 @@ test("without a key nothing is signed and everything is accepted", () => {
   expect(decodeFrames("", frames()).message.content).toEqual({ code: "1" });
 });
 
+function refused(...texts: string[]): () => unknown {
+  const parts = texts.map((text) => Buffer.from(text));
+  return () => decodeFrames("", parts);
+}
+
 test("frames that are no message are refused with the reason", () => {
-  const part = (text: string) => Buffer.from(text);
-  const refused = (...texts: string[]) => () => decodeFrames("", texts.map(part));
   expect(refused("peer", "hello")).toThrow("delimiter");
   expect(refused("<IDS|MSG>", "", "{}", "{}")).toThrow("five parts");
   expect(refused("<IDS|MSG>", "", "{", "{}", "{}", "{}")).toThrow("header is not JSON");
   expect(refused("<IDS|MSG>", "", "{}", "{}", "{}", "{}")).toThrow("msg_id");
-  expect(refused("<IDS|MSG>", "", '{"msg_id":"1","msg_type":"x"}', "{}", "{}", "[]")).toThrow("content is not an object");
+  expect(refused("<IDS|MSG>", "", '{"msg_id":"1","msg_type":"x"}', "{}", "{}", "[]")).toThrow(
+    "content is not an object",
+  );
 });
 
 test("arbitrary frames never do more than throw a FrameError", () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { toCodePointOffset, toUtf16Offset } from "../../../kernel/src/protocol/offsets.ts";
 
@@ -20,7 +20,7 @@ test("an offset inside a surrogate pair counts the whole pair", () => {
 test("both directions agree with splitting the text into code points", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.nat(40), (text, position) => {
-      const points = [...text];
+      const points = Array.from(text);
       const codePoints = Math.min(position, points.length);
       const offset = points.slice(0, codePoints).join("").length;
       expect(toUtf16Offset(text, position)).toBe(offset);

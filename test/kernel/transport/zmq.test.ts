@@ -20,7 +20,9 @@ async function ipcConnection(): Promise<Connection> {
 }
 
 /** A bound transport that answers every request with its own content and welcomes subscribers. */
-async function echoKernel(connection?: Connection): Promise<{ transport: Transport; at: Connection; warnings: string[] }> {
+async function echoKernel(
+  connection?: Connection,
+): Promise<{ transport: Transport; at: Connection; warnings: string[] }> {
   const at = connection ?? (await ipcConnection());
   const warnings: string[] = [];
   const transport = await bindZmqTransport(at, (text) => warnings.push(text));
@@ -34,7 +36,11 @@ async function echoKernel(connection?: Connection): Promise<{ transport: Transpo
   return { transport, at, warnings };
 }
 
-function connectTo<T extends Dealer | Request | Subscriber | XSubscriber>(socket: T, at: Connection, channel: Channel): T {
+function connectTo<T extends Dealer | Request | Subscriber | XSubscriber>(
+  socket: T,
+  at: Connection,
+  channel: Channel,
+): T {
   socket.linger = 0;
   socket.receiveTimeout = 5000;
   socket.connect(channelAddress(at, channel));

@@ -23,9 +23,21 @@ const command: Command = {
 
 describe("arguments", () => {
   test("are read in every spelling, in any order", () => {
-    const { values, positionals } = parseOptions(command, ["-p", "a=1", "nb", "--output=x", "--parameter", "b=-2", "--fast"]);
+    const { values, positionals } = parseOptions(command, [
+      "-p",
+      "a=1",
+      "nb",
+      "--output=x",
+      "--parameter",
+      "b=-2",
+      "--fast",
+    ]);
     expect(positionals).toEqual(["nb"]);
-    expect([textOf(values, "output"), textsOf(values, "parameter"), values["fast"]]).toEqual(["x", ["a=1", "b=-2"], true]);
+    expect([textOf(values, "output"), textsOf(values, "parameter"), values["fast"]]).toEqual([
+      "x",
+      ["a=1", "b=-2"],
+      true,
+    ]);
   });
 
   test("after -- are no options", () => {
@@ -56,5 +68,7 @@ test("seconds become milliseconds, and what is no time is refused", () => {
 
 test("a choice is one of its words", () => {
   expect(choiceOf({ check: "off" }, "check", ["on", "off"])).toBe("off");
-  expect(() => choiceOf({ check: "of" }, "check", ["on", "off"])).toThrow("The option '--check' is one of on, off, not 'of'.");
+  expect(() => choiceOf({ check: "of" }, "check", ["on", "off"])).toThrow(
+    "The option '--check' is one of on, off, not 'of'.",
+  );
 });

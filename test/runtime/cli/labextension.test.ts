@@ -54,5 +54,7 @@ test("a data directory that cannot be written is named, and an installed extensi
   await expect(installExtension(join(folder, "missing"), data)).rejects.toThrow(`into '${data}'`);
   expect(await readdir(join(target, ".."))).toEqual(["jupyterlab"]);
   await writeFile(join(folder, "file"), "");
-  await expect(installExtension(built, join(folder, "file"))).rejects.toThrow("Cannot install the JupyterLab extension");
+  await expect(installExtension(built, join(folder, "file"))).rejects.toThrow(
+    "Cannot install the JupyterLab extension",
+  );
 });

@@ -1,8 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { cellTitle, formatDuration, RunProgress, type Screen, type ShowLevel } from "../../../runtime/src/cli/run-progress.ts";
+import {
+  cellTitle,
+  formatDuration,
+  RunProgress,
+  type Screen,
+  type ShowLevel,
+} from "../../../runtime/src/cli/run-progress.ts";
 import type { CodeCell } from "../../../runtime/src/jobs/notebook.ts";
 
-const CELL: CodeCell = { cell_type: "code", metadata: {}, source: "// load the flights\nx", execution_count: null, outputs: [] };
+const CELL: CodeCell = {
+  cell_type: "code",
+  metadata: {},
+  source: "// load the flights\nx",
+  execution_count: null,
+  outputs: [],
+};
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
@@ -68,11 +80,15 @@ test("results and displays are shown by their plain text, and errors that are al
     { type: "execute_result", content: { data: { "text/plain": "42", "text/html": "<b>42</b>" } } },
     { type: "display_data", content: { data: { "image/png": "aGk=" } } },
     { type: "update_display_data", content: { data: { "text/plain": "50 %" } } },
+    { type: "stream", content: { name: "stdout", text: "half" } },
+    { type: "execute_result", content: { data: { "text/plain": "43" } } },
     { type: "error", content: { ename: "RangeError", evalue: "too far" } },
   ]) {
     progress.messageArrived(CELL, message);
   }
-  expect(out).toBe("42\nRangeError: too far\n");
+  const outputs = [{ output_type: "error" as const, ename: "RangeError", evalue: "too far", traceback: [] }];
+  progress.cellFinished({ ...CELL, outputs }, { durationMs: 1, status: "error-allowed" });
+  expect(out).toBe("42\nhalf\n43\nRangeError: too far\n");
 });
 
 test.each([

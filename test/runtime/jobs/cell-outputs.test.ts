@@ -1,6 +1,6 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { appendToTerminal, CellOutputs } from "../../../runtime/src/jobs/cell-outputs.ts";
+import { CellOutputs, type TerminalText, writeToTerminal } from "../../../runtime/src/jobs/cell-outputs.ts";
 import type { CodeCell } from "../../../runtime/src/jobs/notebook.ts";
 
 function codeCell(): CodeCell {
@@ -22,6 +22,11 @@ function stream(text: string, name = "stdout") {
   return { type: "stream", content: { name, text } };
 }
 
+/** What a terminal shows after these texts. */
+function shownAfter(...texts: string[]): string {
+  return texts.reduce<TerminalText>(writeToTerminal, { text: "" }).text;
+}
+
 /** What each output shows. */
 function shown(cell: CodeCell): unknown[] {
   return cell.outputs.map((output) => {
@@ -34,7 +39,8 @@ describe("streams", () => {
   test("text of one stream is one output until another output comes between", () => {
     const cell = codeCell();
     const outputs = new CellOutputs();
-    for (const message of [stream("a\n"), stream("b\n"), stream("c\n", "stderr"), stream("d\n")]) outputs.apply(cell, message);
+    for (const message of [stream("a\n"), stream("b\n"), stream("c\n", "stderr"), stream("d\n")])
+      outputs.apply(cell, message);
     expect(cell.outputs).toEqual([
       { output_type: "stream", name: "stdout", text: "a\nb\n" },
       { output_type: "stream", name: "stderr", text: "c\n" },
@@ -47,22 +53,24 @@ describe("streams", () => {
     [["long line\rshort"], "shortline"],
     [["one\r\n", "two\r\n"], "one\ntwo\n"],
     [["one\r", "\ntwo"], "one\ntwo"],
-    [["abc\b\bX"], "aX"],
+    [["abc\b\bX"], "aXc"],
+    [["50 %", "\r", "6"], "60 %"],
+    [["é😀\bx\r"], "éx"],
     [["first\nsecond\rSEC"], "first\nSECond"],
   ])("%j is shown as a terminal shows it", (parts, expected) => {
-    expect(parts.reduce(appendToTerminal, "")).toBe(expected);
+    expect(shownAfter(...parts)).toBe(expected);
   });
 
   test("how the text is cut into messages makes no difference", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", "b", "\n", "\r"), maxLength: 12 });
-    fc.assert(
-      fc.property(text, fc.nat(12), (whole, cut) => {
-        const parts = [whole.slice(0, cut), whole.slice(cut)];
-        // What waits for more to come is not shown yet.
-        const withoutWaiting = (shownText: string) => shownText.replace(/\r$/, "");
-        expect(withoutWaiting(parts.reduce(appendToTerminal, ""))).toBe(withoutWaiting(appendToTerminal("", whole)));
-      }),
-    );
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "\n", "\r", "\b", "😀"), maxLength: 12 });
+    fc.assert(fc.property(text, text, (first, second) => shownAfter(first, second) === shownAfter(first + second)));
+  });
+
+  test("the next message goes on where the stream stopped in its line", () => {
+    const cell = codeCell();
+    const outputs = new CellOutputs();
+    for (const text of ["10 %", "\r2", "0 %\n"]) outputs.apply(cell, stream(text));
+    expect(shown(cell)).toEqual(["20 %\n"]);
   });
 });
 

@@ -48,7 +48,12 @@ describe("what is injected", () => {
     const notebook = withParameters("let blocks = 4;");
     await inject(notebook, "blocks=8");
     await inject(notebook, "blocks=9");
-    expect(notebook.cells.map((cell) => cell.source)).toEqual(["1", "let blocks = 4;", "// Parameters\nblocks = 9;", "2"]);
+    expect(notebook.cells.map((cell) => cell.source)).toEqual([
+      "1",
+      "let blocks = 4;",
+      "// Parameters\nblocks = 9;",
+      "2",
+    ]);
     expect(await inject(notebook)).toEqual({});
     expect(notebook.cells).toHaveLength(4);
   });
@@ -89,7 +94,7 @@ describe("what is refused before anything runs", () => {
     ["let s = '';", "t=1", "The notebook has no parameter 't'; it has: s = ''."],
     ["", "t=1", "The notebook has no parameter 't'; its parameters cell declares none."],
     ["let list = [1];", 'list=["a"]', "The parameter 'list' is of type number[], and '[\"a\"]' is not."],
-    ['let m: "fast" | "slow" = "fast";', "m=medium", "is of type \"fast\" | \"slow\", and 'medium' is not."],
+    ['let m: "fast" | "slow" = "fast";', "m=medium", 'is of type "fast" | "slow", and \'medium\' is not.'],
     ["const o = { a: 1 };", "o={}", "The parameter 'o' is of type { a: number; }, and '{}' is not."],
   ])("%s with %s", async (declaration, given, sentence) => {
     const notebook = withParameters(declaration);
@@ -104,7 +109,9 @@ describe("what is refused before anything runs", () => {
   });
 
   test("values for a notebook without a parameters cell", async () => {
-    await expect(inject(notebookWith({ source: "1" }), "n=1")).rejects.toThrow("The notebook has no cell tagged 'parameters'");
+    await expect(inject(notebookWith({ source: "1" }), "n=1")).rejects.toThrow(
+      "The notebook has no cell tagged 'parameters'",
+    );
   });
 
   test.each(["blocks", "=8", "1x=2", "a b=3"])("'%s', which is no name=value", (argument) => {

@@ -1,6 +1,12 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findTagged, newCell, parseNotebook, serializeNotebook, splitLines } from "../../../runtime/src/jobs/notebook.ts";
+import {
+  findTagged,
+  newCell,
+  parseNotebook,
+  serializeNotebook,
+  splitLines,
+} from "../../../runtime/src/jobs/notebook.ts";
 
 const EMPTY = { nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [] };
 
@@ -30,7 +36,10 @@ describe("reading a notebook", () => {
   });
 
   test("a text may be one string or a list of lines", () => {
-    const { cells } = parse({ ...EMPTY, cells: [codeCell({ source: ["a\n", "b"] }), codeCell({ id: "b", source: "a\nb" })] });
+    const { cells } = parse({
+      ...EMPTY,
+      cells: [codeCell({ source: ["a\n", "b"] }), codeCell({ id: "b", source: "a\nb" })],
+    });
     expect(cells.map((cell) => cell.source)).toEqual(["a\nb", "a\nb"]);
   });
 
@@ -100,7 +109,10 @@ describe("writing a notebook", () => {
       ],
     };
     const written: unknown = JSON.parse(serializeNotebook(parse(original)));
-    expect(written).toEqual({ ...original, cells: [{ ...original.cells[0], source: ["1"] }, ...original.cells.slice(1)] });
+    expect(written).toEqual({
+      ...original,
+      cells: [{ ...original.cells[0], source: ["1"] }, ...original.cells.slice(1)],
+    });
   });
 
   test("JSON data that is a list of strings stays a list", () => {
@@ -123,6 +135,9 @@ describe("writing a notebook", () => {
 });
 
 test("a tag is found in the first cell that has it, and odd tags are no tags", () => {
-  const cells = [codeCell({ metadata: { tags: "parameters" } }), codeCell({ id: "b", metadata: { tags: ["parameters"] } })];
+  const cells = [
+    codeCell({ metadata: { tags: "parameters" } }),
+    codeCell({ id: "b", metadata: { tags: ["parameters"] } }),
+  ];
   expect(findTagged(parse({ ...EMPTY, cells }), "parameters")).toBe(1);
 });

@@ -8,7 +8,10 @@ function read(source: string) {
 
 describe("a parameter is read from its declaration", () => {
   test.each([
-    ["let blocks = 4; // number of blocks", { name: "blocks", kind: "number", defaultText: "4", description: "number of blocks" }],
+    [
+      "let blocks = 4; // number of blocks",
+      { name: "blocks", kind: "number", defaultText: "4", description: "number of blocks" },
+    ],
     ["const lr = -1e-3", { name: "lr", kind: "number", defaultText: "-1e-3", declaredWith: "const" }],
     ["let name: string = `x`;", { name: "name", kind: "string", defaultText: "`x`" }],
     ["var isFast = false /* quick */;", { name: "isFast", kind: "boolean", declaredWith: "var" }],

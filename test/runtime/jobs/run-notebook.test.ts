@@ -39,7 +39,8 @@ class ScriptedKernel implements NotebookKernel {
     this.requests.push(request);
     const count = this.requests.length;
     const [verb, text = ""] = request.code.split(" ");
-    const publish = (type: string, content: Record<string, unknown>) => request.onMessage({ type, content, date: DATE });
+    const publish = (type: string, content: Record<string, unknown>) =>
+      request.onMessage({ type, content, date: DATE });
     const reply = (content: Record<string, unknown>) => {
       publish("status", { execution_state: "idle" });
       return { content: { execution_count: count, ...content }, metadata: { started: DATE }, date: DATE };
@@ -88,7 +89,8 @@ class QuietReporter implements RunReporter {
 function notebookOf(...sources: (string | { source: string; tags?: string[]; type?: string })[]): Notebook {
   const cells = sources.map((each, index) => {
     const { source, tags = [], type = "code" } = typeof each === "string" ? { source: each } : each;
-    const code = type === "code" ? { outputs: [{ output_type: "stream", name: "stdout", text: "old" }], execution_count: 9 } : {};
+    const code =
+      type === "code" ? { outputs: [{ output_type: "stream", name: "stdout", text: "old" }], execution_count: 9 } : {};
     return { cell_type: type, id: `c${index}`, metadata: { tags }, source, ...code };
   });
   return parseNotebook(JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }), "nb");
@@ -106,18 +108,32 @@ async function run(notebook: Notebook, options: Partial<RunOptions> = {}) {
     ...options,
   });
   const saved = await readNotebook(output);
-  const statuses = saved.cells.map(({ metadata }) => (metadata["papermill"] as { status?: string } | undefined)?.status);
+  const statuses = saved.cells.map(
+    ({ metadata }) => (metadata["papermill"] as { status?: string } | undefined)?.status,
+  );
   return { outcome, kernel, reporter, saved, statuses };
 }
 
+function refuseToStart(): Promise<never> {
+  return Promise.reject(new Error("no such program"));
+}
+
 function texts(notebook: Notebook): unknown[] {
-  return notebook.cells.map((cell) => (cell.cell_type === "code" ? cell.outputs.map((each) => each["text"] ?? each["ename"]) : cell.cell_type));
+  return notebook.cells.map((cell) =>
+    cell.cell_type === "code" ? cell.outputs.map((each) => each["text"] ?? each["ename"]) : cell.cell_type,
+  );
 }
 
 describe("a run", () => {
   test("executes code cells in order and saves what they show", async () => {
     const { outcome, kernel, reporter, saved, statuses } = await run(
-      notebookOf({ source: "# T", type: "markdown" }, "print a", "  \n", { source: "print no", tags: ["skip-execution"] }, "print b"),
+      notebookOf(
+        { source: "# T", type: "markdown" },
+        "print a",
+        "  \n",
+        { source: "print no", tags: ["skip-execution"] },
+        "print b",
+      ),
     );
     expect(outcome).toEqual({ status: "completed" });
     expect(kernel.requests.map(({ code, cellId, stopOnError }) => [code, cellId, stopOnError])).toEqual([
@@ -145,7 +161,12 @@ describe("a run", () => {
       },
     });
     expect(saved.cells[0]?.metadata).toMatchObject({
-      papermill: { status: "completed", exception: false, duration: expect.any(Number), start_time: expect.any(String) },
+      papermill: {
+        status: "completed",
+        exception: false,
+        duration: expect.any(Number),
+        start_time: expect.any(String),
+      },
       execution: {
         "iopub.status.busy": DATE,
         "iopub.execute_input": DATE,
@@ -181,12 +202,18 @@ describe("a cell that fails", () => {
 
   test("leaves no banner once the notebook runs again", async () => {
     const { saved } = await run(notebookOf("fail E"));
-    const again = await run(Object.assign(saved, { cells: saved.cells.map((cell) => ({ ...cell, source: cell.source.replace("fail E", "print x") })) }));
+    const again = await run(
+      Object.assign(saved, {
+        cells: saved.cells.map((cell) => ({ ...cell, source: cell.source.replace("fail E", "print x") })),
+      }),
+    );
     expect(texts(again.saved)).toEqual([["x"]]);
   });
 
   test("and may fail does not end the run", async () => {
-    const { outcome, kernel, reporter } = await run(notebookOf({ source: "fail E", tags: ["raises-exception"] }, "print b"));
+    const { outcome, kernel, reporter } = await run(
+      notebookOf({ source: "fail E", tags: ["raises-exception"] }, "print b"),
+    );
     expect(outcome).toEqual({ status: "completed" });
     expect(kernel.requests[0]?.stopOnError).toBe(false);
     expect(reporter.heard).toContain("error-allowed");
@@ -200,7 +227,10 @@ describe("a run that is stopped", () => {
     reporter.onStart = (position) => {
       if (position === 2) setTimeout(() => controller.abort("interrupted"), 20);
     };
-    const { outcome, saved, statuses, kernel } = await run(notebookOf("print a", "hang", "print c"), { stop: controller.signal, reporter });
+    const { outcome, saved, statuses, kernel } = await run(notebookOf("print a", "hang", "print c"), {
+      stop: controller.signal,
+      reporter,
+    });
     expect(outcome).toMatchObject({ status: "stopped", reason: "interrupted" });
     expect(texts(saved)).toEqual([["a"], ["Interrupted"], []]);
     expect(statuses).toEqual(["completed", "failed", "pending"]);
@@ -230,13 +260,16 @@ describe("a kernel that is gone", () => {
   });
 
   test("from the start is a kernel that died", async () => {
-    const startKernel = () => Promise.reject(new Error("no such program"));
-    expect((await run(notebookOf("print a"), { startKernel })).outcome).toEqual({ status: "kernel-died", reason: "no such program" });
+    expect((await run(notebookOf("print a"), { startKernel: refuseToStart })).outcome).toEqual({
+      status: "kernel-died",
+      reason: "no such program",
+    });
   });
 });
 
 test("a run whose notebook cannot be saved starts no kernel", async () => {
-  const startKernel = () => Promise.reject(new Error("must not be called"));
   const facts = { inputPath: "in", outputPath: join(folder, "missing", "out.ipynb"), parameters: {}, runner: "test" };
-  await expect(run(notebookOf("print a"), { startKernel, facts })).rejects.toThrow(/^Cannot write '.*out.ipynb'/);
+  await expect(run(notebookOf("print a"), { startKernel: refuseToStart, facts })).rejects.toThrow(
+    /^Cannot write '.*out.ipynb'/,
+  );
 });

@@ -5,7 +5,10 @@ type CompileRequest = Parameters<Language["compile"]>[0];
 /** A language that accepts every cell; a test replaces what it needs to. Calls are kept in `log`. */
 export class MemoryLanguage implements Language {
   readonly log: unknown[] = [];
-  onCompile: (request: CompileRequest, version: number) => CompileReply | Promise<CompileReply> = (request, version) => ({
+  onCompile: (request: CompileRequest, version: number) => CompileReply | Promise<CompileReply> = (
+    request,
+    version,
+  ) => ({
     cell: compiledCell(request.code, version),
     diagnostics: [],
   });

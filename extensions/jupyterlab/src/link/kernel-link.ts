@@ -32,10 +32,11 @@ export class KernelLink {
   constructor(context: ISessionContext, attention: Attention) {
     this.context = context;
     this.#state = initialLinkState(attention);
-    context.kernelChanged.connect(this.#followKernel, this);
-    context.statusChanged.connect(this.#hearStatus, this);
-    context.connectionStatusChanged.connect(this.#hearConnection, this);
-    context.iopubMessage.connect(this.#hearMessage, this);
+    // Signals forget their listeners when the context is disposed; until then a disposed link ignores what it hears.
+    context.kernelChanged.connect(() => this.#followKernel());
+    context.statusChanged.connect((_, status) => this.#hearStatus(status));
+    context.connectionStatusChanged.connect((_, status) => this.#hearConnection(status));
+    context.iopubMessage.connect((_, message) => this.#hearMessage(message));
     this.#followKernel();
     void context.ready.then(() => this.#followKernel());
   }
@@ -146,7 +147,7 @@ export class KernelLink {
     this.#take({ type: "kernel-changed", kernel: kind, kernelName: this.context.kernelDisplayName });
   }
 
-  #hearStatus(_: ISessionContext, status: Kernel.Status): void {
+  #hearStatus(status: Kernel.Status): void {
     if (status === "restarting" || status === "autorestarting") {
       this.#isRestarting = true;
       this.#take({ type: "kernel-restarting" });
@@ -160,12 +161,12 @@ export class KernelLink {
     }
   }
 
-  #hearConnection(_: ISessionContext, status: Kernel.ConnectionStatus): void {
+  #hearConnection(status: Kernel.ConnectionStatus): void {
     this.#take({ type: status === "connected" ? "connection-up" : "connection-down" });
   }
 
   /** Only messages that a cell caused count: comms make the kernel busy too, and must not cause more comms. */
-  #hearMessage(_: ISessionContext, message: KernelMessage.IMessage): void {
+  #hearMessage(message: KernelMessage.IMessage): void {
     const parent = message.parent_header;
     if ("msg_type" in parent && parent.msg_type === "execute_request") this.#take({ type: "kernel-active" });
   }

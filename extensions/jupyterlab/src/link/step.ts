@@ -8,6 +8,7 @@ import {
   type LinkEffect,
   type LinkEvent,
   type LinkState,
+  type LinkTimer,
   type LossReason,
   noData,
   type Phase,
@@ -31,6 +32,7 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 5_000;
 
 /** Apply one event. */
+// oxlint-disable-next-line typescript/consistent-return -- every case returns, and the compiler reports a missing one
 export function step(state: LinkState, event: LinkEvent): Step {
   switch (event.type) {
     case "kernel-changed":
@@ -72,18 +74,14 @@ function changeKernel(state: LinkState, kernel: LinkState["kernel"], kernelName:
 }
 
 function phaseBeforeOpening(kernel: LinkState["kernel"], kernelName: string): Phase {
-  switch (kernel) {
-    case "none":
-      return { name: "no-kernel" };
-    case "unknown":
-      return { name: "kernel-starting" };
-    case "other":
-      return { name: "other-kernel", kernelName };
-    case "shared":
-      return { name: "shared-kernel" };
-    case "mobula":
-      return { name: "connecting" };
-  }
+  const phases: Record<LinkState["kernel"], Phase> = {
+    none: { name: "no-kernel" },
+    unknown: { name: "kernel-starting" },
+    other: { name: "other-kernel", kernelName },
+    shared: { name: "shared-kernel" },
+    mobula: { name: "connecting" },
+  };
+  return phases[kernel];
 }
 
 function loseKernel(state: LinkState, why: LossReason): Step {
@@ -174,7 +172,8 @@ function receive(state: LinkState, reply: ViewReply, atMs: number): Step {
       return still(settleCancel(state, reply.id, { state: "accepted" }));
     case "error":
       return still(settleCancel(state, reply.id, { state: "failed", message: reply.message }));
-    default: // "pong", and whatever a newer cluster may add
+    case "pong":
+    default: // whatever a newer cluster may add
       return still(state);
   }
 }
@@ -209,15 +208,11 @@ function endPulse(state: LinkState): Step {
   };
 }
 
-function fireTimer(state: LinkState, timer: "retry" | "pulse" | "alive"): Step {
-  switch (timer) {
-    case "retry":
-      return open({ ...state, isRetrySoon: false });
-    case "pulse":
-      return state.attention === "status" && state.comm === "open" ? subscribe(state, STATUS_TOPICS) : still(state);
-    case "alive":
-      return checkAlive(state);
-  }
+function fireTimer(state: LinkState, timer: LinkTimer): Step {
+  if (timer === "retry") return open({ ...state, isRetrySoon: false });
+  if (timer === "alive") return checkAlive(state);
+  const isDue = state.attention === "status" && state.comm === "open";
+  return isDue ? subscribe(state, STATUS_TOPICS) : still(state);
 }
 
 function checkAlive(state: LinkState): Step {

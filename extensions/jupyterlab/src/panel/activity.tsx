@@ -1,13 +1,14 @@
 /** What the cells have set to work: one row for each function that a cell called. */
 import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { secondsLeft, tasksPerSecond } from "../link/rates.ts";
 import { type CancelRequest, type ClusterData, groupKey } from "../link/state.ts";
 import type { TaskGroupView } from "../protocol.ts";
 import { usePanel } from "./context.ts";
-import { formatCount, formatDuration, formatRate } from "./format.ts";
+import { formatCount, formatDuration, formatPercent, formatRate } from "./format.ts";
 import { Glyph, type GlyphName } from "./glyph.tsx";
 import { LimitedList, Section } from "./section.tsx";
-import { barSegments, inDisplayOrder, isBusy, type SegmentKind, totalTasks } from "./segments.ts";
+import { barSegments, inDisplayOrder, isBusy, type SegmentKind, settledPercent, totalTasks } from "./segments.ts";
 
 const ROWS_AT_FIRST = 12;
 
@@ -34,7 +35,8 @@ export function ActivitySection({ data, cancels, canCancel }: ActivityProps): Re
     <Section name="activity" title={trans.__("Activity")} {...(summary ? { summary } : {})}>
       {data.tasks && groups.length === 0 && (
         <p className="mobula-Quiet">
-          {trans.__("Nothing has run yet. Wrap a function in")} <code>task(fn)</code> {trans.__("and call it in a cell.")}
+          {trans.__("Nothing has run yet. Wrap a function in")} <code>task(fn)</code>{" "}
+          {trans.__("and call it in a cell.")}
         </p>
       )}
       <LimitedList items={groups} limit={ROWS_AT_FIRST}>
@@ -81,11 +83,11 @@ function GroupRow({ group, rate, left, cancel, canCancel }: RowProps): ReactElem
         <span className="mobula-Group-name" title={group.function}>
           {group.function}
         </span>
-        <span className="mobula-Group-facts">{facts.join(" · ")}</span>
+        {isBusy(group) && <span>{formatPercent(settledPercent(group))}</span>}
       </div>
       <GroupBar group={group} />
       <Legend group={group} />
-      <CancelControl group={group} cancel={cancel} canCancel={canCancel && isBusy(group)} />
+      <CancelControl group={group} cancel={cancel} canCancel={canCancel && isBusy(group)} facts={facts.join(" · ")} />
     </li>
   );
 }
@@ -157,13 +159,20 @@ interface CancelProps {
   readonly group: TaskGroupView;
   readonly cancel: CancelRequest | undefined;
   readonly canCancel: boolean;
+  /** Rate, time left, retries: they share a line with the button. */
+  readonly facts: string;
 }
 
 /** Asks twice, then tells what became of it. The status element is always there: only then is its text read out. */
-function CancelControl({ group, cancel, canCancel }: CancelProps): ReactElement {
+function CancelControl({ group, cancel, canCancel, facts }: CancelProps): ReactElement {
   const { trans, actions } = usePanel();
   const [isAsking, setAsking] = useState(false);
   const isSent = cancel?.state === "asked" || cancel?.state === "accepted";
+  const cancelButton = useRef<HTMLButtonElement>(null);
+  const keep = () => {
+    flushSync(() => setAsking(false));
+    cancelButton.current?.focus();
+  };
   const confirm = () => {
     setAsking(false);
     const { cellId } = group;
@@ -171,17 +180,21 @@ function CancelControl({ group, cancel, canCancel }: CancelProps): ReactElement 
   };
   return (
     <div className="mobula-Cancel">
-      {canCancel && !isSent && !isAsking && (
-        <button
-          type="button"
-          className="mobula-Link"
-          aria-label={trans.__("Cancel the tasks of %1", group.function)}
-          onClick={() => setAsking(true)}
-        >
-          {trans.__("Cancel…")}
-        </button>
-      )}
-      {canCancel && isAsking && <Confirm group={group} confirm={confirm} keep={() => setAsking(false)} />}
+      <div className="mobula-Group-foot">
+        <span className="mobula-Group-facts">{facts}</span>
+        {canCancel && !isSent && !isAsking && (
+          <button
+            type="button"
+            className="mobula-Link"
+            ref={cancelButton}
+            aria-label={trans.__("Cancel the tasks of %1", group.function)}
+            onClick={() => setAsking(true)}
+          >
+            {trans.__("Cancel…")}
+          </button>
+        )}
+      </div>
+      {canCancel && isAsking && <Confirm group={group} confirm={confirm} keep={keep} />}
       <span role="status" className={cancel?.state === "failed" ? "mobula-isError" : "mobula-Quiet"}>
         {cancel?.state === "asked" && trans.__("Cancelling…")}
         {cancel?.state === "accepted" && trans.__("Cancel accepted; running tasks are stopping.")}
@@ -191,7 +204,15 @@ function CancelControl({ group, cancel, canCancel }: CancelProps): ReactElement 
   );
 }
 
-function Confirm({ group, confirm, keep }: { group: TaskGroupView; confirm: () => void; keep: () => void }): ReactElement {
+function Confirm({
+  group,
+  confirm,
+  keep,
+}: {
+  group: TaskGroupView;
+  confirm: () => void;
+  keep: () => void;
+}): ReactElement {
   const { trans } = usePanel();
   const keepButton = useRef<HTMLButtonElement>(null);
   useEffect(() => keepButton.current?.focus(), []);

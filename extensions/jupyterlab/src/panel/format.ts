@@ -13,7 +13,9 @@ export function formatBytesOf(usedBytes: number, totalBytes: number): string {
   const used = scaleBytes(usedBytes);
   const total = scaleBytes(totalBytes);
   const isPlain = used.unit === total.unit || usedBytes === 0;
-  return isPlain ? `${used.value} / ${total.value} ${total.unit}` : `${used.value} ${used.unit} / ${total.value} ${total.unit}`;
+  return isPlain
+    ? `${used.value} / ${total.value} ${total.unit}`
+    : `${used.value} ${used.unit} / ${total.value} ${total.unit}`;
 }
 
 function scaleBytes(bytes: number): { value: string; unit: string } {
@@ -23,7 +25,10 @@ function scaleBytes(bytes: number): { value: string; unit: string } {
     value /= 1024;
     power += 1;
   }
-  return { value: power > 0 && value > 0 ? threeDigits(value) : String(Math.round(value)), unit: BYTE_UNITS[power] ?? "B" };
+  return {
+    value: power > 0 && value > 0 ? threeDigits(value) : String(Math.round(value)),
+    unit: BYTE_UNITS[power] ?? "B",
+  };
 }
 
 /** Slots are fractional: `2`, `1.5`, `0.25`. */

@@ -6,10 +6,14 @@ import { Glyph, type GlyphName } from "./glyph.tsx";
 
 interface Notice {
   readonly tone: "quiet" | "warning" | "error";
-  readonly glyph: GlyphName;
+  readonly glyph?: GlyphName;
   readonly title: string;
   readonly text: ReactNode;
-  readonly buttons: readonly { readonly label: string; readonly act: (() => void) | undefined; readonly isMain?: boolean }[];
+  readonly buttons: readonly {
+    readonly label: string;
+    readonly act: (() => void) | undefined;
+    readonly isMain?: boolean;
+  }[];
 }
 
 /** The notice of a phase; nothing while the cluster is live. Title and text are read out when they change. */
@@ -21,7 +25,8 @@ export function PhaseNotice({ phase }: { phase: Phase | null }): ReactElement {
         {notice && (
           <>
             <p className="mobula-Notice-title">
-              <Glyph name={notice.glyph} /> {notice.title}
+              {notice.glyph && <Glyph name={notice.glyph} />}
+              {notice.title}
             </p>
             <p>{notice.text}</p>
           </>
@@ -30,7 +35,12 @@ export function PhaseNotice({ phase }: { phase: Phase | null }): ReactElement {
       {notice?.buttons.map(
         ({ label, act, isMain }) =>
           act && (
-            <button key={label} type="button" className={`mobula-Button${isMain ? " mobula-isMain" : ""}`} onClick={act}>
+            <button
+              key={label}
+              type="button"
+              className={`mobula-Button${isMain ? " mobula-isMain" : ""}`}
+              onClick={act}
+            >
               {label}
             </button>
           ),
@@ -39,13 +49,13 @@ export function PhaseNotice({ phase }: { phase: Phase | null }): ReactElement {
   );
 }
 
+// oxlint-disable-next-line typescript/consistent-return -- every case returns, and the compiler reports a missing one
 function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notice | null {
   const chooseKernel = { label: trans.__("Choose a kernel…"), act: actions.chooseKernel, isMain: true };
   const reconnect = { label: trans.__("Connect again"), act: actions.reconnect };
   if (!phase) {
     return {
       tone: "quiet",
-      glyph: "dot",
       title: trans.__("No notebook is open"),
       text: trans.__("Open a notebook with the Mobula kernel: its cluster is shown here."),
       buttons: [],
@@ -57,7 +67,6 @@ function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notic
     case "no-kernel":
       return {
         tone: "quiet",
-        glyph: "dot",
         title: trans.__("This notebook has no kernel"),
         text: trans.__("Choose the Mobula kernel to use a cluster."),
         buttons: [chooseKernel],
@@ -67,15 +76,19 @@ function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notic
         tone: "warning",
         glyph: "warning",
         title: trans.__("Not connected"),
-        text: trans.__("The tab that was connected to this kernel's cluster is closed. Close this tab and open it again."),
+        text: trans.__(
+          "The tab that was connected to this kernel's cluster is closed. Close this tab and open it again.",
+        ),
         buttons: [],
       };
     case "other-kernel":
       return {
         tone: "quiet",
-        glyph: "dot",
         title: trans.__("No cluster for this kernel"),
-        text: trans.__("«%1» runs this notebook. Clusters belong to notebooks with the Mobula kernel.", phase.kernelName),
+        text: trans.__(
+          "«%1» runs this notebook. Clusters belong to notebooks with the Mobula kernel.",
+          phase.kernelName,
+        ),
         buttons: [chooseKernel],
       };
     case "kernel-starting":
@@ -97,7 +110,7 @@ function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notic
     case "no-cluster":
       return {
         tone: phase.after ? "warning" : "quiet",
-        glyph: phase.after ? "warning" : "dot",
+        ...(phase.after && { glyph: "warning" as const }),
         title: phase.after ? lossTitle(phase.after, trans) : trans.__("No cluster yet"),
         text: (
           <>
@@ -105,7 +118,7 @@ function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notic
             {trans.__("in a cell to start one. The first call of a task starts one, too.")}
           </>
         ),
-        buttons: [{ label: trans.__("Insert a cell that starts a cluster"), act: actions.insertStart, isMain: true }],
+        buttons: [{ label: trans.__("Insert that cell"), act: actions.insertStart, isMain: true }],
       };
     case "lost":
       return {
@@ -138,14 +151,11 @@ function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notic
 }
 
 function lossTitle(why: LossReason, trans: Translation): string {
-  switch (why) {
-    case "cluster-ended":
-      return trans.__("The cluster has ended");
-    case "kernel-restarted":
-      return trans.__("The kernel was restarted");
-    case "kernel-died":
-      return trans.__("The kernel has died");
-    case "disconnected":
-      return trans.__("The connection to the kernel is down");
-  }
+  const titles: Record<LossReason, string> = {
+    "cluster-ended": trans.__("The cluster has ended"),
+    "kernel-restarted": trans.__("The kernel was restarted"),
+    "kernel-died": trans.__("The kernel has died"),
+    disconnected: trans.__("The connection to the kernel is down"),
+  };
+  return titles[why];
 }

@@ -29,7 +29,9 @@ export function WorkersSection({ data }: { data: ClusterData }): ReactElement {
   const workers = data.workers ?? [];
   return (
     <Section name="workers" title={trans.__("Workers")} summary={formatCount(workers.length)}>
-      {workers.length === 0 && <p className="mobula-Quiet">{trans.__("Worker processes start with the first task.")}</p>}
+      {workers.length === 0 && (
+        <p className="mobula-Quiet">{trans.__("Worker processes start with the first task.")}</p>
+      )}
       {workers.length > 0 && (
         <LimitedList items={workers} limit={ROWS_AT_FIRST}>
           {(shown) => (
@@ -64,23 +66,26 @@ function WorkerRow({ worker }: { worker: WorkerView }): ReactElement {
     blocked: trans.__("waiting"),
     actor: trans.__("actor"),
   };
+  const word = words[worker.state] ?? worker.state;
   return (
-    <tr>
-      <th scope="row">
-        <span className={`mobula-State mobula-is-${worker.state}`}>
-          <Glyph name={WORKER_GLYPHS[worker.state] ?? "dot"} />
-          {worker.pid} {words[worker.state] ?? worker.state}
-        </span>
-        {worker.running !== undefined && (
-          <span className="mobula-Table-detail" title={worker.running}>
-            {worker.running}
+    <>
+      <tr>
+        <th scope="row">
+          <span className={`mobula-State mobula-is-${worker.state}`}>
+            <Glyph name={WORKER_GLYPHS[worker.state] ?? "dot"} />
+            {worker.pid}
           </span>
-        )}
-      </th>
-      <td>{formatPercent(worker.cpuPercent)}</td>
-      <td>{formatBytes(worker.rssBytes)}</td>
-      <td>{formatCount(worker.tasksFinished)}</td>
-    </tr>
+        </th>
+        <td>{formatPercent(worker.cpuPercent)}</td>
+        <td>{formatBytes(worker.rssBytes)}</td>
+        <td>{formatCount(worker.tasksFinished)}</td>
+      </tr>
+      <tr className="mobula-Table-more">
+        <td colSpan={4} title={worker.running}>
+          {worker.running === undefined ? word : `${word} · ${worker.running}`}
+        </td>
+      </tr>
+    </>
   );
 }
 
@@ -91,7 +96,8 @@ export function ActorsSection({ data }: { data: ClusterData }): ReactElement {
     <Section name="actors" title={trans.__("Actors")} summary={formatCount(actors.length)}>
       {actors.length === 0 && (
         <p className="mobula-Quiet">
-          {trans.__("No actors. Wrap a class in")} <code>actor(Class)</code> {trans.__("and create one with")} <code>new</code>.
+          {trans.__("No actors. Wrap a class in")} <code>actor(Class)</code> {trans.__("and create one with")}{" "}
+          <code>new</code>.
         </p>
       )}
       {actors.length > 0 && (
@@ -101,7 +107,7 @@ export function ActorsSection({ data }: { data: ClusterData }): ReactElement {
               <thead>
                 <tr>
                   <th scope="col">{trans.__("Actor")}</th>
-                  <th scope="col">{trans.__("Waiting calls")}</th>
+                  <th scope="col">{trans.__("Waiting")}</th>
                   <th scope="col">{trans.__("Done")}</th>
                 </tr>
               </thead>
@@ -127,20 +133,22 @@ function ActorRow({ actor }: { actor: ActorView }): ReactElement {
     dead: trans.__("dead"),
   };
   const name = actor.name === undefined ? actor.class : `${actor.class} «${actor.name}»`;
+  const word = words[actor.state] ?? actor.state;
   return (
-    <tr>
-      <th scope="row">
-        <span className="mobula-Table-name" title={name}>
-          {name}
-        </span>
-        <span className={`mobula-State mobula-is-${actor.state}`}>
-          <Glyph name={ACTOR_GLYPHS[actor.state] ?? "dot"} />
-          {words[actor.state] ?? actor.state}
-          {actor.pid !== undefined && ` · ${actor.pid}`}
-        </span>
-      </th>
-      <td>{formatCount(actor.callsPending)}</td>
-      <td>{formatCount(actor.callsFinished)}</td>
-    </tr>
+    <>
+      <tr>
+        <th scope="row" title={name}>
+          <span className={`mobula-State mobula-is-${actor.state}`}>
+            <Glyph name={ACTOR_GLYPHS[actor.state] ?? "dot"} />
+            <span className="mobula-Table-name">{name}</span>
+          </span>
+        </th>
+        <td>{formatCount(actor.callsPending)}</td>
+        <td>{formatCount(actor.callsFinished)}</td>
+      </tr>
+      <tr className="mobula-Table-more">
+        <td colSpan={3}>{actor.pid === undefined ? word : trans.__("%1 · process %2", word, actor.pid)}</td>
+      </tr>
+    </>
   );
 }

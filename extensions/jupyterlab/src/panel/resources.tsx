@@ -14,10 +14,15 @@ const NEARLY_FULL_PERCENT = 90;
 export function ResourcesSection({ data }: { data: ClusterData }): ReactElement {
   const { trans } = usePanel();
   const now = data.resources;
-  const summary = now && `${formatSlots(now.cpus.used)} / ${formatSlots(now.cpus.total)} · ${formatPercent(now.cpuPercent)}`;
+  const summary =
+    now && `${formatSlots(now.cpus.used)} / ${formatSlots(now.cpus.total)} · ${formatPercent(now.cpuPercent)}`;
   return (
     <Section name="resources" title={trans.__("Resources")} {...(summary ? { summary } : {})}>
-      {now ? <Meters now={now} history={data.history} /> : <p className="mobula-Quiet">{trans.__("Waiting for numbers…")}</p>}
+      {now ? (
+        <Meters now={now} history={data.history} />
+      ) : (
+        <p className="mobula-Quiet">{trans.__("Waiting for numbers…")}</p>
+      )}
     </Section>
   );
 }

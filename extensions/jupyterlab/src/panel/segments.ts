@@ -35,6 +35,12 @@ export function totalTasks(group: TaskGroupView): number {
   return countByKind(group).reduce((sum, { count }) => sum + count, 0);
 }
 
+/** Share of a group's tasks that have ended in any way, 0–100; rounded down, so that 100 means all. */
+export function settledPercent(group: TaskGroupView): number {
+  const total = totalTasks(group);
+  return total === 0 ? 0 : Math.floor(((total - group.queued - group.running) * 100) / total);
+}
+
 /** Whether some task of the group is still waiting or running. */
 export function isBusy(group: TaskGroupView): boolean {
   return group.queued + group.running > 0;
@@ -43,7 +49,8 @@ export function isBusy(group: TaskGroupView): boolean {
 /** Busy groups first, then the ones that changed last. */
 export function inDisplayOrder(groups: readonly TaskGroupView[]): readonly TaskGroupView[] {
   return [...groups].sort(
-    (a, b) => Number(isBusy(b)) - Number(isBusy(a)) || (isBusy(a) ? b.firstAtMs - a.firstAtMs : b.lastAtMs - a.lastAtMs),
+    (a, b) =>
+      Number(isBusy(b)) - Number(isBusy(a)) || (isBusy(a) ? b.firstAtMs - a.firstAtMs : b.lastAtMs - a.lastAtMs),
   );
 }
 

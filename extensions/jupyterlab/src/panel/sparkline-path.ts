@@ -21,7 +21,8 @@ export function sparklinePath(
   if (!newest || !first || shown.length < 2) return { line: "", area: "" };
   const x = (point: Point) => round(box.width * (1 - (newest.atMs - point.atMs) / box.spanMs));
   // Half a pixel of room on both sides, so that a line along the edge keeps its full thickness.
-  const y = (point: Point) => round(box.height - 0.5 - (box.height - 1) * (Math.min(100, Math.max(0, point.percent)) / 100));
+  const y = (point: Point) =>
+    round(box.height - 0.5 - (box.height - 1) * (Math.min(100, Math.max(0, point.percent)) / 100));
   const line = shown.map((point, index) => `${index === 0 ? "M" : "L"}${x(point)} ${y(point)}`).join("");
   return { line, area: `${line}V${box.height}H${x(first)}Z` };
 }

@@ -4,25 +4,11 @@
  */
 import { nullTranslator } from "@jupyterlab/translation/lib/base";
 import { createRoot } from "react-dom/client";
-import { initialLinkState, type LinkEvent } from "../link/state.ts";
+import { initialLinkState } from "../link/state.ts";
 import { step } from "../link/step.ts";
 import { ClusterPanel } from "../panel/cluster-panel.tsx";
 import { ClosedSections } from "../panel/sections.ts";
-
-export interface Recording {
-  /** Null: no document is open. */
-  readonly events: readonly LinkEvent[] | null;
-  readonly nowMs: number;
-}
-
-/** Requests to cancel that the page was clicked for, in order. */
-export type CancelledGroup = { readonly function: string; readonly cellId?: string };
-
-declare global {
-  interface Window {
-    mobulaReplay: { show(recording: Recording): void; readonly cancelled: CancelledGroup[]; readonly revealed: string[] };
-  }
-}
+import type { Recording, ReplayedGroup } from "./recording.ts";
 
 const root = createRoot(document.getElementById("panel") ?? document.body);
 const sections = new ClosedSections(() => {});
@@ -46,7 +32,7 @@ window.mobulaReplay = {
         window.mobulaReplay.revealed.push(cellId);
         return true;
       },
-      cancelTasks: (group: CancelledGroup) => {
+      cancelTasks: (group: ReplayedGroup) => {
         window.mobulaReplay.cancelled.push(group);
         recorded.push({ type: "cancel-asked", ...group });
         render();

@@ -1,6 +1,6 @@
 import ts from "typescript";
 import type { CellDeclaration, CompiledCell } from "../language.ts";
-import { lowerCell, type LoweredText } from "./lower.ts";
+import { type LoweredText, lowerCell } from "./lower.ts";
 import { parseAs } from "./parse.ts";
 import { freeReferences, type Reference } from "./references.ts";
 import { renameGlobals, USE_RESOURCE } from "./rename.ts";
@@ -55,7 +55,11 @@ export function compileCell(cell: AnalysedCell, environment: CellEnvironment): C
   const variables = declared.filter(startsUndefined).map(({ name }) => globalName(name));
   return {
     hoisted: lowered.hoisted && `"use strict";${lowered.hoistedOpening}\n${lowered.hoisted}`,
-    body: bodyText(lowered, variables, declared.some(({ kind }) => kind === "using")),
+    body: bodyText(
+      lowered,
+      variables,
+      declared.some(({ kind }) => kind === "using"),
+    ),
     imports: lowered.imports,
     declarations: declared.map(({ name, kind }) => ({ name, globalName: globalName(name), kind: publicKind(kind) })),
     hasResult: lowered.hasResult,

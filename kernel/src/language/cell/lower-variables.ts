@@ -21,7 +21,13 @@ export function lowerVariables(list: ts.VariableDeclarationList, draft: Draft): 
     return;
   }
   const opening = isPattern(first) && !isLoopHead ? "(" : "";
-  blankKeyword((statement ?? list).getStart(), first.getStart(), statement !== undefined && isInList(statement), opening, draft);
+  blankKeyword(
+    (statement ?? list).getStart(),
+    first.getStart(),
+    statement !== undefined && isInList(statement),
+    opening,
+    draft,
+  );
   if (isLoopHead) return;
   for (const declaration of list.declarations) lowerDeclaration(declaration, declaration === first, isVar, draft);
 }

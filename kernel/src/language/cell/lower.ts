@@ -92,7 +92,8 @@ class Lowering {
     if (ts.isFunctionDeclaration(node)) return this.#lowerFunction(node, previousEnd);
     if (ts.isClassDeclaration(node)) return this.#lowerClass(node, previousEnd);
     if (ts.isVariableStatement(node)) return this.#lowerVariableStatement(node);
-    if (ts.isExpressionStatement(node) || ts.isExportAssignment(node)) return this.#lowerExpression(node, previousEnd, isLast);
+    if (ts.isExpressionStatement(node) || ts.isExportAssignment(node))
+      return this.#lowerExpression(node, previousEnd, isLast);
     for (const list of nestedVarLists(node)) lowerVariables(list, this.#draft);
   }
 
@@ -141,7 +142,11 @@ class Lowering {
     this.#draft.edits.insert(node.end, ");");
   }
 
-  #lowerExpression(node: ts.ExpressionStatement | ts.ExportAssignment, previousEnd: number | undefined, isLast: boolean): void {
+  #lowerExpression(
+    node: ts.ExpressionStatement | ts.ExportAssignment,
+    previousEnd: number | undefined,
+    isLast: boolean,
+  ): void {
     if (isLast) this.#hasResult = true;
     if (!isLast && ts.isExpressionStatement(node)) return;
     const { expression } = node;
@@ -222,7 +227,9 @@ class Lowering {
 
   /** Where a declaration begins once `export`, `default`, `declare` and `abstract` are gone. */
   #keywordStart(node: ts.FunctionDeclaration | ts.ClassDeclaration): number {
-    const kept = node.modifiers?.find(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword || kind === ts.SyntaxKind.Decorator);
+    const kept = node.modifiers?.find(
+      ({ kind }) => kind === ts.SyntaxKind.AsyncKeyword || kind === ts.SyntaxKind.Decorator,
+    );
     if (kept) return kept.getStart();
     const scanner = ts.createScanner(ts.ScriptTarget.ESNext, true, ts.LanguageVariant.Standard, this.#code);
     scanner.resetTokenState(node.modifiers?.end ?? node.getStart());

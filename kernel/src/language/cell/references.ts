@@ -84,7 +84,8 @@ function scopeOf(node: ts.Node, parent: Scope | undefined): Scope | undefined {
   const types = new Set<string>();
   if (ts.isFunctionLike(node)) addFunction(node, values, types);
   else if (ts.isClassLike(node)) addClass(node, values, types);
-  else if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) addTypeParameters(node.typeParameters, types);
+  else if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))
+    addTypeParameters(node.typeParameters, types);
   else if (ts.isMappedTypeNode(node)) types.add(node.typeParameter.name.text);
   else if (ts.isConditionalTypeNode(node)) addInferred(node.extendsType, types);
   else if (ts.isEnumDeclaration(node)) addMembers(node, values);

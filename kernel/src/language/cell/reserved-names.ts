@@ -29,7 +29,11 @@ export function globalNameOf(name: string): string {
 /** Own and inherited: `hasOwnProperty` or `toString` on the global object would be found by libraries as well. */
 function globalNames(): string[] {
   const names: string[] = [];
-  for (let object: object | null = globalThis; object !== null; object = Object.getPrototypeOf(object) as object | null) {
+  for (
+    let object: object | null = globalThis;
+    object !== null;
+    object = Object.getPrototypeOf(object) as object | null
+  ) {
     names.push(...Object.getOwnPropertyNames(object));
   }
   return names;

@@ -45,7 +45,8 @@ export function topLevelNames(sourceFile: ts.SourceFile): Map<string, TopLevelNa
 type Add = (identifier: ts.Identifier, kind: NameKind, isExported: boolean) => void;
 
 function addStatement(statement: ts.Statement, add: Add): void {
-  const isExported = hasModifier(statement, ts.SyntaxKind.ExportKeyword) && !hasModifier(statement, ts.SyntaxKind.DefaultKeyword);
+  const isExported =
+    hasModifier(statement, ts.SyntaxKind.ExportKeyword) && !hasModifier(statement, ts.SyntaxKind.DefaultKeyword);
   const isAmbient = hasModifier(statement, ts.SyntaxKind.DeclareKeyword);
   if (ts.isVariableStatement(statement)) {
     const kind = isAmbient ? "ambient" : variableKind(statement.declarationList);

@@ -42,7 +42,9 @@ function realign(output: string, originalLines: readonly (number | undefined)[],
   for (const [index, printed] of output.split("\n").entries()) {
     if (index > 0) {
       const target = originalLines[index] ?? line;
-      const separator = literals.has(offset - 1) ? "\n" : "\n".repeat(Math.max(0, Math.min(target, breaks) - line)) || " ";
+      const separator = literals.has(offset - 1)
+        ? "\n"
+        : "\n".repeat(Math.max(0, Math.min(target, breaks) - line)) || " ";
       result += separator;
       line += separator === " " ? 0 : separator.length;
     }

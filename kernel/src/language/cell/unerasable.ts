@@ -1,5 +1,5 @@
-import ts from "typescript";
 import { blankSourceFile } from "ts-blank-space";
+import ts from "typescript";
 import { variableKind } from "./top-level-names.ts";
 
 /**
@@ -25,7 +25,8 @@ function isModuleSyntax(node: ts.Statement): boolean {
 
 /** JSX, decorators, `accessor` fields and `using`: valid for the eraser, but not for the engine. */
 function holdsNewSyntax(node: ts.Node): boolean {
-  if (ts.isJsxElement(node) || ts.isJsxSelfClosingElement(node) || ts.isJsxFragment(node) || ts.isDecorator(node)) return true;
+  if (ts.isJsxElement(node) || ts.isJsxSelfClosingElement(node) || ts.isJsxFragment(node) || ts.isDecorator(node))
+    return true;
   if (node.kind === ts.SyntaxKind.AccessorKeyword) return true;
   if (ts.isVariableDeclarationList(node) && variableKind(node) === "using") return true;
   return ts.forEachChild(node, (child) => holdsNewSyntax(child) || undefined) ?? false;

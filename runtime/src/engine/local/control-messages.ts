@@ -12,8 +12,6 @@ export interface ControlThreadData {
 }
 
 export type ToControlThread =
-  /** The head listens: connect. */
-  | { readonly type: "connect" }
   | { readonly type: "send"; readonly messages: readonly ToHead[] }
   /** The main thread waits for the reply. */
   | { readonly type: "send-sync"; readonly requestId: number; readonly message: ToHead }
@@ -23,6 +21,9 @@ export type ToControlThread =
   | { readonly type: "limit-task"; readonly taskId: string; readonly timeoutMs: number }
   | { readonly type: "unlimit-task"; readonly taskId: string }
   | { readonly type: "close" };
+
+/** Reply to `send-sync`; undefined when the head is gone. */
+export type SyncReply = { readonly reply: FromHead | undefined; readonly arenaDirectory: string } | undefined;
 
 export type FromControlThread =
   | { readonly type: "messages"; readonly messages: readonly FromHead[] }

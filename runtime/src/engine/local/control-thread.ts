@@ -4,17 +4,20 @@
  */
 import { rmSync } from "node:fs";
 import { Session } from "node:inspector";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { MessageSocket } from "../../node/message-socket.ts";
 import { headAddress } from "../../node/options.ts";
 import type { ClientId } from "../../protocol/ids.ts";
 import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../../protocol/messages.ts";
-import type { ControlThreadData, FromControlThread, ToControlThread } from "./control-messages.ts";
+import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
 import { TaskCell } from "./task-cell.ts";
 
 /** How long the main thread may take to notice `stop-task` before what it runs is terminated. */
 const STOP_PATIENCE_MS = 200;
+const CONNECT_EVERY_MS = 2;
+/** Since this thread began; a head that is not there by then never will be. */
+const CONNECT_WITHIN_MS = 15_000;
 
 const data = workerData as ControlThreadData & { readonly syncPort: MessagePort };
 const main = parentPort as MessagePort;
@@ -22,8 +25,11 @@ const taskCell = new TaskCell(data.taskCell);
 const isWorker = data.role === "worker";
 
 let connection: MessageSocket<FromHead, ToHead> | undefined;
+/** Sent before the connection was there. */
+const early: ToHead[] = [];
 let arenaDirectory: string | undefined;
-let syncRequest: number | undefined;
+/** The request that the main thread waits for. */
+let syncRequest: { readonly requestId: number; reply?: FromHead } | undefined;
 let isClosing = false;
 const stops = new Map<string, NodeJS.Timeout>();
 const limits = new Map<string, NodeJS.Timeout>();
@@ -32,8 +38,21 @@ function tell(message: FromControlThread): void {
   main.postMessage(message);
 }
 
+/** The head may still be starting: try until its socket is there. */
 function connectToHead(): void {
   const socket = connect(headAddress(data.directory));
+  const retry = (): void => {
+    if (performance.now() > CONNECT_WITHIN_MS) headGone();
+    else setTimeout(connectToHead, CONNECT_EVERY_MS);
+  };
+  socket.once("error", retry);
+  socket.once("connect", () => {
+    socket.off("error", retry);
+    greet(socket);
+  });
+}
+
+function greet(socket: Socket): void {
   connection = new MessageSocket<FromHead, ToHead>(socket, { onMessages: receive, onClose: headGone });
   connection.send({
     type: "hello",
@@ -42,6 +61,13 @@ function connectToHead(): void {
     kind: data.role,
     pid: process.pid,
   });
+  for (const message of early.splice(0)) connection.send(message);
+  connection.flush();
+}
+
+function send(message: ToHead): void {
+  if (connection === undefined) early.push(message);
+  else connection.send(message);
 }
 
 function receive(messages: FromHead[]): void {
@@ -59,23 +85,30 @@ function handle(message: FromHead): boolean {
   switch (message.type) {
     case "welcome":
       arenaDirectory = message.arena;
+      answerSync();
       return false;
     case "stop-task":
       stopTask(message.taskId, message.isForced);
       return false;
     case "allocated":
     case "allocate-failed":
-      if (message.requestId !== syncRequest) return false;
-      syncRequest = undefined;
-      answerSync(message);
+      if (message.requestId !== syncRequest?.requestId) return false;
+      syncRequest.reply = message;
+      answerSync();
       return true;
     default:
       return false;
   }
 }
 
-function answerSync(reply: FromHead | undefined): void {
-  data.syncPort.postMessage(reply);
+/** Wake the main thread once it can use the reply: that needs the arena. */
+function answerSync(isGivingUp = false): void {
+  if (syncRequest === undefined) return;
+  const { reply } = syncRequest;
+  if (!isGivingUp && (reply === undefined || arenaDirectory === undefined)) return;
+  syncRequest = undefined;
+  const answer: SyncReply = isGivingUp || arenaDirectory === undefined ? undefined : { reply, arenaDirectory };
+  data.syncPort.postMessage(answer);
   Atomics.store(data.flag, 0, 1);
   Atomics.notify(data.flag, 0);
 }
@@ -112,7 +145,8 @@ function limitTask(taskId: string, timeoutMs: number): void {
 
 function headGone(): void {
   if (isClosing) return;
-  if (syncRequest !== undefined) answerSync(undefined);
+  isClosing = true;
+  answerSync(true);
   // The head removes these itself unless it was killed.
   rmSync(data.directory, { recursive: true, force: true });
   if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
@@ -122,21 +156,15 @@ function headGone(): void {
 
 main.on("message", (message: ToControlThread) => {
   switch (message.type) {
-    case "connect":
-      connectToHead();
-      return;
     case "send":
-      for (const each of message.messages) connection?.send(each);
+      for (const each of message.messages) send(each);
       connection?.flush();
       return;
     case "send-sync":
-      if (connection === undefined || connection.isClosed) {
-        answerSync(undefined);
-        return;
-      }
-      syncRequest = message.requestId;
-      connection.send(message.message);
-      connection.flush();
+      syncRequest = { requestId: message.requestId };
+      if (isClosing) answerSync(true);
+      else send(message.message);
+      connection?.flush();
       return;
     case "stop-seen":
       clearTimeout(stops.get(message.taskId));
@@ -157,4 +185,4 @@ main.on("message", (message: ToControlThread) => {
   }
 });
 
-if (isWorker) connectToHead();
+connectToHead();

@@ -5,7 +5,7 @@ import { programUrl } from "../../node/program-url.ts";
 import type { ClientId, ObjectId } from "../../protocol/ids.ts";
 import type { FromHead, ToHead } from "../../protocol/messages.ts";
 import type { Region } from "../../store/index.ts";
-import type { ControlThreadData, FromControlThread, ToControlThread } from "./control-messages.ts";
+import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
 import { TaskCell } from "./task-cell.ts";
 
 const turn: Promise<void> = Promise.resolve();
@@ -58,10 +58,6 @@ export class HeadLink {
     for (const message of early) this.#receive(message);
   }
 
-  connect(): void {
-    this.#post({ type: "connect" });
-  }
-
   send(message: ToHead): void {
     if (this.#isClosed) return;
     if (this.#queue.push(message) === 1) void turn.then(() => this.flush());
@@ -91,15 +87,20 @@ export class HeadLink {
    * @param holder - who keeps the object from now on.
    * @throws ObjectStoreFullError, EngineClosedError
    */
-  allocate(objectId: ObjectId, lengths: readonly number[], holder: ClientId): Region {
+  allocate(
+    objectId: ObjectId,
+    lengths: readonly number[],
+    holder: ClientId,
+  ): { readonly region: Region; readonly arenaDirectory: string } {
     if (this.#isClosed) throw new EngineClosedError();
     this.flush();
     const requestId = this.#nextRequest++;
     Atomics.store(this.#flag, 0, 0);
     this.#post({ type: "send-sync", requestId, message: { type: "allocate", requestId, objectId, lengths, holder } });
     Atomics.wait(this.#flag, 0, 0);
-    const reply = receiveMessageOnPort(this.#syncPort)?.message as FromHead | undefined;
-    if (reply?.type === "allocated") return reply.region;
+    const answer = receiveMessageOnPort(this.#syncPort)?.message as SyncReply;
+    const reply = answer?.reply;
+    if (reply?.type === "allocated") return { region: reply.region, arenaDirectory: answer?.arenaDirectory ?? "" };
     if (reply?.type === "allocate-failed") throw errorFromWire(reply.error);
     throw new EngineClosedError("the head process is gone");
   }

@@ -5,11 +5,11 @@
  * mapped arrays). `held`: how often the head counts this process as a holder. When `uses` falls to zero, the process
  * forgets the object and releases what it holds.
  */
-import { errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
+import { EngineClosedError, errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import type { ActorId, ClientId, IdMaker, ObjectId } from "../../protocol/ids.ts";
 import { INLINE_BYTES, type WireResult, type WireValue } from "../../protocol/messages.ts";
-import type { Arena } from "../../store/index.ts";
+import { Arena } from "../../store/index.ts";
 import type { EncodedValue } from "../engine.ts";
 import type { HeadLink } from "./head-link.ts";
 
@@ -45,6 +45,7 @@ export class ObjectTable {
   readonly #ids: IdMaker;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
   #releases = new Map<ObjectId, number>();
+  #arenaDirectory: string | undefined;
   #arena: Arena | undefined;
   #closedWith: Error | undefined;
 
@@ -54,8 +55,9 @@ export class ObjectTable {
     this.#ids = ids;
   }
 
-  useArena(arena: Arena): void {
-    this.#arena = arena;
+  /** The arena lies there; opened when the first large object is. */
+  useArena(directory: string): void {
+    this.#arenaDirectory = directory;
   }
 
   get size(): number {
@@ -120,6 +122,21 @@ export class ObjectTable {
     }
   }
 
+  /** Keep a value made here by `toWire`, until it is dropped. A region made for it was allocated for this process. */
+  adopt(value: WireValue): void {
+    for (const id of dependenciesOf(value)) {
+      this.use(id);
+      if (id === value.owner) this.#countAllocation(id);
+    }
+  }
+
+  #countAllocation(id: ObjectId): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.held++;
+    entry.isPublished = true;
+  }
+
   /** The value is not needed any more. */
   drop(value: WireValue): void {
     for (const id of dependenciesOf(value)) this.unuse(id);
@@ -129,11 +146,16 @@ export class ObjectTable {
     for (const id of dependenciesOf(value)) if (id !== container) this.unuse(id);
   }
 
-  /** Hand everything a value needs to another process, before the value itself goes there. */
-  handOver(values: readonly WireValue[], receiver: ClientId): void {
+  /**
+   * Hand everything a value needs to another process, before the value itself goes there.
+   *
+   * @param isAllocatedFor - the value's own region was allocated for the receiver, which holds it already.
+   */
+  handOver(values: readonly WireValue[], receiver: ClientId, isAllocatedFor = false): void {
     let objectIds: ObjectId[] | undefined;
     for (const value of values) {
       for (const id of dependenciesOf(value)) {
+        if (isAllocatedFor && id === value.owner) continue;
         const entry = this.#entries.get(id);
         if (entry !== undefined) this.#publish(entry);
         objectIds ??= [];
@@ -141,6 +163,23 @@ export class ObjectTable {
       }
     }
     if (objectIds !== undefined) this.#link.send({ type: "hold", objectIds, holder: receiver });
+  }
+
+  /** Make everything these values need known to the head, before it holds that for them. */
+  publishInside(values: readonly WireValue[]): void {
+    for (const value of values) {
+      for (const id of dependenciesOf(value)) {
+        const entry = this.#entries.get(id);
+        if (entry !== undefined) this.#publish(entry);
+      }
+    }
+  }
+
+  /** The head counts this process as a holder once more. */
+  heldByHead(id: ActorId): void {
+    const entry = this.#entries.get(id as string as ObjectId);
+    if (entry !== undefined) entry.held++;
+    else this.#releaseLater(id as string as ObjectId, 1);
   }
 
   #publish(entry: ObjectEntry): void {
@@ -169,7 +208,7 @@ export class ObjectTable {
    * The value as it goes over a wire; large ones are written to the arena.
    *
    * @param owner - the object that owns the region; made when absent.
-   * @param holder - who keeps the region. When it is this process, it counts as received and must be dropped.
+   * @param holder - who keeps the region; default this process, which must then `adopt` the value.
    */
   toWire(payload: EncodedValue, options: { owner?: ObjectId; holder?: ClientId } = {}): WireValue {
     const refs = payload.refs.length === 0 ? undefined : (payload.refs as readonly string[] as readonly ObjectId[]);
@@ -186,7 +225,8 @@ export class ObjectTable {
     const buffers = isBytesInRegion ? [...payload.buffers, payload.bytes] : payload.buffers;
     const owner = options.owner ?? this.#ids.objectId();
     const lengths = buffers.map((buffer) => buffer.byteLength);
-    const region = this.#link.allocate(owner, lengths, options.holder ?? this.#clientId);
+    const { region, arenaDirectory } = this.#link.allocate(owner, lengths, options.holder ?? this.#clientId);
+    this.#arenaDirectory = arenaDirectory;
     this.#openArena().write(region, buffers);
     this.#link.send({ type: "sealed", objectId: owner });
     const bytes = isBytesInRegion ? new Uint8Array(0) : payload.bytes;
@@ -194,7 +234,9 @@ export class ObjectTable {
   }
 
   #openArena(): Arena {
-    if (this.#arena === undefined) throw this.#closedWith ?? new Error("the arena is not open yet");
+    if (this.#arena !== undefined) return this.#arena;
+    if (this.#arenaDirectory === undefined) throw this.#closedWith ?? new EngineClosedError("it has not started");
+    this.#arena = Arena.open(this.#arenaDirectory);
     return this.#arena;
   }
 
@@ -252,9 +294,7 @@ export class ObjectTable {
     const value = this.toWire(payload, { owner: id });
     this.create(id);
     const entry = this.#entries.get(id);
-    if (entry !== undefined && value.owner === id) {
-      entry.held = 1;
-    }
+    if (entry !== undefined && value.owner === id) entry.held = 1;
     for (const inner of dependenciesOf(value)) if (inner !== id) this.use(inner);
     this.settle(id, value);
     return id;
@@ -294,6 +334,7 @@ export class ObjectTable {
   /** Everything that is not there yet will never be. */
   close(error: Error): void {
     this.#closedWith = error;
+    this.#arena?.close();
     for (const entry of this.#entries.values()) if (entry.state === "pending") this.fail(entry.id, error);
   }
 }

@@ -1,0 +1,95 @@
+/** The kernel's side of the language thread. */
+import { Worker } from "node:worker_threads";
+import type { CompileReply, Completeness, Completion, Hover, Language } from "./language.ts";
+import type { FromLanguageThread, LanguageCall, ToLanguageThread } from "./messages.ts";
+import type { NotebookLanguageOptions } from "./notebook-language.ts";
+
+/** The language thread ended, or was closed, before it answered. */
+export class LanguageThreadError extends Error {
+  override readonly name = "LanguageThreadError";
+  readonly code = "LANGUAGE_THREAD_ENDED";
+}
+
+/**
+ * Start the language thread of a notebook. It loads TypeScript and the library files in the background; calls made
+ * meanwhile are answered in order. When the thread dies, calls that wait for it and later calls reject with code
+ * `LANGUAGE_THREAD_ENDED`; the names of the notebook are lost, so the way on is a new thread and a new session.
+ */
+export function startLanguage(options: NotebookLanguageOptions): Language {
+  return new LanguageClient(options);
+}
+
+interface PendingCall {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class LanguageClient implements Language {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, PendingCall>();
+  #lastId = 0;
+  #ended: LanguageThreadError | undefined;
+
+  constructor(options: NotebookLanguageOptions) {
+    this.#worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: options, name: "language" });
+    this.#worker.on("message", (message: FromLanguageThread) => this.#settle(message));
+    this.#worker.on("error", (error) => this.#end(`The language thread failed: ${String(error)}`));
+    this.#worker.on("exit", (code) => this.#end(`The language thread ended with code ${code}`));
+  }
+
+  compile(argument: Parameters<Language["compile"]>[0]): Promise<CompileReply> {
+    return this.#call({ method: "compile", argument });
+  }
+
+  commit(version: number, assigned: readonly string[]): void {
+    if (!this.#ended) this.#send({ type: "commit", version, assigned });
+  }
+
+  forget(argument: readonly string[]): Promise<readonly string[]> {
+    return this.#call({ method: "forget", argument });
+  }
+
+  complete(argument: Parameters<Language["complete"]>[0]): Promise<Completion> {
+    return this.#call({ method: "complete", argument });
+  }
+
+  inspect(argument: Parameters<Language["inspect"]>[0]): Promise<Hover | undefined> {
+    return this.#call({ method: "inspect", argument });
+  }
+
+  isComplete(argument: string): Promise<Completeness> {
+    return this.#call({ method: "isComplete", argument });
+  }
+
+  async close(): Promise<void> {
+    this.#end("The language thread was closed");
+    await this.#worker.terminate();
+  }
+
+  #call<Result>(call: LanguageCall): Promise<Result> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const id = ++this.#lastId;
+    return new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#send({ type: "call", id, call });
+    }) as Promise<Result>;
+  }
+
+  #send(message: ToLanguageThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #settle(message: FromLanguageThread): void {
+    const call = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (message.type === "answered") call?.resolve(message.value);
+    else call?.reject(new Error(`The language service failed: ${message.message}`));
+  }
+
+  /** The first reason is the one to tell: a failed thread also exits. */
+  #end(reason: string): void {
+    this.#ended ??= new LanguageThreadError(`${reason}.`);
+    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,74 @@
+import ts from "typescript";
+import type { Completion } from "./language.ts";
+import type { LiveName } from "./notebook-world.ts";
+
+/** A cell's text as a module that the language service can be asked about. */
+export interface DraftCell {
+  readonly fileName: string;
+  readonly code: string;
+  readonly headerLength: number;
+  /** Names of earlier cells that it imports. */
+  readonly imported: readonly LiveName[];
+}
+
+/** Signatures cost a type each: only short lists get them. */
+const MAX_SIGNATURES = 40;
+const MAX_SIGNATURE_LENGTH = 200;
+
+/** What could stand at `offset`: TypeScript's list and order, filtered by what is typed already. */
+export function completionsAt(service: ts.LanguageService, draft: DraftCell, offset: number): Completion {
+  const position = offset + draft.headerLength;
+  const info = service.getCompletionsAtPosition(draft.fileName, position, {
+    includeCompletionsForModuleExports: false,
+    includeCompletionsForImportStatements: false,
+  });
+  const wordStart = startOfWord(draft.code, offset);
+  if (!info) return { start: wordStart, end: offset, items: [] };
+  // Inside of strings TypeScript says what it would replace: a path's last part, a whole literal.
+  const span = info.entries.find(({ replacementSpan }) => replacementSpan)?.replacementSpan;
+  const start = span ? Math.min(span.start - draft.headerLength, offset) : wordStart;
+  const entries = matching(info.entries, draft.code.slice(start, offset));
+  const hasSignatures = entries.length <= MAX_SIGNATURES;
+  const items = entries.map((entry) => {
+    const signature = hasSignatures ? signatureOf(service, draft.fileName, position, entry) : undefined;
+    return { text: entry.name, kind: kindOf(entry, draft.imported), ...(signature && { signature }) };
+  });
+  return { start, end: offset, items };
+}
+
+/** Entries that begin with `prefix`; where none does, those that do when case is ignored. */
+function matching(entries: readonly ts.CompletionEntry[], prefix: string): ts.CompletionEntry[] {
+  const usable = entries.filter(({ kind }) => kind !== ts.ScriptElementKind.warning);
+  const exact = usable.filter(({ name }) => name.startsWith(prefix));
+  const lower = prefix.toLowerCase();
+  const found = exact.length > 0 ? exact : usable.filter(({ name }) => name.toLowerCase().startsWith(lower));
+  return found.filter(({ name }, index) => index === 0 || found[index - 1]?.name !== name);
+}
+
+function startOfWord(code: string, offset: number): number {
+  return offset - (/#?[\p{ID_Continue}$]*$/u.exec(code.slice(0, offset))?.[0].length ?? 0);
+}
+
+/** Names of earlier cells are imports for TypeScript; the user wants to see what they are. */
+function kindOf({ name, kind }: ts.CompletionEntry, imported: readonly LiveName[]): string {
+  if (kind !== ts.ScriptElementKind.alias) return kind;
+  const declared = imported.find((live) => live.name === name)?.kind;
+  return declared === undefined || declared === "import" || declared === "ambient" ? kind : declared;
+}
+
+function signatureOf(
+  service: ts.LanguageService,
+  fileName: string,
+  position: number,
+  { name, source, data }: ts.CompletionEntry,
+): string | undefined {
+  const details = service.getCompletionEntryDetails(fileName, position, name, undefined, source, undefined, data);
+  if (!details || details.kind === ts.ScriptElementKind.keyword) return undefined;
+  const text = withoutAlias(ts.displayPartsToString(details.displayParts)).replace(/\s+/g, " ");
+  return text.length > MAX_SIGNATURE_LENGTH ? `${text.slice(0, MAX_SIGNATURE_LENGTH - 1)}…` : text;
+}
+
+/** TypeScript describes an imported name as `(alias) const x: number` and adds a line `import x`. */
+export function withoutAlias(display: string): string {
+  return display.replace(/^\(alias\) /, "").replace(/\nimport [^\n]*$/, "");
+}

@@ -1,0 +1,134 @@
+import ts from "typescript";
+import type { EngineSyntaxError } from "./cell/engine-syntax.ts";
+import type { CellDiagnostic, CheckLevel } from "./language.ts";
+import type { LiveName } from "./notebook-world.ts";
+
+/** Errors that speak of how a file is compiled, and make no sense for a cell. */
+const SENSELESS = new Set([
+  1375, // 'await' expressions are only allowed at the top level of a file when that file is a module
+  1378, // top-level 'await' expressions need a certain module option
+  1431, // 'for await' loops, likewise
+  1432,
+  1202, // import assignment cannot be used when targeting ECMAScript modules
+]);
+
+/** Worth saying, but never a reason to refuse a cell: a package without types is still a package. */
+const ONLY_WARNINGS = new Set([7016]);
+
+const CANNOT_FIND_NAME = new Set([2304, 2552, 2503, 2749, 2693]);
+const CANNOT_ASSIGN_TO_IMPORT = 2632;
+
+/** What the translation of TypeScript's diagnostics needs to know about the cell they were found in. */
+export interface DiagnosticContext {
+  readonly code: string;
+  /** Length of what the module holds before the user's text. */
+  readonly headerLength: number;
+  readonly level: CheckLevel;
+  readonly isTsx: boolean;
+  /** Names of earlier cells that the module imports. */
+  readonly imported: readonly LiveName[];
+  /** Does the name belong to the text this cell had before, and to nothing else? */
+  isFormerName(name: string): boolean;
+}
+
+/** Errors of the parser. They block at every level. */
+export function syntaxDiagnostics(errors: readonly ts.DiagnosticWithLocation[], code: string): CellDiagnostic[] {
+  return errors.map((error) => ({ ...place(error.start, error.length, code), category: "error", ...content(error) }));
+}
+
+/** Errors of the checker, in the user's text and terms. */
+export function typeDiagnostics(errors: readonly ts.Diagnostic[], context: DiagnosticContext): CellDiagnostic[] {
+  return errors.flatMap((error) => {
+    const start = (error.start ?? 0) - context.headerLength;
+    if (SENSELESS.has(error.code) || start < 0 || start > context.code.length) return [];
+    const where = place(start, error.length ?? 0, context.code);
+    const name = context.code.slice(where.start, where.start + where.length);
+    if (error.code === CANNOT_ASSIGN_TO_IMPORT) {
+      const { said, isAllowed } = assignmentError(name, context.imported, content(error));
+      return isAllowed ? [] : [{ ...where, category: categoryAt(context.level), ...said }];
+    }
+    const category = ONLY_WARNINGS.has(error.code) ? "warning" : categoryAt(context.level);
+    return [{ ...where, category, ...withHint(content(error), name, context) }];
+  });
+}
+
+/** An error that only V8 found. */
+export function engineDiagnostic(error: EngineSyntaxError, code: string): CellDiagnostic {
+  const lines = code.split("\n");
+  const line = Math.min(Math.max(error.line, 0), lines.length - 1);
+  const lineStart = lines.slice(0, line).reduce((sum, text) => sum + text.length + 1, 0);
+  const column = Math.min(error.column, lines[line]?.length ?? 0);
+  return { ...place(lineStart + column, 1, code), category: "error", code: 0, message: error.message };
+}
+
+/** `return` at the top level of a cell: it would end the cell silently, so it blocks at every level. */
+export function misplacedReturns(sourceFile: ts.SourceFile): CellDiagnostic[] {
+  const found: CellDiagnostic[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) || ts.isClassLike(node)) return;
+    if (ts.isReturnStatement(node)) {
+      const start = node.getStart();
+      const message = "A 'return' statement can only be used within a function body.";
+      found.push({ category: "error", code: 1108, message, start, length: "return".length });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(sourceFile);
+  return found;
+}
+
+function categoryAt(level: CheckLevel): "error" | "warning" {
+  return level === "error" ? "error" : "warning";
+}
+
+function content(error: ts.Diagnostic): Pick<CellDiagnostic, "code" | "message"> {
+  return { code: error.code, message: ts.flattenDiagnosticMessageText(error.messageText, "\n") };
+}
+
+/** Errors at the end of a text point behind its last character; keep them inside. */
+function place(start: number, length: number, code: string): Pick<CellDiagnostic, "start" | "length"> {
+  const inside = Math.min(start, code.length);
+  return { start: inside, length: Math.min(length, code.length - inside) };
+}
+
+type Said = Pick<CellDiagnostic, "code" | "message">;
+
+/** Names of earlier cells are imports for TypeScript, but variables for the user. */
+function assignmentError(
+  name: string,
+  imported: readonly LiveName[],
+  original: Said,
+): { said: Said; isAllowed: boolean } {
+  const kind = imported.find((live) => live.name === name)?.kind;
+  const because = (code: number, what: string): { said: Said; isAllowed: boolean } => ({
+    said: { code, message: `Cannot assign to '${name}' because it is ${what}.` },
+    isAllowed: false,
+  });
+  switch (kind) {
+    case "let":
+    case "var":
+      return { said: original, isAllowed: true };
+    case "const":
+      return because(2588, "a constant");
+    case "class":
+      return because(2629, "a class");
+    case "enum":
+      return because(2628, "an enum");
+    case "function":
+      return because(2630, "a function");
+    case "namespace":
+      return because(2631, "a namespace");
+    default:
+      return { said: original, isAllowed: false };
+  }
+}
+
+function withHint(said: Said, name: string, { isTsx, isFormerName }: DiagnosticContext): Said {
+  if (!CANNOT_FIND_NAME.has(said.code)) return said;
+  if (isFormerName(name)) {
+    return { ...said, message: `${said.message}\nThe text that this cell had before declared it; now it does not.` };
+  }
+  if (isTsx && name === "React")
+    return { ...said, message: `${said.message}\nJSX needs it: import React from "react"` };
+  return said;
+}

@@ -1,0 +1,22 @@
+/** What crosses between the kernel's main thread and the language thread. All plain data. */
+import type { Language } from "./language.ts";
+import type { NotebookLanguageOptions } from "./notebook-language.ts";
+
+/** Methods of `Language` that are answered. */
+export type LanguageMethod = "compile" | "forget" | "complete" | "inspect" | "isComplete";
+
+/** A call of one method; the argument is that of `Language`. */
+export type LanguageCall = {
+  [M in LanguageMethod]: { readonly method: M; readonly argument: Parameters<Language[M]>[0] };
+}[LanguageMethod];
+
+export type ToLanguageThread =
+  | { readonly type: "call"; readonly id: number; readonly call: LanguageCall }
+  | { readonly type: "commit"; readonly version: number; readonly assigned: readonly string[] };
+
+export type FromLanguageThread =
+  | { readonly type: "answered"; readonly id: number; readonly value: unknown }
+  | { readonly type: "failed"; readonly id: number; readonly message: string };
+
+/** `workerData` of the thread. */
+export type LanguageThreadData = NotebookLanguageOptions;

@@ -1,0 +1,257 @@
+/**
+ * The language service of a notebook, in the thread that calls it. `thread.ts` hosts one and `client.ts` speaks to it;
+ * tests use it directly.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { type AnalysedCell, analyseCell, compileCell } from "./cell/compile-cell.ts";
+import { checkDirective } from "./cell/directives.ts";
+import { engineSyntaxError } from "./cell/engine-syntax.ts";
+import { parseCell } from "./cell/parse.ts";
+import { isAugmentation } from "./cell/top-level-names.ts";
+import { compilerOptionsFor } from "./compiler-options.ts";
+import { completenessOf } from "./completeness.ts";
+import { completionsAt, type DraftCell } from "./completion.ts";
+import { engineDiagnostic, misplacedReturns, syntaxDiagnostics, typeDiagnostics } from "./diagnostics.ts";
+import { hoverAt } from "./hover.ts";
+import { typeOnlyImports, unusedAsValues } from "./import-kinds.ts";
+import type {
+  CellDiagnostic,
+  CheckLevel,
+  CompiledCell,
+  CompileReply,
+  Completeness,
+  Completion,
+  Hover,
+} from "./language.ts";
+import { LanguageHost } from "./language-host.ts";
+import { NotebookWorld } from "./notebook-world.ts";
+import { virtualModule } from "./virtual-module.ts";
+
+export interface NotebookLanguageOptions {
+  /** The notebook's directory: relative imports and the search for packages and `tsconfig.json` start there. */
+  readonly directory: string;
+  /** Where to look for `@types` packages besides the notebook's and the kernel's own. */
+  readonly typeRoots?: readonly string[];
+}
+
+/** Directory of the kernel's package; this file lies two levels below it, as source and as compiled. */
+const KERNEL_ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Parsed library files, shared by the notebooks of a process. */
+const LIBRARY_FILES = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames);
+
+/** The version under which text that is still typed is looked at. */
+const DRAFT = 0;
+
+/** A cell put into the type world. */
+interface PlacedCell extends DraftCell {
+  readonly cell: AnalysedCell;
+  readonly dependencies: readonly number[];
+}
+
+export class NotebookLanguage {
+  readonly #directory: string;
+  readonly #compilerOptions: ts.CompilerOptions;
+  readonly #host: LanguageHost;
+  readonly #service: ts.LanguageService;
+  readonly #world = new NotebookWorld();
+  readonly #fileNames = new Map<number, string>();
+  #lastVersion = 0;
+
+  constructor({ directory, typeRoots }: NotebookLanguageOptions) {
+    this.#directory = directory;
+    this.#compilerOptions = compilerOptionsFor(directory, typeRoots);
+    this.#host = new LanguageHost({ directory, kernelRoot: KERNEL_ROOT, compilerOptions: this.#compilerOptions });
+    this.#service = ts.createLanguageService(this.#host, LIBRARY_FILES);
+  }
+
+  /** @see Language.compile */
+  compile({ code, cellId, check }: { code: string; cellId?: string; check: CheckLevel }): CompileReply {
+    const parsed = parseCell(code);
+    const syntaxErrors = [...syntaxDiagnostics(parsed.errors, code), ...misplacedReturns(parsed.sourceFile)];
+    if (syntaxErrors.length > 0) return { diagnostics: syntaxErrors };
+    const level = checkDirective(code) ?? check;
+    const version = this.#lastVersion + 1;
+    const placed = this.#place(version, code, analyseCell(parsed.sourceFile, parsed.isTsx), cellId);
+    const { diagnostics, typeImports } = this.#check(placed, level, cellId);
+    if (diagnostics.some(({ category }) => category === "error")) return this.#refuse(version, diagnostics);
+    const compiled = this.#emit(version, placed, typeImports, cellId);
+    const engineError = engineSyntaxError(compiled.body) ?? engineSyntaxError(compiled.hoisted);
+    if (engineError) return this.#refuse(version, [...diagnostics, engineDiagnostic(engineError, code)]);
+    this.#lastVersion = version;
+    this.#world.add({
+      version,
+      ...(cellId !== undefined && { cellId }),
+      names: [...placed.cell.names.values()].map(({ name, kind }) => ({
+        name,
+        kind: typeImports.has(name) ? "type" : kind,
+      })),
+      dependencies: placed.dependencies,
+      isAugmenting: parsed.sourceFile.statements.some(isAugmentation),
+    });
+    return { cell: compiled, diagnostics };
+  }
+
+  /** @see Language.commit */
+  commit(version: number, assigned: readonly string[]): void {
+    this.#world.commit(version, assigned);
+    this.#dropModules();
+  }
+
+  /** @see Language.forget */
+  forget(cellIds: readonly string[]): readonly string[] {
+    const globalNames = this.#world.forget(cellIds);
+    this.#dropModules();
+    return globalNames;
+  }
+
+  /** @see Language.complete */
+  complete({ code, offset }: { code: string; offset: number }): Completion {
+    return completionsAt(this.#service, this.#draft(code), offset);
+  }
+
+  /** @see Language.inspect */
+  inspect({ code, offset }: { code: string; offset: number }): Hover | undefined {
+    return hoverAt(this.#service, this.#draft(code), offset);
+  }
+
+  /** @see Language.isComplete */
+  isComplete(code: string): Completeness {
+    return completenessOf(code);
+  }
+
+  /**
+   * Do beforehand what the first cell would wait for: load the library files, and let V8 compile the compiler.
+   * Steps, so that a request can be answered between two of them.
+   */
+  warmUpSteps(): readonly (() => void)[] {
+    const code = 'const text: string[] = await Promise.all(["a"].map(async (x) => x + 1));\nconsole.log(text)';
+    const sample = (): PlacedCell => this.#draft(code);
+    return [
+      () => void sample(),
+      () => void this.#service.getProgram(),
+      () => void this.#check(sample(), "error"),
+      () => void this.#emit(DRAFT, sample(), new Set()),
+      () => void this.complete({ code: `${code}.lo`, offset: code.length + 3 }),
+      () => void this.inspect({ code, offset: code.length - 6 }),
+    ];
+  }
+
+  close(): void {
+    this.#service.dispose();
+  }
+
+  #refuse(version: number, diagnostics: readonly CellDiagnostic[]): CompileReply {
+    this.#dropModule(version);
+    return { diagnostics };
+  }
+
+  /** Put text that is still typed into the type world. Every name of earlier cells is in its scope. */
+  #draft(code: string): PlacedCell {
+    const { sourceFile, isTsx } = parseCell(code);
+    return this.#place(DRAFT, code, analyseCell(sourceFile, isTsx));
+  }
+
+  #place(version: number, code: string, cell: AnalysedCell, cellId?: string): PlacedCell {
+    const isUsed = version === DRAFT ? () => true : this.#isUsedBy(cell);
+    const imported = this.#world.visibleNames(cellId).filter(({ name }) => !cell.names.has(name) && isUsed(name));
+    const written = cell.references.filter(({ isWrite }) => isWrite).map(({ node }) => node.text);
+    const { text, headerLength, dependencies } = virtualModule(code, cell, {
+      imported,
+      assigned: new Set(written),
+      augmenting: this.#world.augmentingVersions(cellId),
+      specifierOf: (other) => `./${this.#baseName(other)}`,
+    });
+    const fileName = join(this.#directory, `.cell-${version}.${cell.isTsx ? "tsx" : "ts"}`);
+    if (this.#fileNames.get(version) !== fileName) this.#dropModule(version);
+    this.#fileNames.set(version, fileName);
+    this.#host.setModule(fileName, text);
+    this.#host.setRoots([fileName]);
+    return { fileName, code, headerLength, imported, cell, dependencies };
+  }
+
+  #isUsedBy({ references, isTsx }: AnalysedCell): (name: string) => boolean {
+    const used = new Set(references.map(({ node }) => node.text));
+    const { jsxFactory = "React", jsxFragmentFactory = "React" } = this.#compilerOptions;
+    for (const factory of isTsx ? [jsxFactory, jsxFragmentFactory] : []) used.add(factory.split(".")[0] ?? factory);
+    return (name) => used.has(name);
+  }
+
+  #check(
+    placed: PlacedCell,
+    level: CheckLevel,
+    cellId?: string,
+  ): { diagnostics: readonly CellDiagnostic[]; typeImports: ReadonlySet<string> } {
+    if (level === "off") return { diagnostics: [], typeImports: unusedAsValues(placed.cell) };
+    try {
+      const errors = this.#service.getSemanticDiagnostics(placed.fileName);
+      const context = {
+        ...placed,
+        level,
+        isTsx: placed.cell.isTsx,
+        isFormerName: (name: string) => cellId !== undefined && this.#world.find(name)?.cellId === cellId,
+      };
+      const program = this.#service.getProgram();
+      const typeImports = program ? typeOnlyImports(program, placed.fileName, placed.headerLength) : new Set<string>();
+      return { diagnostics: typeDiagnostics(errors, context), typeImports };
+    } catch (error) {
+      // A bug of the type checker must not keep anybody from running a cell.
+      const message = `The type checker failed on this cell, so it was not checked: ${String(error)}`;
+      const failure: CellDiagnostic = { category: "warning", code: 0, message, start: 0, length: 0 };
+      return { diagnostics: [failure], typeImports: unusedAsValues(placed.cell) };
+    }
+  }
+
+  #emit(version: number, placed: PlacedCell, typeImports: ReadonlySet<string>, cellId?: string): CompiledCell {
+    const { jsx, jsxFactory, jsxFragmentFactory, jsxImportSource, experimentalDecorators } = this.#compilerOptions;
+    const compiled = compileCell(placed.cell, {
+      earlierGlobalName: (name) => placed.imported.find((live) => live.name === name)?.globalName ?? name,
+      typeImports,
+      transpile: defined({
+        jsx: jsx === ts.JsxEmit.ReactJSX || jsx === ts.JsxEmit.ReactJSXDev ? ts.JsxEmit.ReactJSX : ts.JsxEmit.React,
+        jsxFactory,
+        jsxFragmentFactory,
+        jsxImportSource,
+        experimentalDecorators,
+      }),
+    });
+    const declared = new Set(compiled.declarations.map(({ name }) => name));
+    const obsolete = this.#world.obsoleteGlobals(cellId, declared);
+    return {
+      version,
+      fileName: placed.fileName,
+      source: placed.code,
+      ...compiled,
+      ...(obsolete.length > 0 && { obsoleteGlobals: obsolete }),
+    };
+  }
+
+  #baseName(version: number): string {
+    return (
+      this.#fileNames
+        .get(version)
+        ?.slice(this.#directory.length)
+        .replace(/^[/\\]/, "") ?? `.cell-${version}.ts`
+    );
+  }
+
+  #dropModules(): void {
+    for (const version of this.#fileNames.keys()) {
+      if (version !== DRAFT && !this.#world.isKept(version)) this.#dropModule(version);
+    }
+  }
+
+  #dropModule(version: number): void {
+    const fileName = this.#fileNames.get(version);
+    if (fileName === undefined) return;
+    this.#fileNames.delete(version);
+    this.#host.deleteModule(fileName);
+  }
+}
+
+/** Options without the ones that are `undefined`, which `exactOptionalPropertyTypes` tells apart. */
+function defined<T extends object>(options: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

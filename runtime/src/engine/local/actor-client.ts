@@ -1,0 +1,135 @@
+/** One actor as this process sees it: calls go out in the order they were made, over one connection. */
+import { ActorDiedError, errorFromWire } from "../../errors.ts";
+import type { ActorId } from "../../protocol/ids.ts";
+import type { ActorDeath, ActorState } from "../../protocol/messages.ts";
+import type { Call } from "./calls.ts";
+import type { WorkerConnection } from "./worker-connection.ts";
+
+export interface ActorClientHooks {
+  connect(target: Extract<ActorState, { state: "alive" }>): WorkerConnection;
+  /** The values of a call's refs, if all are there; otherwise the hook pumps this client once they are. */
+  isReady(call: Call): boolean;
+  fail(call: Call, error: Error): void;
+  retry(call: Call): void;
+}
+
+export class ActorClient {
+  readonly actorId: ActorId;
+  readonly className: string;
+  readonly #hooks: ActorClientHooks;
+  #queue: Call[] = [];
+  readonly #inflight = new Map<string, Call>();
+  #connection: WorkerConnection | undefined;
+  #death: Error | undefined;
+
+  constructor(actorId: ActorId, className: string, hooks: ActorClientHooks) {
+    this.actorId = actorId;
+    this.className = className;
+    this.#hooks = hooks;
+  }
+
+  get connection(): WorkerConnection | undefined {
+    return this.#connection;
+  }
+
+  get inflight(): ReadonlyMap<string, Call> {
+    return this.#inflight;
+  }
+
+  get pendingCount(): number {
+    return this.#queue.length + this.#inflight.size;
+  }
+
+  submit(call: Call): void {
+    if (this.#death !== undefined) {
+      this.#hooks.fail(call, this.#death);
+      return;
+    }
+    this.#queue.push(call);
+    this.pump();
+  }
+
+  /** Send what may be sent. A call whose refs are not there yet holds back those after it: order is kept. */
+  pump(): void {
+    if (this.#connection === undefined || this.#connection.isClosed) return;
+    let sent = 0;
+    for (const call of this.#queue) {
+      if (!call.isOver) {
+        if (!this.#hooks.isReady(call)) break;
+        if (!call.isOver) {
+          this.#inflight.set(call.taskId, call);
+          this.#connection.push(call);
+        }
+      }
+      sent++;
+    }
+    if (sent > 0) this.#queue.splice(0, sent);
+  }
+
+  finished(call: Call): void {
+    this.#inflight.delete(call.taskId);
+  }
+
+  /** Returns whether the call had not been sent. */
+  remove(call: Call): boolean {
+    const index = this.#queue.indexOf(call);
+    if (index < 0) return false;
+    this.#queue.splice(index, 1);
+    return true;
+  }
+
+  /** What the head says about the actor. */
+  changed(state: ActorState): void {
+    switch (state.state) {
+      case "pending":
+        return;
+      case "restarting":
+        this.#lost();
+        return;
+      case "alive":
+        if (this.#connection?.workerId === state.workerId && !this.#connection.isClosed) return;
+        this.#lost();
+        this.#connection = this.#hooks.connect(state);
+        this.pump();
+        return;
+      case "dead":
+        this.end(deathError(this.className, state.death));
+        return;
+    }
+  }
+
+  /** Its process is gone; another one is on its way. Calls under way are repeated or fail. */
+  #lost(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    const calls = [...this.#inflight.values()];
+    this.#inflight.clear();
+    const again: Call[] = [];
+    for (const call of calls) {
+      if (call.retriesLeft > 0 && call.cancelReason === undefined) {
+        this.#hooks.retry(call);
+        again.push(call);
+      } else {
+        const reason = `its process ended during '${call.name}', and it was started again; set { retries } to repeat calls`;
+        this.#hooks.fail(call, new ActorDiedError(this.className, reason));
+      }
+    }
+    this.#queue = [...again, ...this.#queue];
+  }
+
+  /** It will not answer any more. */
+  end(error: Error): void {
+    this.#death ??= error;
+    this.#connection?.close();
+    this.#connection = undefined;
+    const calls = [...this.#inflight.values(), ...this.#queue];
+    this.#inflight.clear();
+    this.#queue = [];
+    for (const call of calls) this.#hooks.fail(call, error);
+  }
+}
+
+function deathError(className: string, death: ActorDeath): Error {
+  const options = death.error === undefined ? {} : { cause: errorFromWire(death.error) };
+  return new ActorDiedError(className, death.message, options);
+}

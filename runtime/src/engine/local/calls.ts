@@ -1,0 +1,31 @@
+/** A task or actor call on its way, from submission to its end. */
+import type { ActorId, ObjectId, TaskId } from "../../protocol/ids.ts";
+import type { WireArgument, WireExecution, WireValue } from "../../protocol/messages.ts";
+import type { TaskSpec, Thrown } from "../engine.ts";
+import type { StreamBuffer } from "./stream-buffer.ts";
+
+export interface Call {
+  readonly taskId: TaskId;
+  readonly name: string;
+  readonly args: WireValue;
+  readonly refs: readonly { readonly index: number; readonly id: ObjectId }[];
+  /** Of `refs`, once all are there. */
+  resolved: readonly WireArgument[] | undefined;
+  retriesLeft: number;
+  attempt: number;
+  readonly shouldRetry: ((thrown: Thrown) => boolean) | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly execution: WireExecution | undefined;
+  readonly parent: TaskId | undefined;
+  readonly depth: number;
+  /** Set for streaming calls, which have no single result. */
+  readonly stream: StreamBuffer | undefined;
+  /** Why it was cancelled; it ends as cancelled then, however its worker takes it. */
+  cancelReason: string | undefined;
+  isOver: boolean;
+  readonly work:
+    | { readonly kind: "task"; readonly codeId: string; readonly code: TaskSpec["code"]; readonly shape: string }
+    | { readonly kind: "actor"; readonly actorId: ActorId; readonly method: string };
+  /** What it is expected to take, while it waits in a worker's queue. */
+  expectedMs: number;
+}

@@ -1,0 +1,19 @@
+/** Keeps the process running while something is awaited; sockets and threads of the engine alone do not. */
+export class KeepAlive {
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  add(): void {
+    if (this.#count++ === 0) this.#timer ??= setInterval(() => {}, 2 ** 30);
+    this.#timer?.ref();
+  }
+
+  remove(): void {
+    if (--this.#count === 0) this.#timer?.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,115 @@
+/** Starts the head process of an embedded cluster. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, statfsSync } from "node:fs";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { EngineClosedError } from "../../errors.ts";
+import { HEAD_OPTIONS_VARIABLE, type HeadOptions } from "../../node/options.ts";
+import { programUrl } from "../../node/program-url.ts";
+import { DRIVER_ID } from "../../protocol/ids.ts";
+import { HeadLink } from "./head-link.ts";
+import { LocalEngine } from "./local-engine.ts";
+
+/** Part of the memory that objects may take, and that tasks may ask for as `memoryBytes`. */
+const STORE_SHARE = 0.3;
+const MEMORY_SHARE = 0.7;
+/** Longer paths of unix sockets are refused by the system (108 bytes, less room for the file's name). */
+const MAX_DIRECTORY_LENGTH = 80;
+
+export interface LocalOptions {
+  /** Slots for tasks. Default: the CPUs this process may use. */
+  readonly cpus?: number;
+  readonly gpus?: number;
+  readonly memoryBytes?: number;
+  readonly resources?: Readonly<Record<string, number>>;
+  readonly objectStoreBytes?: number;
+}
+
+/** Start a cluster that ends with this process. Returns at once; calls wait until it is up. */
+export function startLocalEngine(options: LocalOptions): LocalEngine {
+  const directory = mkdtempSync(join(socketRoot(), "mobula-"));
+  const cpus = options.cpus ?? availableParallelism();
+  const resources: Record<string, number> = {
+    ...options.resources,
+    cpus,
+    gpus: options.gpus ?? countGpus(),
+    memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * MEMORY_SHARE),
+  };
+  const head: HeadOptions = {
+    clusterId: randomBytes(6).toString("hex"),
+    directory,
+    resources,
+    objectStoreBytes: options.objectStoreBytes ?? defaultStoreBytes(),
+    prestart: Math.max(1, Math.ceil(cpus)),
+    driverPid: process.pid,
+  };
+  const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
+    env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },
+    stdio: ["pipe", "ignore", "pipe"],
+    // In a process group of its own it outlives a killed terminal for the moment it needs to clean up.
+    detached: true,
+  });
+  const link = new HeadLink("driver", DRIVER_ID, directory);
+  const engine = new LocalEngine(link, DRIVER_ID);
+  let headProblem = "";
+  unrefChild(child, (text) => {
+    headProblem = (headProblem + text).slice(-2_000);
+  });
+  const headGone = (): void => {
+    const reason = headProblem === "" ? "its head process ended" : `its head process ended:\n${headProblem}`;
+    void engine.end(new EngineClosedError(reason));
+  };
+  child.once("error", (error) => {
+    headProblem = String(error);
+    headGone();
+  });
+  child.once("exit", headGone);
+  link.listen({
+    onMessage: (message) => engine.receive(message),
+    onTimedOut: () => {},
+    onTerminated: () => {},
+    // The process's end says why; it may be reported a little later.
+    onClosed: () => void setTimeout(headGone, 100),
+  });
+  return engine;
+}
+
+function unrefChild(child: ChildProcess, onError: (text: string) => void): void {
+  child.unref();
+  // Standard input stays open as long as this process lives: that is how the head knows.
+  const { stdin, stderr } = child as { stdin: { unref?(): void; on(name: "error", listener: () => void): void } | null } & ChildProcess;
+  stdin?.unref?.();
+  stdin?.on("error", () => {});
+  stderr?.setEncoding("utf8").on("data", onError);
+  (stderr as { unref?(): void } | null)?.unref?.();
+}
+
+function socketRoot(): string {
+  const root = tmpdir();
+  return root.length <= MAX_DIRECTORY_LENGTH ? root : "/tmp";
+}
+
+function defaultStoreBytes(): number {
+  const wanted = totalmem() * STORE_SHARE;
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm");
+    // A tiny mount, as containers have it, is passed over for files.
+    const available = bavail * bsize;
+    return Math.floor(available >= MIN_MOUNT_BYTES ? Math.min(wanted, available * 0.9) : wanted);
+  } catch {
+    return Math.floor(wanted);
+  }
+}
+
+/** Smaller shared-memory mounts are not worth using; the arena falls back to files then. */
+const MIN_MOUNT_BYTES = 1024 ** 3;
+
+/** NVIDIA's device files, as far as this process may see them. */
+function countGpus(): number {
+  const visible = process.env["CUDA_VISIBLE_DEVICES"];
+  if (visible !== undefined) return visible.split(",").filter((id) => id.trim() !== "" && id.trim() !== "-1").length;
+  if (!existsSync("/dev")) return 0;
+  return readdirSync("/dev").filter((name) => /^nvidia\d+$/.test(name)).length;
+}

@@ -1,0 +1,28 @@
+/** Errors of calls, made where the caller waits. */
+import { errorFromWire, TaskCancelledError, TaskFailedError, type WireError, WorkerCrashedError } from "../../errors.ts";
+import type { ProcessEnd } from "../../protocol/messages.ts";
+import type { Call } from "./calls.ts";
+
+/** Frames of this package, where the message happened to arrive, say nothing to the user. */
+function withoutFrames<Result extends Error>(make: () => Result): Result {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+export function failedError(name: string, error: WireError): Error {
+  return withoutFrames(() => new TaskFailedError(name, errorFromWire(error)));
+}
+
+export function crashError(call: Call, end: ProcessEnd): Error {
+  const reason = end.signal === null ? `exit code ${end.exitCode}` : `signal ${end.signal}`;
+  return withoutFrames(() => new WorkerCrashedError(call.name, reason, end.stderrTail));
+}
+
+export function cancelledError(call: Call, fallback: string): Error {
+  return withoutFrames(() => new TaskCancelledError(call.name, call.cancelReason ?? fallback));
+}

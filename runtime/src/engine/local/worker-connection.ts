@@ -1,0 +1,94 @@
+/** This process's connection to one worker: pushes calls, and knows which code the worker has already. */
+import { connect } from "node:net";
+import { MessageSocket } from "../../node/message-socket.ts";
+import type { ClientId, TaskId, WorkerId } from "../../protocol/ids.ts";
+import { clientOfWorker } from "../../protocol/ids.ts";
+import { type FromWorker, PROTOCOL_VERSION, type TaskCall, type ToWorker, type WireValue } from "../../protocol/messages.ts";
+import type { Call } from "./calls.ts";
+import type { CodeTable } from "./code-table.ts";
+import type { ObjectTable } from "./object-table.ts";
+
+export interface WorkerConnectionHooks {
+  onMessage(connection: WorkerConnection, message: FromWorker): void;
+  /** The worker's process is gone, or going. */
+  onClose(connection: WorkerConnection): void;
+}
+
+export class WorkerConnection {
+  readonly workerId: WorkerId;
+  readonly pid: number;
+  readonly #socket: MessageSocket<FromWorker, ToWorker>;
+  readonly #objects: ObjectTable;
+  readonly #codes: CodeTable;
+  readonly #sentCodes = new Set<string>();
+
+  constructor(
+    target: { readonly workerId: WorkerId; readonly address: string; readonly pid: number },
+    clientId: ClientId,
+    objects: ObjectTable,
+    codes: CodeTable,
+    hooks: WorkerConnectionHooks,
+  ) {
+    this.workerId = target.workerId;
+    this.pid = target.pid;
+    this.#objects = objects;
+    this.#codes = codes;
+    const socket = connect(target.address);
+    socket.unref();
+    this.#socket = new MessageSocket<FromWorker, ToWorker>(socket, {
+      onMessages: (messages) => {
+        for (const message of messages) hooks.onMessage(this, message);
+      },
+      onClose: () => hooks.onClose(this),
+    });
+    this.#socket.send({ type: "data-hello", protocol: PROTOCOL_VERSION, clientId });
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.isClosed;
+  }
+
+  /** Send a call, after its code when the worker does not have that yet. */
+  push(call: Call): void {
+    const { work } = call;
+    const receiver = clientOfWorker(this.workerId);
+    if (work.kind === "task" && !this.#sentCodes.has(work.codeId)) {
+      this.#sentCodes.add(work.codeId);
+      const code = this.#codes.wireCode(work.code);
+      this.#objects.handOver([code.value], receiver);
+      this.#socket.send({ type: "load-code", code });
+    }
+    const values: WireValue[] = [call.args];
+    if (call.resolved !== undefined) for (const { value } of call.resolved) values.push(value);
+    this.#objects.handOver(values, receiver);
+    const base: Omit<TaskCall, "codeId"> = {
+      taskId: call.taskId,
+      name: call.name,
+      args: call.args,
+      depth: call.depth,
+      attempt: call.attempt,
+      ...(call.resolved === undefined || call.resolved.length === 0 ? {} : { resolved: call.resolved }),
+      ...(call.stream === undefined ? {} : { isStream: true, skipItems: call.stream.received }),
+      ...(call.timeoutMs === undefined ? {} : { timeoutMs: call.timeoutMs }),
+      ...(call.execution === undefined ? {} : { execution: call.execution }),
+    };
+    if (work.kind === "task") this.#socket.send({ type: "run-task", call: { ...base, codeId: work.codeId } });
+    else this.#socket.send({ type: "call-actor", call: { ...base, actorId: work.actorId, method: work.method } });
+  }
+
+  streamConsumed(taskId: TaskId, count: number): void {
+    this.#socket.send({ type: "stream-consumed", taskId, count });
+  }
+
+  dropTask(taskId: TaskId): void {
+    this.#socket.send({ type: "drop-task", taskId });
+  }
+
+  flush(): void {
+    this.#socket.flush();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,79 @@
+/** What a worker reports about calls of this process. */
+import { errorFromWire } from "../../errors.ts";
+import { type ObjectId, streamItemOf } from "../../protocol/ids.ts";
+import type { FromWorker } from "../../protocol/messages.ts";
+import type { LocalEngine } from "./local-engine.ts";
+import { cancelledError, failedError } from "./task-errors.ts";
+import type { WorkerConnection } from "./worker-connection.ts";
+
+export function handleWorkerMessage(engine: LocalEngine, connection: WorkerConnection, message: FromWorker): void {
+  switch (message.type) {
+    case "task-finished":
+      taskFinished(engine, message);
+      return;
+    case "task-failed":
+      taskFailed(engine, message);
+      return;
+    case "stream-item":
+      streamItem(engine, message);
+      return;
+    case "tasks-returned":
+      engine.returned(connection, message.taskIds);
+      return;
+    case "output":
+      engine.output(message);
+      return;
+  }
+}
+
+function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: "task-finished" }>): void {
+  const { taskId, value, durationMs } = message;
+  engine.objects.receive(value);
+  const call = engine.calls.get(taskId);
+  if (call === undefined) {
+    engine.objects.drop(value);
+    return;
+  }
+  engine.left(call, durationMs);
+  if (call.stream === undefined) engine.objects.settle(taskId as string as ObjectId, value);
+  else {
+    engine.objects.drop(value);
+    call.stream.finish();
+  }
+  engine.over(call, "finished");
+}
+
+function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "task-failed" }>): void {
+  const call = engine.calls.get(message.taskId);
+  if (call === undefined) return;
+  engine.left(call, message.durationMs);
+  if (call.cancelReason !== undefined || message.reason === "cancelled") {
+    engine.fail(call, cancelledError(call, "it was cancelled"), "cancelled");
+    return;
+  }
+  if (message.reason === "timeout") {
+    engine.fail(call, cancelledError(call, `it ran longer than ${call.timeoutMs} ms (timeoutMs)`), "cancelled");
+    return;
+  }
+  const { error, classNames } = message;
+  if (call.retriesLeft > 0 && call.shouldRetry?.({ error: errorFromWire(error), classNames }) === true) {
+    engine.callAgain(call);
+    return;
+  }
+  engine.fail(call, failedError(call.name, error));
+}
+
+function streamItem(engine: LocalEngine, message: Extract<FromWorker, { type: "stream-item" }>): void {
+  const { taskId, index, value } = message;
+  engine.objects.receive(value);
+  const stream = engine.calls.get(taskId)?.stream;
+  // A retry sends items again that have arrived.
+  if (stream === undefined || index < stream.received) {
+    engine.objects.drop(value);
+    return;
+  }
+  const id = streamItemOf(taskId, index);
+  engine.objects.create(id);
+  engine.objects.settle(id, value);
+  stream.add(id);
+}

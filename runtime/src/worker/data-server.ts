@@ -1,0 +1,80 @@
+/** The worker's socket: clients push calls here, results go back the same way. */
+import { createServer, type Server } from "node:net";
+import { MessageSocket } from "../node/message-socket.ts";
+import type { ClientId } from "../protocol/ids.ts";
+import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "../protocol/messages.ts";
+import type { LocalEngine } from "../engine/local/local-engine.ts";
+import type { CodeCache } from "./code-cache.ts";
+import type { Executor } from "./executor.ts";
+import { type Client, RunningCall } from "./running-call.ts";
+
+export class DataServer {
+  readonly clients: Set<Client> = new Set();
+  readonly #engine: LocalEngine;
+  readonly #executor: Executor;
+  readonly #codes: CodeCache;
+  readonly #server: Server;
+
+  constructor(engine: LocalEngine, executor: Executor, codes: CodeCache) {
+    this.#engine = engine;
+    this.#executor = executor;
+    this.#codes = codes;
+    this.#server = createServer((socket) => {
+      const client: Client = {
+        clientId: "" as ClientId,
+        socket: new MessageSocket<ToWorker, FromWorker>(socket, {
+          onMessages: (messages) => {
+            for (const message of messages) this.#receive(client, message);
+          },
+          onClose: () => {
+            this.clients.delete(client);
+            this.#executor.dropClient(client);
+          },
+        }),
+      };
+      this.clients.add(client);
+    });
+  }
+
+  listen(address: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(address, resolve);
+    });
+  }
+
+  #receive(client: Client, message: ToWorker): void {
+    switch (message.type) {
+      case "data-hello":
+        if (message.protocol !== PROTOCOL_VERSION) client.socket.close();
+        client.clientId = message.clientId;
+        return;
+      case "load-code":
+        this.#codes.load(message.code);
+        return;
+      case "run-task":
+      case "call-actor": {
+        const { args, resolved } = message.call;
+        this.#engine.objects.receive(args);
+        if (resolved !== undefined) for (const { value } of resolved) this.#engine.objects.receive(value);
+        this.#executor.add(new RunningCall(message.call, client));
+        return;
+      }
+      case "stream-consumed": {
+        const running = this.#executor.find(message.taskId);
+        if (running === undefined) return;
+        running.consumed = message.count;
+        running.onConsumed?.();
+        return;
+      }
+      case "drop-task":
+        this.#executor.stop(message.taskId, "cancelled", true);
+        return;
+    }
+  }
+
+  /** After V8 dropped pending microtasks. */
+  flush(): void {
+    for (const { socket } of this.clients) socket.flush();
+  }
+}

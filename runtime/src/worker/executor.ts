@@ -1,0 +1,385 @@
+/**
+ * Runs calls on the main thread: tasks one after the other, an actor's calls up to its concurrency at once.
+ *
+ * User code starts in a bare promise job. Timers, immediates and ticks push state inside Node that a termination by V8
+ * would leave behind; a promise job does not.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { toWireError } from "../errors.ts";
+import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
+import type { LocalEngine } from "../engine/local/local-engine.ts";
+import type { ObjectId, TaskId } from "../protocol/ids.ts";
+import type { ValueCodec } from "../api/value-codec.ts";
+import { isObjectRef } from "../api/object-ref.ts";
+import type { UserFunction } from "./code-cache.ts";
+import type { OutputCapture } from "./output-capture.ts";
+import type { Client, RunningCall } from "./running-call.ts";
+import { classNamesOf, userStack } from "./thrown.ts";
+
+/** How long a cancelled call may take to end before its process is ended. */
+const STOP_GRACE_MS = 500;
+/** Results of calls shorter than this are collected before they are sent. */
+const SHORT_MS = 0.5;
+const COLLECT_MS = 1;
+
+const turn: Promise<void> = Promise.resolve();
+
+export interface ExecutorHooks {
+  /** The function that a call runs; a promise while it is being revived. */
+  functionOf(running: RunningCall): UserFunction | Promise<UserFunction>;
+}
+
+export class Executor {
+  readonly #engine: LocalEngine;
+  readonly #codec: ValueCodec;
+  readonly #hooks: ExecutorHooks;
+  readonly #running = new Map<TaskId, RunningCall>();
+  readonly #storage = new AsyncLocalStorage<RunningCall>();
+  readonly #averages = new Map<string, number>();
+  #queue: RunningCall[] = [];
+  #limit = 1;
+  #current: RunningCall | undefined;
+  #blocked = 0;
+  #isTold = false;
+  #isPumpPlanned = false;
+  #lastFlushMs = 0;
+  #output: OutputCapture | undefined;
+
+  constructor(engine: LocalEngine, codec: ValueCodec, hooks: ExecutorHooks) {
+    this.#engine = engine;
+    this.#codec = codec;
+    this.#hooks = hooks;
+  }
+
+  useOutput(output: OutputCapture): void {
+    this.#output = output;
+  }
+
+  /** The call whose code runs now; of one that is over, while nothing else runs, for what it left behind. */
+  get current(): RunningCall | undefined {
+    return this.#limit === 1 ? this.#current : (this.#storage.getStore() ?? this.#current);
+  }
+
+  setLimit(limit: number): void {
+    this.#limit = limit;
+  }
+
+  add(running: RunningCall): void {
+    if (this.#limit === 1 && this.#isTold) {
+      // The process waits for something that may need this very call's place.
+      running.send({ type: "tasks-returned", taskIds: [running.taskId] });
+      this.#dropArguments(running);
+      return;
+    }
+    this.#queue.push(running);
+    this.#planPump();
+  }
+
+  #planPump(): void {
+    if (this.#isPumpPlanned) return;
+    this.#isPumpPlanned = true;
+    void turn.then(() => this.#pump());
+  }
+
+  #pump(): void {
+    this.#isPumpPlanned = false;
+    while (this.#queue.length > 0 && this.#running.size < this.#limit) {
+      const running = this.#queue.shift() as RunningCall;
+      this.#start(running);
+    }
+  }
+
+  // ── one call ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #start(running: RunningCall): void {
+    this.#running.set(running.taskId, running);
+    this.#current = running;
+    running.startedMs = performance.now();
+    this.#sendCollected(running);
+    const { call } = running;
+    if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId);
+    if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
+    running.onStopped = () => this.#limitStopping(running);
+    if (running.stopReason !== undefined) {
+      this.#failed(running, undefined);
+      return;
+    }
+    this.#engine.report.runningHere = running.name;
+    try {
+      const fn = this.#hooks.functionOf(running);
+      const args = this.#decodeArguments(running);
+      if (typeof fn === "function" && !(args instanceof Promise)) this.#invoke(running, fn, args);
+      else {
+        Promise.all([fn, args]).then(
+          ([fn, args]) => this.#invoke(running, fn, args),
+          (error: unknown) => this.#failed(running, error),
+        );
+      }
+    } catch (error) {
+      this.#failed(running, error);
+    }
+  }
+
+  /** Earlier results go out before code that may take long. */
+  #sendCollected(running: RunningCall): void {
+    const average = this.#averages.get(codeOf(running));
+    const isShort = average !== undefined && average < SHORT_MS;
+    if (isShort && running.startedMs - this.#lastFlushMs < COLLECT_MS) return;
+    this.#lastFlushMs = running.startedMs;
+    running.flush();
+  }
+
+  #decodeArguments(running: RunningCall): unknown[] | Promise<unknown[]> {
+    const { args, resolved = [] } = running.call;
+    const { objects } = this.#engine;
+    const decoded = this.#codec.decode(objects.toPayload(args)) as unknown[] | Promise<unknown[]>;
+    if (resolved.length === 0 && !(decoded instanceof Promise)) {
+      objects.drop(args);
+      return decoded;
+    }
+    const rest = resolved.map(({ value }) => this.#codec.decode(objects.toPayload(value)));
+    if (decoded instanceof Promise || rest.some((value) => value instanceof Promise)) {
+      return Promise.all([decoded, ...rest]).then(([list, ...values]) => this.#fill(running, list as unknown[], values));
+    }
+    return this.#fill(running, decoded, rest);
+  }
+
+  #fill(running: RunningCall, list: unknown[], values: readonly unknown[]): unknown[] {
+    for (const [position, { index }] of (running.call.resolved ?? []).entries()) list[index] = values[position];
+    this.#dropArguments(running);
+    return list;
+  }
+
+  #dropArguments(running: RunningCall): void {
+    const { args, resolved = [] } = running.call;
+    this.#engine.objects.drop(args);
+    for (const { value } of resolved) this.#engine.objects.drop(value);
+  }
+
+  #invoke(running: RunningCall, fn: UserFunction, args: unknown[]): void {
+    if (running.isOver) return;
+    let result: unknown;
+    try {
+      result = this.#limit === 1 ? fn(...args) : this.#storage.run(running, () => fn(...args));
+    } catch (error) {
+      this.#failed(running, error);
+      return;
+    }
+    if (running.call.isStream === true) {
+      void this.#stream(running, result);
+    } else if (isThenable(result) && !isObjectRef(result)) {
+      result.then(
+        (value) => this.#finished(running, value),
+        (error: unknown) => this.#failed(running, error),
+      );
+    } else this.#finished(running, result);
+  }
+
+  /** Send items as they are made, no further ahead of the consumer than the window. */
+  async #stream(running: RunningCall, made: unknown): Promise<void> {
+    try {
+      const items = iterate(made);
+      const { taskId, skipItems = 0 } = running.call;
+      for (let index = 0; running.stopReason === undefined; index++) {
+        const { done, value } = await items.next();
+        if (done === true) break;
+        if (index < skipItems) continue;
+        this.#output?.flush();
+        const owner = `${taskId}.${index}#${running.call.attempt}` as ObjectId;
+        running.send({ type: "stream-item", taskId, index, value: this.#toWire(running, value, owner) });
+        while (index + 1 - running.consumed >= STREAM_WINDOW && running.stopReason === undefined) {
+          await new Promise<void>((resolve) => {
+            running.onConsumed = resolve;
+          });
+        }
+      }
+      if (running.stopReason === undefined) this.#finished(running, undefined);
+      else {
+        await items.return?.();
+        this.#failed(running, undefined);
+      }
+    } catch (error) {
+      this.#failed(running, error);
+    }
+  }
+
+  #toWire(running: RunningCall, value: unknown, owner: ObjectId): ReturnType<LocalEngine["objects"]["toWire"]> {
+    const { objects } = this.#engine;
+    const holder = running.client.clientId;
+    const wire = objects.toWire(this.#codec.encode(value, "result"), { owner, holder });
+    objects.handOver([wire], holder, true);
+    return wire;
+  }
+
+  #finished(running: RunningCall, value: unknown): void {
+    if (running.isOver) return;
+    if (running.stopReason !== undefined) {
+      this.#failed(running, undefined);
+      return;
+    }
+    const { taskId, attempt } = running.call;
+    try {
+      const wire = this.#toWire(running, value, `${taskId}#${attempt}` as ObjectId);
+      const durationMs = this.#end(running);
+      running.send({ type: "task-finished", taskId, value: wire, durationMs });
+    } catch (error) {
+      this.#failed(running, error);
+    }
+  }
+
+  #failed(running: RunningCall, error: unknown): void {
+    if (running.isOver) return;
+    const { taskId } = running;
+    const reason = running.stopReason ?? "error";
+    const wire = toWireError(error);
+    const durationMs = this.#end(running);
+    const shown = wire.stack === undefined ? wire : { ...wire, stack: userStack(wire.stack) };
+    running.send({ type: "task-failed", taskId, error: shown, classNames: classNamesOf(error), reason, durationMs });
+  }
+
+  /** What was printed goes first, then the result; then the next call. Returns how long it took. */
+  #end(running: RunningCall): number {
+    running.isOver = true;
+    running.onConsumed?.();
+    this.#output?.flush();
+    this.#running.delete(running.taskId);
+    if (this.#limit === 1) this.#engine.link.taskCell.clear();
+    if (running.call.timeoutMs !== undefined) this.#engine.link.unlimitTask(running.taskId);
+    const durationMs = performance.now() - running.startedMs;
+    const code = codeOf(running);
+    const average = this.#averages.get(code);
+    this.#averages.set(code, average === undefined ? durationMs : average + 0.2 * (durationMs - average));
+    this.#engine.report.ranHere();
+    this.#engine.report.runningHere = undefined;
+    if (this.#queue.length > 0) this.#planPump();
+    return durationMs;
+  }
+
+  // ── waiting for refs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Code of `running` waits for a ref: others may have its CPU, and what is queued behind it goes elsewhere. */
+  block(running: RunningCall): void {
+    running.blockedOn++;
+    if (running.blockedOn === 1) this.#blocked++;
+    this.#tellBlocked();
+  }
+
+  unblock(running: RunningCall): void {
+    running.blockedOn--;
+    if (running.blockedOn === 0) this.#blocked--;
+    this.#tellBlocked();
+  }
+
+  #tellBlocked(): void {
+    const isBlocked = this.#blocked > 0 && this.#blocked >= this.#running.size;
+    if (isBlocked === this.#isTold) return;
+    this.#isTold = isBlocked;
+    this.#engine.link.send({ type: isBlocked ? "worker-blocked" : "worker-unblocked" });
+    if (isBlocked && this.#limit === 1) this.#returnQueued();
+  }
+
+  #returnQueued(): void {
+    const byClient = new Map<Client, TaskId[]>();
+    // Also without anything queued: so the client knows not to push more.
+    for (const running of this.#running.values()) byClient.set(running.client, []);
+    for (const queued of this.#queue) {
+      byClient.set(queued.client, [...(byClient.get(queued.client) ?? []), queued.taskId]);
+      this.#dropArguments(queued);
+    }
+    this.#queue = [];
+    for (const [{ socket }, taskIds] of byClient) socket.send({ type: "tasks-returned", taskIds });
+  }
+
+  // ── stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  find(taskId: TaskId): RunningCall | undefined {
+    return this.#running.get(taskId);
+  }
+
+  /** Stop a call that runs, or drop one that has not begun. Returns whether there was one. */
+  stop(taskId: TaskId, reason: "cancelled" | "timeout", isRecursive: boolean): boolean {
+    const running = this.#running.get(taskId);
+    if (running !== undefined) {
+      if (isRecursive) this.#engine.cancelChildren(taskId, false);
+      running.stop(reason);
+      running.onConsumed?.();
+      return true;
+    }
+    const index = this.#queue.findIndex((queued) => queued.taskId === taskId);
+    const queued = this.#queue[index];
+    if (queued === undefined) return false;
+    this.#queue.splice(index, 1);
+    this.#dropArguments(queued);
+    queued.stop(reason);
+    this.#failed(queued, undefined);
+    return true;
+  }
+
+  /** A client is gone: nobody wants its calls. */
+  dropClient(client: Client): void {
+    for (const queued of this.#queue.filter((each) => each.client === client)) this.#dropArguments(queued);
+    this.#queue = this.#queue.filter((each) => each.client !== client);
+    for (const running of this.#running.values()) {
+      if (running.client === client) this.stop(running.taskId, "cancelled", true);
+    }
+  }
+
+  /** Code that does not heed its signal goes on in the background; a process is cheaper than that. */
+  #limitStopping(running: RunningCall): void {
+    if (this.#limit > 1) {
+      // Other calls of the actor live in this process.
+      setTimeout(() => this.#failed(running, undefined), STOP_GRACE_MS).unref();
+      return;
+    }
+    setTimeout(() => {
+      if (running.isOver) return;
+      this.#returnQueued();
+      this.#failed(running, undefined);
+      for (const { client } of [running]) client.socket.flush();
+      setTimeout(() => process.kill(process.pid, "SIGKILL"), 20);
+    }, STOP_GRACE_MS);
+  }
+
+  /** V8 ended what the main thread ran, and dropped all pending microtasks with it. */
+  terminated(taskId: TaskId): void {
+    const running = this.#running.get(taskId);
+    if (running !== undefined) {
+      running.stop("cancelled");
+      this.#engine.cancelChildren(taskId, false);
+      this.#failed(running, undefined);
+    } else if (this.#current !== undefined && !this.#current.isOver) {
+      // The call ended just before, and the next one was hit: it runs again elsewhere.
+      const hit = this.#current;
+      this.#end(hit);
+      hit.send({ type: "tasks-returned", taskIds: [hit.taskId] });
+    }
+    this.#isPumpPlanned = false;
+    this.#engine.recover();
+    this.#planPump();
+  }
+}
+
+function codeOf(running: RunningCall): string {
+  const { call } = running;
+  return "codeId" in call ? call.codeId : call.method;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+interface Items {
+  next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
+  return?(): unknown;
+}
+
+function iterate(made: unknown): Items {
+  const source = made as Partial<AsyncIterable<unknown>> & Partial<Iterable<unknown>>;
+  const items = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.();
+  if (items === undefined) throw new TypeError("A streaming task must return something that can be iterated");
+  return items as Items;
+}

@@ -1,0 +1,84 @@
+/** The program of a worker process: runs tasks, or becomes an actor, until the head ends it. */
+import { HeadLink } from "../engine/local/head-link.ts";
+import { LocalEngine } from "../engine/local/local-engine.ts";
+import { adoptRuntime } from "../api/lifecycle.ts";
+import { Runtime } from "../api/runtime.ts";
+import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress } from "../node/options.ts";
+import type { TaskId, WorkerId } from "../protocol/ids.ts";
+import { clientOfWorker } from "../protocol/ids.ts";
+import { ActorHost } from "./actor-host.ts";
+import { CodeCache } from "./code-cache.ts";
+import { DataServer } from "./data-server.ts";
+import { Executor } from "./executor.ts";
+import { type Output, OutputCapture, type PrintingTask } from "./output-capture.ts";
+
+const { workerId, directory } = JSON.parse(process.env[WORKER_OPTIONS_VARIABLE] ?? "{}") as WorkerOptions;
+const clientId = clientOfWorker(workerId as WorkerId);
+// Child processes of user code are not workers.
+delete process.env[WORKER_OPTIONS_VARIABLE];
+
+const link = new HeadLink("worker", clientId, directory);
+const engine = new LocalEngine(link, clientId);
+const runtime = new Runtime(engine, {
+  current: () => executor.current,
+  onBlock: (running) => executor.block(running),
+  onUnblock: (running) => executor.unblock(running),
+});
+adoptRuntime(runtime);
+const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
+const actor = new ActorHost(engine, runtime.codec, codes);
+const executor: Executor = new Executor(engine, runtime.codec, {
+  functionOf: (running) =>
+    "codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running),
+});
+const server = new DataServer(engine, executor, codes);
+
+/** For what is printed when no task runs: the driver shows it anyway. */
+const nobody: PrintingTask = {
+  name: "worker",
+  execution: undefined,
+  send: (output: Output) => link.send({ type: "worker-output", output }),
+  flush: () => link.flush(),
+};
+const output = new OutputCapture(() => executor.current ?? nobody);
+output.install();
+executor.useOutput(output);
+
+engine.observe({
+  submitted: () => {},
+  ended: () => {},
+  // A nested task printed: pass it on towards the cell.
+  output: (message) => {
+    const { current } = executor;
+    if (current === undefined || current.isOver) link.send({ type: "worker-output", output: message });
+    else current.send(message);
+  },
+});
+engine.onWorkerOrder((message) => {
+  if (message.type === "become-actor") {
+    void actor.start(message.spec, executor);
+    return;
+  }
+  link.stopSeen(message.taskId);
+  executor.stop(message.taskId, "cancelled", message.isRecursive);
+});
+
+// A terminal's Ctrl+C is for the driver; the head ends workers.
+process.on("SIGINT", () => {});
+process.on("unhandledRejection", (reason) => {
+  process.stderr.write(`Unhandled rejection in a worker: ${String((reason as Error)?.stack ?? reason)}\n`);
+});
+
+await server.listen(workerAddress(directory, workerId));
+link.listen({
+  onMessage: (message) => engine.receive(message),
+  onTimedOut: (taskId) => {
+    link.stopSeen(taskId);
+    executor.stop(taskId as TaskId, "timeout", true);
+  },
+  onTerminated: (taskId) => {
+    executor.terminated(taskId as TaskId);
+    server.flush();
+  },
+});
+link.send({ type: "worker-ready", address: workerAddress(directory, workerId), pid: process.pid });

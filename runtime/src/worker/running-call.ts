@@ -1,0 +1,74 @@
+/** A call that a worker runs, or is about to. */
+import type { ClientId, TaskId } from "../protocol/ids.ts";
+import type { ActorCall, FromWorker, TaskCall, WireExecution } from "../protocol/messages.ts";
+import type { MessageSocket } from "../node/message-socket.ts";
+import type { ToWorker } from "../protocol/messages.ts";
+import type { PrintingTask } from "./output-capture.ts";
+
+/** The process whose work this is. */
+export interface Client {
+  clientId: ClientId;
+  readonly socket: MessageSocket<ToWorker, FromWorker>;
+}
+
+/** What `context()` shows to the user's code. */
+export class RunningCall implements PrintingTask {
+  readonly call: TaskCall | ActorCall;
+  readonly client: Client;
+  startedMs = 0;
+  /** Why it has to stop. */
+  stopReason: "cancelled" | "timeout" | undefined;
+  isRecursiveStop = true;
+  isOver = false;
+  /** Waits for refs, this many at once. */
+  blockedOn = 0;
+  /** Items its consumer has taken; wakes a stream that waits. */
+  consumed = 0;
+  onConsumed: (() => void) | undefined;
+  onStopped: (() => void) | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(call: TaskCall | ActorCall, client: Client) {
+    this.call = call;
+    this.client = client;
+  }
+
+  get taskId(): TaskId {
+    return this.call.taskId;
+  }
+
+  get name(): string {
+    return this.call.name;
+  }
+
+  get execution(): WireExecution | undefined {
+    return this.call.execution;
+  }
+
+  /** Aborts when the call is cancelled or its time is over. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.stopReason !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#stopError());
+    return this.#controller.signal;
+  }
+
+  stop(reason: "cancelled" | "timeout"): void {
+    if (this.stopReason !== undefined) return;
+    this.stopReason = reason;
+    this.#controller?.abort(this.#stopError());
+    this.onStopped?.();
+  }
+
+  #stopError(): DOMException {
+    const text = this.stopReason === "timeout" ? "its time is over" : "it was cancelled";
+    return new DOMException(`Task '${this.name}' has to stop: ${text}`, "AbortError");
+  }
+
+  send(message: FromWorker): void {
+    this.client.socket.send(message);
+  }
+
+  flush(): void {
+    this.client.socket.flush();
+  }
+}
