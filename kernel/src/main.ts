@@ -5,7 +5,7 @@ import { Kernel } from "./core/kernel.ts";
 import { installKernelspec } from "./install.ts";
 import { startLanguage } from "./language/client.ts";
 import { HELP, type RunOptions, readCommand, UsageError } from "./options.ts";
-import { readConnectionFile } from "./protocol/connection-file.ts";
+import { readConnectionFile, removeConnectionFile } from "./protocol/connection-file.ts";
 import { createSession } from "./session/client.ts";
 import { openCommEndpoint } from "./transport/comm-endpoint.ts";
 import { bindZmqTransport } from "./transport/zmq.ts";
@@ -47,10 +47,17 @@ async function runKernel(options: RunOptions): Promise<void> {
   });
   process.on("SIGTERM", () => void kernel.close());
   process.on("SIGHUP", () => void kernel.close());
-  closeWithParent(kernel, debug);
+  let isOrphan = false;
+  watchParent(() => {
+    debug("the parent process is gone");
+    isOrphan = true;
+    void kernel.close();
+  });
   kernel.start();
   debug(`process ${process.pid} answers for ${directory}`);
   await kernel.closed;
+  // Whoever starts a kernel removes its connection file; here nobody is left who could.
+  if (isOrphan) await removeConnectionFile(options.connectionFile);
   debug("closed");
   process.exit(0);
 }
@@ -71,14 +78,13 @@ function readDirectory(path: string): string {
  * A kernel whose front end died would stay forever: nobody knows its key any more. An orphan gets a new parent; one whose
  * parent was gone before it could look knows it by `JPY_PARENT_PID`, which front ends set to their process id.
  */
-function closeWithParent(kernel: Kernel, debug: (text: string) => void): void {
+function watchParent(onGone: () => void): void {
   const parent = process.ppid;
   const isOrphan = () => process.ppid !== parent || (process.ppid === 1 && (process.env.JPY_PARENT_PID ?? "1") !== "1");
   const timer = setInterval(() => {
     if (!isOrphan()) return;
     clearInterval(timer);
-    debug("the parent process is gone");
-    void kernel.close();
+    onGone();
   }, PARENT_POLL_MS);
   timer.unref();
 }

@@ -5,7 +5,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CHANNELS, type Channel, type Connection, formatConnection } from "../protocol/connection-file.ts";
+import {
+  CHANNELS,
+  type Channel,
+  CONNECTION_FOLDER_PREFIX,
+  type Connection,
+  formatConnection,
+} from "../protocol/connection-file.ts";
 import { KernelDiedError } from "./errors.ts";
 import { KernelClient } from "./kernel-client.ts";
 
@@ -41,7 +47,7 @@ const MAX_SOCKET_PATH = 100;
  * @throws KernelDiedError when it ends or does not answer in time; nothing of it is left then.
  */
 export async function startKernel(options: StartKernelOptions): Promise<RunningKernel> {
-  const folder = await mkdtemp(join(tmpdir(), "mobula-kernel-"));
+  const folder = await mkdtemp(join(tmpdir(), CONNECTION_FOLDER_PREFIX));
   const socketPrefix = join(folder, "channel");
   const isIpc = (options.transport ?? defaultTransport(socketPrefix)) === "ipc";
   const connection: Connection = {

@@ -30,7 +30,7 @@ export function completionsAt(service: ts.LanguageService, draft: DraftCell, off
   const entries = matching(info.entries, draft.code.slice(start, offset));
   const hasSignatures = entries.length <= MAX_SIGNATURES;
   const items = entries.map((entry) => {
-    const signature = hasSignatures ? signatureOf(service, draft.fileName, position, entry) : undefined;
+    const signature = hasSignatures ? signatureOf(service, draft, position, entry) : undefined;
     return { text: entry.name, kind: kindOf(entry, draft.imported), ...(signature && { signature }) };
   });
   return { start, end: offset, items };
@@ -58,17 +58,23 @@ function kindOf({ name, kind }: ts.CompletionEntry, imported: readonly LiveName[
 
 function signatureOf(
   service: ts.LanguageService,
-  fileName: string,
+  { fileName, imported }: DraftCell,
   position: number,
   { name, source, data }: ts.CompletionEntry,
 ): string | undefined {
   const details = service.getCompletionEntryDetails(fileName, position, name, undefined, source, undefined, data);
   if (!details || details.kind === ts.ScriptElementKind.keyword) return undefined;
-  const text = withoutAlias(ts.displayPartsToString(details.displayParts)).replace(/\s+/g, " ");
+  const text = withoutAlias(ts.displayPartsToString(details.displayParts), imported).replace(/\s+/g, " ");
   return text.length > MAX_SIGNATURE_LENGTH ? `${text.slice(0, MAX_SIGNATURE_LENGTH - 1)}…` : text;
 }
 
-/** TypeScript describes an imported name as `(alias) const x: number` and adds a line `import x`. */
-export function withoutAlias(display: string): string {
-  return display.replace(/^\(alias\) /, "").replace(/\nimport [^\n]*$/, "");
+/**
+ * TypeScript describes an imported name as `(alias) const x: number` and adds a line `import x`. Of a function that is
+ * called it leaves out the word.
+ */
+export function withoutAlias(display: string, imported: readonly LiveName[]): string {
+  const text = display.replace(/^\(alias\) /, "").replace(/\nimport [^\n]*$/, "");
+  const name = /^[^\s(<]+(?=[(<])/.exec(text)?.[0];
+  const isFunction = text !== display && imported.some((live) => live.name === name && live.kind === "function");
+  return isFunction ? `function ${text}` : text;
 }

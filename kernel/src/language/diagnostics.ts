@@ -15,7 +15,12 @@ const SENSELESS = new Set([
 /** Worth saying, but never a reason to refuse a cell: a package without types is still a package. */
 const ONLY_WARNINGS = new Set([7016]);
 
+/** A variable that its own cell fills without a type is `any` for later cells; they cannot help it. */
+const IMPLICIT_ANY_OF_VARIABLE = new Set([7005, 7034]);
+
 const CANNOT_FIND_NAME = new Set([2304, 2552, 2503, 2749, 2693]);
+/** No JSX factory in scope, or no types for JSX. */
+const NO_JSX = new Set([2874, 7026]);
 const CANNOT_ASSIGN_TO_IMPORT = 2632;
 
 /** What the translation of TypeScript's diagnostics needs to know about the cell they were found in. */
@@ -43,6 +48,7 @@ export function typeDiagnostics(errors: readonly ts.Diagnostic[], context: Diagn
     if (SENSELESS.has(error.code) || start < 0 || start > context.code.length) return [];
     const where = place(start, error.length ?? 0, context.code);
     const name = context.code.slice(where.start, where.start + where.length);
+    if (IMPLICIT_ANY_OF_VARIABLE.has(error.code) && context.imported.some((live) => live.name === name)) return [];
     if (error.code === CANNOT_ASSIGN_TO_IMPORT) {
       const { said, isAllowed } = assignmentError(name, context.imported, content(error));
       return isAllowed ? [] : [{ ...where, category: categoryAt(context.level), ...said }];
@@ -124,11 +130,11 @@ function assignmentError(
 }
 
 function withHint(said: Said, name: string, { isTsx, isFormerName }: DiagnosticContext): Said {
-  if (!CANNOT_FIND_NAME.has(said.code)) return said;
-  if (isFormerName(name)) {
+  if (isTsx && NO_JSX.has(said.code)) {
+    return { ...said, message: `${said.message}\nJSX needs a library, such as: import React from "react"` };
+  }
+  if (CANNOT_FIND_NAME.has(said.code) && isFormerName(name)) {
     return { ...said, message: `${said.message}\nThe text that this cell had before declared it; now it does not.` };
   }
-  if (isTsx && name === "React")
-    return { ...said, message: `${said.message}\nJSX needs it: import React from "react"` };
   return said;
 }

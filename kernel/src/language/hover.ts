@@ -12,7 +12,7 @@ export function hoverAt(service: ts.LanguageService, draft: DraftCell, offset: n
   for (const place of places) {
     if (place === undefined || place < draft.headerLength) continue;
     const info = service.getQuickInfoAtPosition(draft.fileName, place);
-    if (info) return toHover(info);
+    if (info) return toHover(info, draft);
   }
   return undefined;
 }
@@ -33,8 +33,8 @@ function calleeAround(service: ts.LanguageService, { fileName }: DraftCell, posi
   return (ts.isPropertyAccessExpression(callee) ? callee.name : callee).getStart(sourceFile);
 }
 
-function toHover({ displayParts, documentation, tags }: ts.QuickInfo): Hover {
-  const declaration = withoutAlias(ts.displayPartsToString(displayParts));
+function toHover({ displayParts, documentation, tags }: ts.QuickInfo, { imported }: DraftCell): Hover {
+  const declaration = withoutAlias(ts.displayPartsToString(displayParts), imported);
   const docs = ts.displayPartsToString(documentation);
   const tagLines = (tags ?? []).map((tag) => [tag.name, ts.displayPartsToString(tag.text)] as const);
   const markdown = [`\`\`\`typescript\n${declaration}\n\`\`\``, docs, ...tagLines.map(markdownTag)];
@@ -45,8 +45,8 @@ function toHover({ displayParts, documentation, tags }: ts.QuickInfo): Hover {
 function markdownTag([name, value]: readonly [string, string]): string {
   if (name === "example")
     return `*@example*\n\n${value.includes("```") ? value : `\`\`\`typescript\n${value}\n\`\`\``}`;
-  const [, subject, rest] = name === "param" ? (/^(\S+)\s*([\s\S]*)$/.exec(value) ?? []) : [];
-  if (subject) return `*@param* \`${subject}\` ${rest ?? ""}`.trimEnd();
+  const [, subject, rest] = name === "param" ? (/^(\S+)(?:\s+(?:- )?([\s\S]*))?$/.exec(value) ?? []) : [];
+  if (subject) return rest ? `*@param* \`${subject}\` — ${rest}` : `*@param* \`${subject}\``;
   return `*@${name}* ${value}`.trimEnd();
 }
 

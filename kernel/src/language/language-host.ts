@@ -65,6 +65,11 @@ export class LanguageHost implements ts.LanguageServiceHost {
     return this.#options.directory;
   }
 
+  /** Left out, TypeScript would look for `notebooks/data` when the directory is called `Notebooks/Data`. */
+  useCaseSensitiveFileNames(): boolean {
+    return ts.sys.useCaseSensitiveFileNames;
+  }
+
   getDefaultLibFileName(options: ts.CompilerOptions): string {
     return ts.getDefaultLibFilePath(options);
   }

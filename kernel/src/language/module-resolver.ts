@@ -34,7 +34,7 @@ export class ModuleResolver {
       ts.resolveModuleName(specifier, from, options, ts.sys, undefined, undefined, mode);
     let found = resolve(containingFile);
     if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) found = resolve(this.#fallbackFile);
-    if (found.resolvedModule || isLibrary(containingFile)) this.#modules.set(key, found);
+    if (isTyped(found.resolvedModule) || isLibrary(containingFile)) this.#modules.set(key, found);
     return found;
   }
 
@@ -55,6 +55,11 @@ export class ModuleResolver {
     if (found.resolvedTypeReferenceDirective) this.#types.set(key, found);
     return found;
   }
+}
+
+/** JavaScript alone may get its types later, by a package of `@types`. */
+function isTyped(module: ts.ResolvedModuleFull | undefined): boolean {
+  return module !== undefined && !/\.[cm]?jsx?$/.test(module.resolvedFileName);
 }
 
 function withoutTypeRoots({ typeRoots: _, ...options }: ts.CompilerOptions): ts.CompilerOptions {

@@ -3,7 +3,8 @@
  *
  * @see https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
  */
-import { readFile } from "node:fs/promises";
+import { readFile, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import type { JsonObject } from "./messages.ts";
 
 export type Channel = "shell" | "control" | "stdin" | "iopub" | "hb";
@@ -40,6 +41,19 @@ export async function readConnectionFile(path: string): Promise<Connection> {
     const reason = error instanceof ConnectionFileError ? error.message : "it is not JSON";
     throw new ConnectionFileError(`Cannot use the connection file ${path}: ${reason}.`);
   }
+}
+
+/** Begin of the name of a temporary directory that holds a connection file, and its sockets, and nothing else. */
+export const CONNECTION_FOLDER_PREFIX = "mobula-kernel-";
+
+/**
+ * Remove the connection file of a kernel that nobody can reach any more, and the folder that was made for it. What is
+ * not empty or not there stays as it is.
+ */
+export async function removeConnectionFile(path: string): Promise<void> {
+  await rm(path, { force: true });
+  const folder = dirname(resolve(path));
+  if (basename(folder).startsWith(CONNECTION_FOLDER_PREFIX)) await rmdir(folder).catch(() => {});
 }
 
 /** The text of a connection file for `connection`. */

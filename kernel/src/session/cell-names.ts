@@ -78,6 +78,12 @@ export function defineValue(globalName: string, value: unknown): void {
   Object.defineProperty(globalThis, globalName, { value, writable: true, enumerable: true, configurable: true });
 }
 
+/** Remove a name that no cell declares any more. */
+export function deleteGlobal(globalName: string, registry: CellRegistry): void {
+  Reflect.deleteProperty(globalThis, globalName);
+  registry.delete(globalName);
+}
+
 function defineUnassigned({ name, globalName, kind }: CellDeclaration): void {
   const get = (): undefined => {
     if (kind !== "var") throw new ReferenceError(`Cannot access '${name}' before initialization`);

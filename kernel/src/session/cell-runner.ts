@@ -2,7 +2,7 @@
 import { displaysShown, toBundle } from "../display/index.ts";
 import type { CompiledCell } from "../language/language.ts";
 import { loadImports } from "./cell-imports.ts";
-import { CellNames } from "./cell-names.ts";
+import { CellNames, deleteGlobal } from "./cell-names.ts";
 import type { CellRegistry } from "./cell-registry.ts";
 import { INTERRUPTED, type TracebackContext, toCellError } from "./errors/traceback.ts";
 import { type ExecutionContext, runInContext } from "./execution-context.ts";
@@ -88,6 +88,7 @@ export class CellRunner {
   async #run(running: RunningCell): Promise<Ending> {
     const { cell, execution, userExpressions } = running.request;
     if (cell.imports.length > 0) running.importedNames = await loadImports(cell, this.#options.registry);
+    for (const name of cell.obsoleteGlobals ?? []) deleteGlobal(name, this.#options.registry);
     running.names.declare();
     const value = await evaluate(cell);
     await displaysShown(execution);

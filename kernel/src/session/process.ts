@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { clearOutput, display, html, md, plotly, svg, table } from "../display/index.ts";
-import { defineValue } from "./cell-names.ts";
+import { defineValue, deleteGlobal } from "./cell-names.ts";
 import { CellRegistry } from "./cell-registry.ts";
 import { CellRunner } from "./cell-runner.ts";
 import { installCellTimers } from "./cell-timers.ts";
@@ -93,10 +93,7 @@ function handle(command: MainCommand | { readonly type: "interrupt" }): void {
       runner.interrupt(() => shared.sawInterrupt());
       return;
     case "delete-globals":
-      for (const name of command.names) {
-        Reflect.deleteProperty(globalThis, name);
-        registry.delete(name);
-      }
+      for (const name of command.names) deleteGlobal(name, registry);
   }
 }
 

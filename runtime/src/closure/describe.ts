@@ -1,16 +1,11 @@
 /** A function or class as it is now: its text, the variables it uses, and which of them may change. */
 import { dirname } from "node:path";
 import { patchText, type Substitute } from "./class-text.ts";
-import { type FunctionView, type FoundVariable, inspectFunction, inspectPrivateFields } from "./inspect.ts";
-import { type KnownName, isBuiltinGlobal, rememberImport } from "./known.ts";
+import { type FoundVariable, type FunctionView, inspectFunction, inspectPrivateFields } from "./inspect.ts";
+import { isBuiltinGlobal, type KnownName, rememberImport } from "./known.ts";
 import { filePathOf, importerFor, isLoadable, moduleRef } from "./modules.ts";
 import { type CellNames, notebookNames } from "./notebook.ts";
-import {
-  analyseAlone,
-  type FreeVariable,
-  type FunctionInfo,
-  relativeTo,
-} from "./scope-analysis.ts";
+import { analyseAlone, type FreeVariable, type FunctionInfo, relativeTo } from "./scope-analysis.ts";
 import { offsetOf, placeOf, type Script, scriptById } from "./scripts.ts";
 
 export type AnyFunction = (...args: never[]) => unknown;
@@ -75,6 +70,8 @@ export class Untransportable extends Error {
 export const REVIVING: object = Object.freeze({ on: false });
 
 const descriptions = new WeakMap<object, FunctionDescription>();
+/** The origin a revived class came under: it keeps it when it travels on. */
+const originOf = new WeakMap<object, string>();
 const processToken = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
 let originCount = 0;
 
@@ -116,7 +113,10 @@ function describe(fn: AnyFunction, view: FunctionView): FunctionDescription {
     const isBound = fn.name.startsWith("bound ");
     throw isBound
       ? new Untransportable("is a bound function", "Use an arrow function instead of bind().")
-      : new Untransportable("is a native function", "Call it by its global name, or import its module inside the task.");
+      : new Untransportable(
+          "is a native function",
+          "Call it by its global name, or import its module inside the task.",
+        );
   }
   const script = scriptById(view.location.scriptId);
   const offset = script === undefined ? -1 : offsetOf(script, view.location);
@@ -124,10 +124,10 @@ function describe(fn: AnyFunction, view: FunctionView): FunctionDescription {
   const fromScript = textStart < 0 ? undefined : script?.analysis?.functions.get(offset);
   const info =
     fromScript === undefined ? analyseAlone(text, script?.isModule ?? false) : relativeTo(fromScript, textStart);
-  if (info === undefined) throw new Untransportable("has code that cannot be parsed", "Write it in standard JavaScript.");
+  if (info === undefined)
+    throw new Untransportable("has code that cannot be parsed", "Write it in standard JavaScript.");
   refuseOuterContext(info);
-  const place =
-    script === undefined || textStart < 0 ? { ...view.location } : placeOf(script, textStart);
+  const place = script === undefined || textStart < 0 ? { ...view.location } : placeOf(script, textStart);
   const url = script?.url ?? "";
   const context: Context = { fn, view, script, info, url, place, text };
   const { variables, watches } = variablesOf(context);
@@ -135,7 +135,16 @@ function describe(fn: AnyFunction, view: FunctionView): FunctionDescription {
   for (const { name, type, field } of substitutes) {
     const value = substituteValue(type, context, field);
     const isEager = type !== "import" && type !== "import-meta";
-    variables.push({ name, value, known: undefined, key: "", sharing: "always", isAssigned: false, isEager, line: place.line });
+    variables.push({
+      name,
+      value,
+      known: undefined,
+      key: "",
+      sharing: "always",
+      isAssigned: false,
+      isEager,
+      line: place.line,
+    });
   }
   return {
     fn,
@@ -149,7 +158,7 @@ function describe(fn: AnyFunction, view: FunctionView): FunctionDescription {
     variables,
     watches,
     info,
-    origin: `${processToken}.${originCount++}`,
+    origin: info.kind === "class" ? originFor(fn) : "",
   };
 }
 
@@ -204,7 +213,7 @@ function captureVariable(
   const { name, isAssigned, isEager } = free;
   const base = { name, isAssigned, isEager, line: lineOf(context, free.offset) };
   if (found === undefined) {
-    return captureGlobal(base, context, notebook, watches);
+    return captureGlobal(base, notebook, watches);
   }
   const identity = identityOf(free, found, context.script);
   const imported = free.declaration?.import;
@@ -221,7 +230,6 @@ function captureVariable(
 
 function captureGlobal(
   base: Pick<CapturedVariable, "name" | "isAssigned" | "isEager" | "line">,
-  context: Context,
   notebook: CellNames | undefined,
   watches: Watch[],
 ): CapturedVariable | undefined {
@@ -273,9 +281,14 @@ function usedMembers(value: unknown, members: ReadonlySet<string> | undefined): 
  * Which variable this is. V8 does not say whether two closures share one, so it is inferred: top-level variables exist
  * once; variables of nested scopes are told apart by what `sharing` allows.
  */
-function identityOf(free: FreeVariable, found: FoundVariable, script: Script | undefined): Pick<CapturedVariable, "key" | "sharing"> {
+function identityOf(
+  free: FreeVariable,
+  found: FoundVariable,
+  script: Script | undefined,
+): Pick<CapturedVariable, "key" | "sharing"> {
   const { declaration } = free;
-  if (declaration === undefined) return { key: `${script?.id ?? "?"} ${free.name} ${found.depth}`, sharing: "same-value" };
+  if (declaration === undefined)
+    return { key: `${script?.id ?? "?"} ${free.name} ${found.depth}`, sharing: "same-value" };
   const key = `${script?.id ?? "?"} ${declaration.offset}`;
   if (declaration.isTopLevel) return { key, sharing: "always" };
   return { key, sharing: free.mayRepeat ? "same-value" : "once-per-place" };
@@ -325,4 +338,25 @@ function formOf(info: FunctionInfo): FunctionForm {
 function nameOf(fn: AnyFunction): string {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, "name")?.value;
   return typeof name === "string" ? name : "";
+}
+
+const origins = new Map<string, WeakRef<AnyFunction>>();
+const forgetOrigin = new FinalizationRegistry<string>((origin) => origins.delete(origin));
+
+/** A class keeps its origin until its variables change; then old copies elsewhere are no longer the same. */
+function originFor(type: AnyFunction): string {
+  const origin = (descriptions.has(type) ? undefined : originOf.get(type)) ?? `${processToken}.${originCount++}`;
+  rememberOrigin(origin, type);
+  return origin;
+}
+
+/** The class that came under this origin, or went out under it, while it is alive. */
+export function classByOrigin(origin: string): AnyFunction | undefined {
+  return origins.get(origin)?.deref();
+}
+
+export function rememberOrigin(origin: string, type: AnyFunction): void {
+  origins.set(origin, new WeakRef(type));
+  forgetOrigin.register(type, origin);
+  originOf.set(type, origin);
 }

@@ -1,28 +1,54 @@
 /** Functions as data: what `task(fn)` sends to a worker, and how the worker gets the function back. */
-import type { CodeReader, CodeWriter, DecodeHooks, EncodeHooks, Payload } from "../protocol/codec.ts";
+import { createHash } from "node:crypto";
+import {
+  type CodeWriter,
+  type DecodeHooks,
+  decode,
+  type EncodeHooks,
+  type Payload,
+  payloadBytes,
+  preload,
+} from "../protocol/codec.ts";
+import { ValueWriter } from "../protocol/codec-writer.ts";
+import { type AnyFunction, type FunctionDescription, isCurrent } from "./describe.ts";
+import { closureReader } from "./reader.ts";
+import { makeClosureWriter } from "./writer.ts";
 
-export type AnyFunction = (...args: never[]) => unknown;
+export type { AnyFunction } from "./describe.ts";
+export { importModule } from "./modules.ts";
+export { closureReader } from "./reader.ts";
+
 export type AnyClass = abstract new (...args: never[]) => unknown;
+
+export type FunctionKind = "function" | "async" | "generator" | "async-generator" | "class";
 
 /** A function or class together with everything it needs. */
 export interface CapturedCode {
-  /** Content hash: same code with the same captured values has the same id. 32 hex digits. */
+  /** Content hash: same code with the same captured values has the same id (classes count by identity). 32 hex digits. */
   readonly id: string;
   readonly name: string;
-  readonly kind: "function" | "async" | "generator" | "async-generator" | "class";
+  readonly kind: FunctionKind;
   /** Send it to a worker once per `id`; `payload.refs` are the captured refs. */
   readonly payload: Payload;
   readonly sizeBytes: number;
-  /** Captured variables of 1 MiB and more, for a warning: `[{ name: "weights", sizeBytes: 8_000_000 }]`. */
+  /** Captured variables with buffers of 1 MiB and more, for a warning: `[{ name: "weights", sizeBytes: 8_000_000 }]`. */
   readonly large: readonly { readonly name: string; readonly sizeBytes: number }[];
 }
 
 export interface CaptureOptions {
   /** How errors call it; default `fn.name`, else "anonymous". */
   readonly name?: string;
+  /** What it is, in errors: "task" (default) or "actor". */
+  readonly role?: string;
   /** Refs and actor handles inside captured values. */
   readonly hooks?: Pick<EncodeHooks, "refOf" | "actorOf">;
 }
+
+/** Captured buffers of at least this size are worth a warning. */
+const LARGE_BYTES = 1024 * 1024;
+
+const captures = new WeakMap<object, CapturedCode>();
+const descriptionsOf = new WeakMap<CapturedCode, readonly FunctionDescription[]>();
 
 /**
  * Capture a function or class with its variables, as they are now. A repeated call gives the same `CapturedCode` object
@@ -30,19 +56,91 @@ export interface CaptureOptions {
  *
  * @throws SerializationError that names the variable which cannot travel, and where it is used.
  */
-export declare function captureFunction(fn: AnyFunction | AnyClass, options?: CaptureOptions): CapturedCode;
+export function captureFunction(fn: AnyFunction | AnyClass, options: CaptureOptions = {}): CapturedCode {
+  const last = captures.get(fn);
+  if (last !== undefined && !isStale(last)) return last;
+  const name = options.name ?? (fn.name || "anonymous");
+  const descriptions: FunctionDescription[] = [];
+  const writer = new ValueWriter(
+    {
+      ...options.hooks,
+      path: `${options.role ?? "task"} '${name}'`,
+      code: makeClosureWriter({ descriptions }),
+    },
+    { keepsAccessors: true },
+  );
+  const payload = writer.run(fn);
+  const captured: CapturedCode = {
+    id: hashOf(payload),
+    name,
+    kind: kindOf(fn),
+    payload,
+    sizeBytes: payloadBytes(payload),
+    large: largeVariables(descriptions),
+  };
+  captures.set(fn, captured);
+  descriptionsOf.set(captured, descriptions);
+  return captured;
+}
 
 /** Has a variable that `captured` depends on been assigned since? `captureFunction` asks this itself. */
-export declare function isStale(captured: CapturedCode): boolean;
+export function isStale(captured: CapturedCode): boolean {
+  return !(descriptionsOf.get(captured) ?? []).every(isCurrent);
+}
 
 /**
  * The function again, in any process. Its imports are loaded first; its stack traces show the original file and line.
- * Each call makes a new function with variables of its own.
+ * Each call makes a new function with variables of its own; classes that this process has already stay themselves.
  */
-export declare function reviveFunction(payload: Payload, hooks?: DecodeHooks): Promise<(...args: unknown[]) => unknown>;
+export async function reviveFunction(
+  payload: Payload,
+  hooks: DecodeHooks = {},
+): Promise<(...args: unknown[]) => unknown> {
+  const withCode = { code: closureReader, ...hooks };
+  await preload(payload, withCode);
+  return decode(payload, withCode) as (...args: unknown[]) => unknown;
+}
 
 /** Give this as `code` to `encode`, so that functions and class instances inside values travel. */
-export declare const closureWriter: CodeWriter;
+export const closureWriter: CodeWriter = makeClosureWriter();
 
-/** Give this as `code` to `decode`. */
-export declare const closureReader: CodeReader;
+function hashOf({ bytes, buffers, refs }: Payload): string {
+  const hash = createHash("sha256").update(bytes);
+  for (const buffer of buffers) hash.update(`\n${buffer.byteLength}\n`).update(buffer);
+  for (const ref of refs) hash.update(`\n${ref}`);
+  return hash.digest("hex").slice(0, 32);
+}
+
+function kindOf(fn: AnyFunction | AnyClass): FunctionKind {
+  const text = Function.prototype.toString.call(fn);
+  if (/^class\b/.test(text)) return "class";
+  switch (Object.prototype.toString.call(fn)) {
+    case "[object AsyncFunction]":
+      return "async";
+    case "[object GeneratorFunction]":
+      return "generator";
+    case "[object AsyncGeneratorFunction]":
+      return "async-generator";
+    default:
+      return "function";
+  }
+}
+
+function largeVariables(descriptions: readonly FunctionDescription[]): CapturedCode["large"] {
+  const sizes = new Map<string, number>();
+  for (const { variables } of descriptions) {
+    for (const { name, value, known } of variables) {
+      const sizeBytes = known === undefined ? sizeOf(value) : 0;
+      if (sizeBytes >= LARGE_BYTES) sizes.set(name, sizeBytes);
+    }
+  }
+  return [...sizes].map(([name, sizeBytes]) => ({ name, sizeBytes }));
+}
+
+/** Bytes of buffers, and of arrays of numbers, that a variable holds itself. */
+function sizeOf(value: unknown): number {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
+  if (typeof value === "string") return value.length;
+  if (Array.isArray(value)) return value.length * 8;
+  return 0;
+}

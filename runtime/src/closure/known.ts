@@ -29,7 +29,10 @@ let builtinNames: ReadonlySet<string> | undefined;
 
 /** Is this a global that the language or Node defines? */
 export function isBuiltinGlobal(name: string): boolean {
-  builtinNames ??= new Set([...(vm.runInNewContext("Object.getOwnPropertyNames(globalThis)") as string[]), ...NODE_GLOBALS]);
+  builtinNames ??= new Set([
+    ...(vm.runInNewContext("Object.getOwnPropertyNames(globalThis)") as string[]),
+    ...NODE_GLOBALS,
+  ]);
   return builtinNames.has(name);
 }
 
@@ -89,7 +92,8 @@ function addTree(value: object, nameFor: (path: string[]) => KnownName, depth: n
   names.set(value, nameFor(path));
   if (depth === 0) return;
   for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
-    if (isObject(descriptor.value) && key !== "constructor") addTree(descriptor.value, nameFor, depth - 1, [...path, key]);
+    if (isObject(descriptor.value) && key !== "constructor")
+      addTree(descriptor.value, nameFor, depth - 1, [...path, key]);
   }
 }
 
@@ -162,7 +166,8 @@ export function exportName(value: object, url: string): KnownName | undefined {
   const own = ownSpecifier(url);
   if (own === undefined && !url.includes("/node_modules/")) return undefined;
   const module = own === undefined ? moduleRef(url, url) : { specifier: own, parent: undefined };
-  if (!(url.startsWith("file:") || url.startsWith("/")) || !isLoadable({ specifier: url, parent: undefined })) return undefined;
+  if (!(url.startsWith("file:") || url.startsWith("/")) || !isLoadable({ specifier: url, parent: undefined }))
+    return undefined;
   try {
     // The file is loaded already, so this only looks up its exports.
     const exports: unknown = createRequire(import.meta.url)(filePathOf(url));
@@ -180,7 +185,5 @@ function isObject(value: unknown): value is object {
 
 /** A `require` function travels as the file it belongs to. */
 export function isRequire(value: object): boolean {
-  return (
-    typeof value === "function" && typeof (value as NodeJS.Require).resolve === "function" && "cache" in value
-  );
+  return typeof value === "function" && typeof (value as NodeJS.Require).resolve === "function" && "cache" in value;
 }

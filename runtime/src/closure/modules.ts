@@ -99,7 +99,8 @@ function isNotFound(error: unknown): boolean {
 
 /** `mobula`, `mobula/data`, … and own files are this very package, wherever the importer lies. */
 function ownUrl(specifier: string): string | undefined {
-  if (specifier.startsWith(OWN_SCHEME)) return new URL(specifier.slice(OWN_SCHEME.length) + OWN_EXTENSION, OWN_ROOT).href;
+  if (specifier.startsWith(OWN_SCHEME))
+    return new URL(specifier.slice(OWN_SCHEME.length) + OWN_EXTENSION, OWN_ROOT).href;
   if (specifier === "mobula") return new URL(`index${OWN_EXTENSION}`, OWN_ROOT).href;
   if (!specifier.startsWith("mobula/")) return undefined;
   const name = specifier.slice("mobula/".length);

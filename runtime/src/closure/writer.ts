@@ -22,6 +22,8 @@ export const FORMS = ["expression", "method", "getter", "setter", "class"] as co
 
 export const FunctionFlag = { strict: 1, hasOuterThis: 2, hasPrivates: 4 } as const;
 
+export const VariableFlag = { eager: 1, reviving: 2 } as const;
+
 /** Classes of the platform whose instances are no more than their properties. */
 const PLAIN_PLATFORM_CLASSES: ReadonlySet<string> = new Set(["Object", "EventEmitter", "events"]);
 
@@ -74,7 +76,7 @@ function functionWriterOf(writer: ValueWriter): FunctionWriter {
 export function makeClosureWriter(log?: CaptureLog): CodeWriter {
   return {
     function: (fn, writer) => writeFunction(fn, writer, log),
-    instance: (value, prototype, writer) => writeInstance(value, prototype, writer, log),
+    instance: (value, prototype, writer) => writeInstance(value, prototype, writer),
     known: (value, writer) => writeKnown(value, writer),
     fileOf: (fn) => urlOf(fn),
   };
@@ -122,12 +124,19 @@ function writeImporter(fn: AnyFunction, writer: ValueWriter): boolean {
     return true;
   }
   if (!isRequire(fn)) return false;
-  const from = (fn as unknown as NodeJS.Require).main?.filename ?? process.argv[1] ?? process.cwd();
+  // The only thing a `require` tells about its file is where it would look first.
+  const [folder = process.cwd()] = (fn as unknown as NodeJS.Require).resolve.paths("mobula") ?? [];
+  const from = `${folder.replace(/[\\/]node_modules$/, "")}/[mobula].cjs`;
   writeCall(writer, { specifier: "node:module", parent: undefined }, ["createRequire"], from);
   return true;
 }
 
-function writeCall(writer: ValueWriter, module: Parameters<ValueWriter["module"]>[0], path: [string], argument: string): void {
+function writeCall(
+  writer: ValueWriter,
+  module: Parameters<ValueWriter["module"]>[0],
+  path: [string],
+  argument: string,
+): void {
   writer.out.byte(Tag.reduced);
   writer.out.varint(writer.module(module));
   writer.text(path[0]);
@@ -146,7 +155,7 @@ function describeOrRefuse(fn: AnyFunction, writer: ValueWriter): FunctionDescrip
 
 function writeDescription(description: FunctionDescription, writer: ValueWriter): void {
   const { out } = writer;
-  const { info, fn, url, line, column, variables } = description;
+  const { info, fn, url, line, column } = description;
   const owner = info.usesOuterThis ? outerThis(description, writer) : undefined;
   out.byte(Tag.function);
   out.byte(FORMS.indexOf(description.form));
@@ -176,16 +185,19 @@ function writeVariables(description: FunctionDescription, writer: ValueWriter): 
   for (const variable of variables) {
     writer.text(variable.name);
     // Synthetic names have no key: each is its own.
-    const key = variable.key === "" ? `${variable.name} of ${place} ${description.origin}` : functions.variableKey(variable, place);
+    const key =
+      variable.key === ""
+        ? `${variable.name} of ${place} ${description.origin}`
+        : functions.variableKey(variable, place);
     writer.out.varint(writer.variable(key, variable.isAssigned));
-    writer.out.byte(variable.isEager ? 1 : 0);
+    writer.out.byte(variable.value === REVIVING ? VariableFlag.reviving : variable.isEager ? VariableFlag.eager : 0);
   }
   for (const variable of variables) if (variable.isEager) writeVariable(variable, description, writer);
   return variables.filter((variable) => !variable.isEager);
 }
 
 function writeVariable(variable: CapturedVariable, description: FunctionDescription, writer: ValueWriter): void {
-  if (variable.value === REVIVING) return writer.value(undefined);
+  if (variable.value === REVIVING) return; // The reader has its own.
   const { name, value, known, line } = variable;
   writer.path.push({ capture: name, what: nameOfKind(value), place: formatPlace(description.url, line) });
   if (known === undefined) writer.value(value);
@@ -211,7 +223,11 @@ function outerThis({ info, url, fn }: FunctionDescription, writer: ValueWriter):
   const { owner } = writer;
   if (info.kind === "arrow" && owner !== undefined) {
     const constructor = Object.getPrototypeOf(owner) as { constructor?: unknown } | null;
-    for (let type = constructor?.constructor; typeof type === "function"; type = Object.getPrototypeOf(type) as unknown) {
+    for (
+      let type = constructor?.constructor;
+      typeof type === "function";
+      type = Object.getPrototypeOf(type) as unknown
+    ) {
       const text = Function.prototype.toString.call(type);
       if (text.startsWith("class") && text.includes(String(fn)) && urlOf(type as AnyFunction) === url) return owner;
     }
@@ -225,19 +241,27 @@ function outerThis({ info, url, fn }: FunctionDescription, writer: ValueWriter):
 /** Properties of the function itself, then of its prototype, where they are not made with it. */
 function writeOwnProperties(fn: AnyFunction, description: FunctionDescription, writer: ValueWriter): void {
   const methods = description.info.classParts?.methods;
-  writer.properties(fn, Reflect.ownKeys(fn).filter((key) => isOwnData(fn, key, methods)));
+  writer.properties(
+    fn,
+    Reflect.ownKeys(fn).filter((key) => isOwnData(fn, key, methods)),
+  );
   const prototype = Object.getOwnPropertyDescriptor(fn, "prototype")?.value as object | undefined;
   if (typeof prototype !== "object" || prototype === null) return writer.properties({}, []);
   const hasComputedKeys = description.info.classParts?.hasComputedKeys ?? false;
   const extra = Reflect.ownKeys(prototype).filter(
-    (key) => key !== "constructor" && !(hasComputedKeys && !isNamed(key, methods)) && !isMethod(prototype, key, methods),
+    (key) =>
+      key !== "constructor" && !(hasComputedKeys && !isNamed(key, methods)) && !isMethod(prototype, key, methods),
   );
   writer.properties(prototype, extra);
 }
 
 const MADE_WITH_FUNCTION: ReadonlySet<PropertyKey> = new Set(["length", "name", "prototype", "arguments", "caller"]);
 
-function isOwnData(fn: AnyFunction, key: PropertyKey, methods: ReadonlyMap<string, readonly string[]> | undefined): boolean {
+function isOwnData(
+  fn: AnyFunction,
+  key: PropertyKey,
+  methods: ReadonlyMap<string, readonly string[]> | undefined,
+): boolean {
   return !MADE_WITH_FUNCTION.has(key) && !isMethod(fn, key, methods);
 }
 
@@ -246,7 +270,11 @@ function isNamed(key: PropertyKey, methods: ReadonlyMap<string, readonly string[
 }
 
 /** Is the property one of the methods in the class's text, and not something that replaced it (a decorator's work)? */
-function isMethod(holder: object, key: PropertyKey, methods: ReadonlyMap<string, readonly string[]> | undefined): boolean {
+function isMethod(
+  holder: object,
+  key: PropertyKey,
+  methods: ReadonlyMap<string, readonly string[]> | undefined,
+): boolean {
   const texts = typeof key === "string" ? methods?.get(key) : undefined;
   if (texts === undefined) return false;
   const { value, get, set } = Object.getOwnPropertyDescriptor(holder, key) as PropertyDescriptor;
@@ -256,7 +284,7 @@ function isMethod(holder: object, key: PropertyKey, methods: ReadonlyMap<string,
 }
 
 /** How instances are made: 1 and a class, or 0 and the prototype object. */
-function writeInstance(value: object, prototype: object, writer: ValueWriter, log: CaptureLog | undefined): void {
+function writeInstance(value: object, prototype: object, writer: ValueWriter): void {
   refusePlatformClass(prototype, writer);
   const constructor = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as AnyFunction | undefined;
   const isClass =
@@ -276,7 +304,11 @@ function writeInstance(value: object, prototype: object, writer: ValueWriter, lo
   });
 }
 
-function writePrivates(names: readonly string[], fields: { name: string; value: unknown }[], writer: ValueWriter): void {
+function writePrivates(
+  names: readonly string[],
+  fields: { name: string; value: unknown }[],
+  writer: ValueWriter,
+): void {
   writer.out.varint(names.length);
   for (const name of names) {
     // Base classes come first, and so do their fields: the first of the name is the class's own.
@@ -324,5 +356,7 @@ function refusePlatformClass(prototype: object, writer: ValueWriter): void {
 
 /** Built-in classes whose content the codec writes. */
 function isContentClass(name: string): boolean {
-  return /^(Array|Map|Set|Date|RegExp|ArrayBuffer|DataView|\w+Array|%TypedArray%|Buffer|Number|String|Boolean|BigInt|Error|URL|URLSearchParams|Symbol)$/.test(name);
+  return /^(Array|Map|Set|Date|RegExp|ArrayBuffer|DataView|\w+Array|%TypedArray%|Buffer|Number|String|Boolean|BigInt|Error|URL|URLSearchParams|Symbol)$/.test(
+    name,
+  );
 }

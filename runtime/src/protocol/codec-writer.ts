@@ -18,8 +18,16 @@ import {
 } from "./codec-format.ts";
 import { toWireError } from "./wire-error.ts";
 
-/** Where in a value something is: property names and array indexes, or the words of a capture. */
-export type PathStep = string | number | symbol | { readonly capture: string };
+/** Where in a value something is: property names and array indexes, or a variable of a function. */
+export type PathStep = string | number | symbol | CaptureStep;
+
+export interface CaptureStep {
+  readonly capture: string;
+  /** Kind of the variable's value, e.g. `Pool`. */
+  readonly what: string;
+  /** Where the function uses it, e.g. `line 3 of cell 7`; may be empty. */
+  readonly place: string;
+}
 
 interface Shape {
   readonly id: number;
@@ -50,7 +58,11 @@ export class ValueWriter {
   /** Where the value that is being written lies. */
   path: PathStep[];
 
+  /** The instance whose own properties are being written. */
+  owner: object | undefined;
+
   readonly #seen = new Map<object, number>();
+  #objectCount = 0;
   readonly #shapes = new Map<string, Shape[]>();
   #shapeCount = 0;
   readonly #ranges = new RangeCollector();
@@ -147,10 +159,8 @@ export class ValueWriter {
 
   /** An error that says where the trouble lies. */
   refuse(what: string, advice: string, cause?: unknown): SerializationError {
-    const path = formatPath(this.path);
-    const capture = this.path.findLast((step) => typeof step === "object");
-    const subject = typeof capture === "object" ? `${capture.capture}${path.inside}` : `\`${path.text}\``;
-    return new SerializationError(`${subject} ${what}. ${advice}`, { path: path.text, cause });
+    const { text, subject } = describePath(this.path);
+    return new SerializationError(`${subject} ${what}. ${advice}`, { path: text, cause });
   }
 
   /** Write a value one step further down. */
@@ -236,12 +246,17 @@ export class ValueWriter {
   #isBackReference(value: object): boolean {
     const number = this.#seen.get(value);
     if (number === undefined) {
-      this.#seen.set(value, this.#seen.size);
+      this.#seen.set(value, this.#objectCount++);
       return false;
     }
     this.out.byte(Tag.back);
     this.out.varint(number);
     return true;
+  }
+
+  /** What is written next takes a number in the value, though nothing refers back to it. */
+  anonymous(): void {
+    this.#objectCount++;
   }
 
   #function(value: object): void {
@@ -326,6 +341,11 @@ export class ValueWriter {
       }
       this.out.byte(Tag.instance);
       this.hooks.code.instance(value, prototype, this);
+      const { owner } = this;
+      this.owner = value;
+      this.#content(value);
+      this.owner = owner;
+      return;
     }
     this.#content(value);
   }
@@ -637,21 +657,25 @@ function hasOnlyPlainData(value: object): boolean {
   return true;
 }
 
-/** `args[0].db`; `inside` is what follows the last captured name. */
-function formatPath(path: readonly PathStep[]): { text: string; inside: string } {
-  let text = "";
-  let inside = "";
+/**
+ * `text` is the path alone: `args[0].db`, `load → db.client`. `subject` starts a sentence about it: "task 'load' captures
+ * `db.client` (Socket, line 3 of cell 7), which".
+ */
+function describePath(path: readonly PathStep[]): { text: string; subject: string } {
+  const names: string[] = [];
+  let last: CaptureStep | undefined;
   for (const step of path) {
     if (typeof step === "object") {
-      text = text === "" ? step.capture : `${text} → ${step.capture}`;
-      inside = "";
-      continue;
-    }
-    const part = formatStep(step, text === "");
-    text += part;
-    inside += part;
+      last = step;
+      names.push(step.capture);
+    } else names.push((names.pop() ?? "") + formatStep(step, names.length === 0));
   }
-  return { text, inside };
+  const text = names.join(" → ");
+  if (last === undefined) return { text, subject: `\`${text}\`` };
+  const [root, ...captured] = names;
+  const detail = [last.what, last.place].filter((part) => part !== "").join(", ");
+  const chain = captured.map((name) => `\`${name}\``).join(" → ");
+  return { text, subject: `${root} captures ${chain} (${detail}), which` };
 }
 
 function formatStep(step: string | number | symbol, isFirst: boolean): string {

@@ -360,7 +360,7 @@ test("a killed kernel takes its session along, and its client hears of it", asyn
   await vi.waitUntil(() => !pids.some(isAlive), { timeout: 10_000 });
 });
 
-test("a kernel ends when the program that started it is gone", async () => {
+test("a kernel ends when the program that started it is gone, and leaves no file", async () => {
   const folder = join(directory, "orphan");
   await mkdir(folder, { recursive: true });
   const client = fileURLToPath(new URL("../../../kernel/dist/client/index.js", import.meta.url));
@@ -384,6 +384,7 @@ test("a kernel ends when the program that started it is gone", async () => {
   expect(pids.length).toBeGreaterThan(1);
   parent.kill("SIGKILL");
   await vi.waitUntil(() => !pids.some(isAlive), { timeout: 15_000 });
+  expect(await readdir(folder)).toEqual([]);
 });
 
 /** Run the program to its end. */

@@ -58,6 +58,12 @@ describe("names", () => {
     expect(await cells.value("typeof twice")).toBe("'undefined'");
   });
 
+  test("names of an earlier version of the cell are gone when it runs again", async () => {
+    await cells.run({ names: ["oldName"], body: "oldName = 1" });
+    await cells.runCell({ ...makeCell(directory, { body: "" }), obsoleteGlobals: ["oldName"] });
+    expect(await cells.value("typeof oldName")).toBe("'undefined'");
+  });
+
   test("a function sees the newest value of a name", async () => {
     await cells.run({ names: ["base", "function addBase"], hoisted: "function addBase(n) { return n + base }", body: "base = 1" });
     await cells.run({ names: ["base"], body: "base = 10" });

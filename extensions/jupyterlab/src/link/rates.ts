@@ -4,7 +4,7 @@ import { groupKey } from "./state.ts";
 
 interface Sample {
   readonly atMs: number;
-  /** Tasks that ended in any way. */
+  /** Tasks that ran to an end. */
   readonly settled: number;
 }
 
@@ -58,6 +58,7 @@ export function secondsLeft(book: RateBook, group: TaskGroupView): number | unde
   return left > 0 && rate ? left / rate : undefined;
 }
 
+/** Cancelled tasks do not count: thousands that were waiting end at once, and tell nothing of the speed of work. */
 function settledTasks(group: TaskGroupView): number {
-  return group.finished + group.failed + group.cancelled;
+  return group.finished + group.failed;
 }

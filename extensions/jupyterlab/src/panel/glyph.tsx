@@ -8,7 +8,7 @@ const SHAPES = {
   play: "M5 3.5l7 4.5-7 4.5z",
   clock: "M8 4.5V8l2.5 1.8M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2z",
   slash: "M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2zM3.8 3.8l8.4 8.4",
-  dot: "M8 5a3 3 0 1 1 0 6a3 3 0 0 1 0-6z",
+  dot: "M8 4a4 4 0 1 1 0 8a4 4 0 0 1 0-8z",
   pause: "M6 4v8M10 4v8",
   warning: "M8 2.5l6 11H2zM8 6.5v3.2M8 11.6v.3",
 } as const;

@@ -7,7 +7,10 @@ import { formatBytes, formatBytesOf, formatCount, formatPercent, formatSlots, pe
 import { Section } from "./section.tsx";
 import { sparklinePath } from "./sparkline-path.ts";
 
-const SPARKLINE = { width: 64, height: 16, spanMs: 300_000 } as const;
+const SPARKLINE = { width: 64, height: 16 } as const;
+/** A young cluster fills the chart within a minute; then the chart stretches to five. */
+const SHORTEST_SPAN_MS = 60_000;
+const LONGEST_SPAN_MS = 300_000;
 /** From here on a meter warns. */
 const NEARLY_FULL_PERCENT = 90;
 
@@ -101,7 +104,7 @@ function Meter({ label, value, percent, history, measure, note, warns = false }:
       >
         <div className={`mobula-Meter-fill${isNearlyFull ? " mobula-isFull" : ""}`} style={{ width: `${percent}%` }} />
       </div>
-      <Sparkline label={trans.__("%1, last 5 minutes", label)} history={history} measure={measure} />
+      <Sparkline label={trans.__("%1 over the last minutes", label)} history={history} measure={measure} />
       {note && <span className="mobula-Meter-note">{note}</span>}
     </div>
   );
@@ -117,7 +120,9 @@ function Sparkline({
   measure: (then: ResourcesView) => number;
 }): ReactElement {
   const points = history.map((then) => ({ atMs: then.atMs, percent: measure(then) }));
-  const { line, area } = sparklinePath(points, SPARKLINE);
+  const ageMs = (points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0);
+  const spanMs = Math.min(Math.max(ageMs, SHORTEST_SPAN_MS), LONGEST_SPAN_MS);
+  const { line, area } = sparklinePath(points, { ...SPARKLINE, spanMs });
   return (
     <svg
       className="mobula-Sparkline"

@@ -15,6 +15,8 @@ import { TaskCell } from "./task-cell.ts";
 
 /** How long the main thread may take to notice `stop-task` before what it runs is terminated. */
 const STOP_PATIENCE_MS = 200;
+/** How long the code may take to end after the main thread has noticed. */
+const STOPPING_PATIENCE_MS = 1_000;
 const CONNECT_EVERY_MS = 2;
 /** Since this thread began; a head that is not there by then never will be. */
 const CONNECT_WITHIN_MS = 15_000;
@@ -167,8 +169,9 @@ main.on("message", (message: ToControlThread) => {
       connection?.flush();
       return;
     case "stop-seen":
+      // It has heard, and may spin again before the code that was told has ended.
       clearTimeout(stops.get(message.taskId));
-      stops.delete(message.taskId);
+      stops.set(message.taskId, setTimeout(terminate, STOPPING_PATIENCE_MS, message.taskId));
       return;
     case "limit-task":
       limitTask(message.taskId, message.timeoutMs);

@@ -38,8 +38,8 @@ describe("the rate of a group", () => {
     expect(tasksPerSecond(book, last)).toBeCloseTo(0.1, 2);
   });
 
-  it("is that of its whole life when it is done", () => {
-    const done = group({ finished: 90, failed: 5, cancelled: 5, firstAtMs: NOW_MS - 20_000, lastAtMs: NOW_MS });
+  it("is that of its whole life when it is done, whatever was cancelled", () => {
+    const done = group({ finished: 95, failed: 5, cancelled: 5000, firstAtMs: NOW_MS - 20_000, lastAtMs: NOW_MS });
     expect(tasksPerSecond(new Map(), done)).toBe(5);
   });
 

@@ -1,0 +1,91 @@
+/** A value that is somewhere in the cluster, or will be. */
+import { REF_BRAND } from "../protocol/codec.ts";
+import type { ObjectId } from "../protocol/ids.ts";
+import type { Runtime } from "./runtime.ts";
+
+/**
+ * The result of a task or actor call, or something that was `put`. Await it for its value, or pass it on: a ref is
+ * accepted wherever its value is.
+ *
+ * The value lives as long as somebody holds a ref to it. `using` or `ref[Symbol.dispose]()` lets go at once, instead of
+ * when the ref is collected.
+ */
+export class ObjectRef<T> implements PromiseLike<T>, Disposable {
+  readonly id: string;
+  readonly #runtime: Runtime;
+  #isDisposed = false;
+
+  /** Only the runtime makes refs: the object must be used once for it. */
+  constructor(runtime: Runtime, id: ObjectId) {
+    this.id = id;
+    this.#runtime = runtime;
+    runtime.collected.register(this, id, this);
+  }
+
+  get [REF_BRAND](): true {
+    return true;
+  }
+
+  /** Rejects with what the task failed with. */
+  // oxlint-disable-next-line unicorn/no-thenable -- awaiting a ref is the point.
+  then<Fulfilled = T, Rejected = never>(
+    onFulfilled?: ((value: T) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    return this.#runtime.getOne<T>(this).then(onFulfilled, onRejected);
+  }
+
+  catch<Rejected = never>(
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<T | Rejected> {
+    return this.#runtime.getOne<T>(this).catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<T> {
+    return this.#runtime.getOne<T>(this).finally(onFinally);
+  }
+
+  /** Is the value there, or the failure? */
+  get isSettled(): boolean {
+    return this.#runtime.engine.isSettled(this.id as ObjectId);
+  }
+
+  get runtime(): Runtime {
+    return this.#runtime;
+  }
+
+  /** Let go of the value. The ref cannot be used afterwards. */
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#runtime.collected.unregister(this);
+    this.#runtime.engine.unuse(this.id as ObjectId);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "ObjectRef";
+  }
+
+  toString(): string {
+    return `ObjectRef(${this.id})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `ObjectRef(${this.id}, ${this.isSettled ? "there" : "pending"})`;
+  }
+
+  /** How a notebook shows it. */
+  [Symbol.for("Jupyter.display")](): Record<string, string> {
+    const state = this.isSettled ? "there" : "pending";
+    const plain = `ObjectRef(${this.id}, ${state}) — await it for its value`;
+    return {
+      "text/plain": plain,
+      "text/html": `<code>ObjectRef</code> ${this.id} <span style="color:var(--jp-ui-font-color2)">${state}; await it for its value</span>`,
+    };
+  }
+}
+
+/** Is `value` a ref, also one of another copy of this package? */
+export function isObjectRef(value: unknown): value is ObjectRef<unknown> {
+  return typeof value === "object" && value !== null && (value as { [REF_BRAND]?: unknown })[REF_BRAND] === true;
+}

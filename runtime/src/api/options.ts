@@ -1,0 +1,54 @@
+/** Options of tasks and actors. */
+
+interface ResourceOptions {
+  /** CPU slots held while it runs; fractions are fine. */
+  readonly cpus?: number;
+  /** GPU slots. Default 0. */
+  readonly gpus?: number;
+  /** Memory it is expected to need, in bytes: fewer run at once; not enforced. Default 0. */
+  readonly memoryBytes?: number;
+  /** Amounts of resources that `init({ resources })` named. */
+  readonly resources?: Readonly<Record<string, number>>;
+}
+
+/** A class of errors; matched by its name, because the error was thrown in another process. */
+export type ErrorClass = abstract new (...args: never[]) => unknown;
+
+export interface TaskOptions extends ResourceOptions {
+  /** CPU slots held while it runs; fractions are fine. Default 1. */
+  readonly cpus?: number;
+  /** Run it again this often after its worker died, or after an error that `retryOn` accepts. Default 3. */
+  readonly retries?: number;
+  /** Which errors of the function to retry. Default: none, only crashes. */
+  readonly retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
+  /** Stop a run that takes longer. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** How errors, progress and views call it. Default: the function's name. */
+  readonly name?: string;
+  /** Cancels its calls when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ActorOptions extends ResourceOptions {
+  /** CPU slots held while it lives. Default 0: as in Ray, an idle actor keeps no task from running. */
+  readonly cpus?: number;
+  /** Others find it by `actor.get(name)`. It then lives until it is killed or the cluster ends. */
+  readonly name?: string;
+  /** Take the living actor of that name, if there is one. Default false: then a second one is refused. */
+  readonly getIfExists?: boolean;
+  /**
+   * Calls in progress at once. Default: 1000 when the class has `async` methods, which then interleave at their awaits
+   * as in any object, else 1. With 1, each call ends before the next begins.
+   */
+  readonly maxConcurrency?: number;
+  /** Start it anew this often after its process died. Default 0. */
+  readonly maxRestarts?: number;
+  /** Repeat a call this often when the actor is restarted under it. Default 0: the call fails. */
+  readonly retries?: number;
+}
+
+/** @throws RangeError */
+export function checkCount(name: string, value: number | undefined, least = 0): void {
+  if (value === undefined) return;
+  if (!Number.isInteger(value) || value < least) throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
+}

@@ -1,0 +1,248 @@
+/** An engine with values: what the public functions and the refs of one cluster share. */
+import { captureFunction, type AnyClass, type AnyFunction, type CapturedCode } from "../closure/index.ts";
+import type { ActorCallSpec, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
+import { GetTimeoutError, TaskCancelledError } from "../errors.ts";
+import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
+import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
+import { notebookExecution } from "../notebook/notebook-host.ts";
+import { isObjectRef, ObjectRef } from "./object-ref.ts";
+import { encodeHooks, ValueCodec } from "./value-codec.ts";
+
+/** The part of a worker's running call that calls made by it need. */
+export interface CallContext {
+  readonly taskId: TaskId;
+  readonly name: string;
+  readonly execution: WireExecution | undefined;
+  readonly signal: AbortSignal;
+  readonly call: { readonly depth: number; readonly attempt: number };
+  readonly isOver: boolean;
+}
+
+/** What a worker adds: whose code runs, and that it waits. */
+export interface RuntimeHooks<Context extends CallContext = CallContext> {
+  current(): Context | undefined;
+  onBlock(context: Context): void;
+  onUnblock(context: Context): void;
+}
+
+export interface GetOptions {
+  /** Give up after this long, with a GetTimeoutError. Default: never. */
+  readonly timeoutMs?: number;
+  /** Stop waiting; the task goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/** What every call carries on. */
+export interface CallOrigin {
+  readonly execution?: WireExecution;
+  readonly parent?: TaskId;
+  readonly depth: number;
+}
+
+export class Runtime {
+  readonly engine: Engine;
+  readonly codec: ValueCodec;
+  /** Refs and handles that were collected: their objects are used once less. */
+  readonly collected: FinalizationRegistry<ObjectId | ActorId>;
+  readonly #hooks: RuntimeHooks | undefined;
+  readonly #codes = new WeakMap<CapturedCode, TaskCode>();
+  readonly #warned = new Set<string>();
+
+  constructor(engine: Engine, hooks?: RuntimeHooks<never>) {
+    this.engine = engine;
+    this.codec = new ValueCodec(this);
+    this.#hooks = hooks as RuntimeHooks | undefined;
+    this.collected = new FinalizationRegistry((id) => engine.unuse(id));
+  }
+
+  /** The running call, in a worker. */
+  get current(): CallContext | undefined {
+    return this.#hooks?.current();
+  }
+
+  origin(): CallOrigin {
+    const current = this.#hooks?.current();
+    if (current !== undefined) {
+      const execution = current.execution === undefined ? {} : { execution: current.execution };
+      return { ...execution, parent: current.taskId, depth: current.call.depth + 1 };
+    }
+    const execution = notebookExecution();
+    return execution === undefined ? { depth: 0 } : { execution, depth: 0 };
+  }
+
+  /** The function as code. A function redefined or with other captured values is other code. */
+  capture(fn: AnyFunction | AnyClass, name: string): { readonly captured: CapturedCode; readonly code: TaskCode } {
+    const handles: ActorId[] = [];
+    const { refOf, actorOf } = encodeHooks(handles);
+    const captured = captureFunction(fn, { name, hooks: { ...(refOf && { refOf }), ...(actorOf && { actorOf }) } });
+    let code = this.#codes.get(captured);
+    if (code === undefined) {
+      code = { id: captured.id, payload: handles.length === 0 ? captured.payload : { ...captured.payload, handles } };
+      this.#codes.set(captured, code);
+      this.#warnOfLarge(captured);
+    }
+    return { captured, code };
+  }
+
+  #warnOfLarge(captured: CapturedCode): void {
+    for (const { name, sizeBytes } of captured.large) {
+      const key = `${captured.name} ${name}`;
+      if (this.#warned.has(key)) continue;
+      this.#warned.add(key);
+      const megabytes = Math.round(sizeBytes / 1e6);
+      process.emitWarning(
+        `Task '${captured.name}' captures '${name}' (${megabytes} MB). It is stored once per version; put(${name}) and ` +
+          "passing the ref as an argument makes that visible and lets you drop it.",
+        "MobulaWarning",
+      );
+    }
+  }
+
+  /** Arguments as the engine wants them: refs apart, the rest encoded. */
+  encodeArguments(args: readonly unknown[], path: string): Pick<ActorCallSpec, "args" | "refs"> {
+    let refs: { index: number; id: ObjectId }[] | undefined;
+    let plain: unknown[] | undefined;
+    for (const [index, arg] of args.entries()) {
+      if (!isObjectRef(arg)) continue;
+      refs ??= [];
+      plain ??= [...args];
+      refs.push({ index, id: arg.id as ObjectId });
+      plain[index] = undefined;
+    }
+    const encoded = this.codec.encode(plain ?? args, path);
+    return refs === undefined ? { args: encoded } : { args: encoded, refs };
+  }
+
+  // ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  put<T>(value: T): ObjectRef<T> {
+    return new ObjectRef<T>(this, this.engine.put(this.codec.encode(value, "value")));
+  }
+
+  getOne<T>(ref: ObjectRef<unknown>, options: GetOptions = {}): Promise<T> {
+    const id = ref.id as ObjectId;
+    if (this.engine.isSettled(id) && options.signal?.aborted !== true) {
+      try {
+        return Promise.resolve(this.codec.decode(this.engine.read(id)) as T | Promise<T>);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return this.#wait(id, options).then(() => this.codec.decode(this.engine.read(id)) as T | Promise<T>);
+  }
+
+  /** Until the object is there. In a worker the waiting call lends its CPU to others. */
+  #wait(id: ObjectId, { timeoutMs, signal }: GetOptions): Promise<void> {
+    const context = this.#hooks?.current();
+    const isTask = context !== undefined && !context.isOver;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      let stop: () => void = () => {};
+      let isOver = false;
+      const over = (): boolean => {
+        if (isOver) return false;
+        isOver = true;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        if (isTask) {
+          context.signal.removeEventListener("abort", onCancel);
+          this.#hooks?.onUnblock(context);
+        }
+        return true;
+      };
+      const give = (error: unknown): void => {
+        if (!over()) return;
+        stop();
+        reject(error);
+      };
+      const onAbort = (): void => give(signal?.reason);
+      const onCancel = (): void => give(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited"));
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      if (isTask) {
+        this.#hooks?.onBlock(context);
+        context.signal.addEventListener("abort", onCancel);
+      }
+      signal?.addEventListener("abort", onAbort);
+      if (timeoutMs !== undefined) {
+        timer = setTimeout(() => give(new GetTimeoutError(`object ${id}`, timeoutMs)), timeoutMs);
+      }
+      stop = this.engine.whenSettled(id, () => {
+        if (over()) resolve();
+      });
+      if (isTask && context.signal.aborted) onCancel();
+    });
+  }
+
+  /** Resolves when `count` of the refs are settled, or the time is over. */
+  async waitFor(refs: readonly ObjectRef<unknown>[], count: number, options: GetOptions): Promise<void> {
+    const isEnough = (): boolean => refs.filter((ref) => ref.isSettled).length >= count;
+    if (isEnough()) return;
+    const over = new AbortController();
+    const { timeoutMs, signal } = options;
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => over.abort(), timeoutMs);
+    const onAbort = (): void => over.abort();
+    signal?.addEventListener("abort", onAbort);
+    let settled = refs.filter((ref) => ref.isSettled).length;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        over.signal.addEventListener("abort", () => resolve());
+        for (const ref of refs) {
+          if (ref.isSettled) continue;
+          this.#wait(ref.id as ObjectId, { signal: over.signal }).then(
+            () => {
+              if (++settled >= count) resolve();
+            },
+            (error: unknown) => {
+              if (!over.signal.aborted) reject(error);
+            },
+          );
+        }
+      });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      over.abort();
+    }
+    signal?.throwIfAborted();
+  }
+
+  // ── actors and streams ────────────────────────────────────────────────────────────────────────────────────────────
+
+  callActor(_handle: object, description: ActorDescription, method: string, args: readonly unknown[]): unknown {
+    const name = `${description.className}.${method}`;
+    const spec: ActorCallSpec = {
+      ...this.encodeArguments(args, `${name} arguments`),
+      ...this.origin(),
+      name,
+      actorId: description.actorId,
+      method,
+      retries: description.retries,
+    };
+    if (description.streamMethods.includes(method)) return this.items(this.engine.callActorStream(spec));
+    return new ObjectRef(this, this.engine.callActor(spec));
+  }
+
+  /** The refs of a stream, one per item. Leaving the loop early cancels the task. */
+  items(stream: ItemStream): AsyncIterableIterator<ObjectRef<unknown>> {
+    const iterator: AsyncIterableIterator<ObjectRef<unknown>> = {
+      next: async () => {
+        const id = await stream.next();
+        if (id === undefined) return { done: true, value: undefined };
+        return { done: false, value: new ObjectRef<unknown>(this, id) };
+      },
+      return: () => {
+        stream.close();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    this.#abandoned.register(iterator, stream);
+    return iterator;
+  }
+
+  /** A stream that was never read to its end holds a worker: let go with its iterator. */
+  readonly #abandoned: FinalizationRegistry<ItemStream> = new FinalizationRegistry((stream) => stream.close());
+}

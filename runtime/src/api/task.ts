@@ -1,0 +1,95 @@
+/** `task(fn)`: a function that runs in the cluster. */
+import { resourceAmounts } from "./resources.ts";
+import type { TaskSpec, Thrown } from "../engine/engine.ts";
+import type { AnyFunction } from "../closure/index.ts";
+import { currentRuntime } from "./lifecycle.ts";
+import { ObjectRef } from "./object-ref.ts";
+import { checkCount, type TaskOptions } from "./options.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** A ref is accepted wherever its value is. */
+export type WithRefs<Args extends readonly unknown[]> = { [Index in keyof Args]: Args[Index] | ObjectRef<Args[Index]> };
+
+/** Calling it starts a task, at once, and gives a ref to its result. */
+export interface Task<Args extends readonly unknown[], Result> {
+  (...args: WithRefs<Args>): ObjectRef<Awaited<Result>>;
+  /** The same function with other options; those not named stay. */
+  with(options: TaskOptions): Task<Args, Result>;
+  readonly options: TaskOptions;
+}
+
+/** A task of a generator: each item is a ref, there as soon as it is yielded. The task stays a few items ahead. */
+export interface StreamingTask<Args extends readonly unknown[], Item> {
+  (...args: WithRefs<Args>): AsyncIterableIterator<ObjectRef<Awaited<Item>>>;
+  with(options: TaskOptions): StreamingTask<Args, Item>;
+  readonly options: TaskOptions;
+}
+
+/** What a function becomes. */
+export type TaskOf<Args extends readonly unknown[], Result> = 0 extends 1 & Result
+  ? Task<Args, Result>
+  : [Result] extends [never]
+    ? Task<Args, never>
+    : [Result] extends [AsyncGenerator<infer Item, unknown, never> | Generator<infer Item, unknown, never>]
+      ? StreamingTask<Args, Item>
+      : Task<Args, Result>;
+
+const DEFAULT_RETRIES = 3;
+
+/**
+ * Make `fn` a task: calling it runs it in a worker process. It may capture variables, imports, other tasks, refs and
+ * actor handles; captured values are taken as they are at the first call after a change.
+ *
+ * @throws SerializationError at the first call, naming the variable that cannot travel
+ */
+export function task<Args extends unknown[], Result>(
+  fn: (...args: Args) => Result,
+  options: TaskOptions = {},
+): TaskOf<Args, Result> {
+  if (typeof fn !== "function") throw new TypeError("task() takes a function");
+  checkCount("retries", options.retries);
+  const name = options.name ?? (fn.name === "" ? "anonymous" : fn.name);
+  const resources = resourceAmounts(options, 1);
+  const call = (...args: unknown[]): unknown => {
+    const runtime = currentRuntime();
+    options.signal?.throwIfAborted();
+    const { captured, code } = runtime.capture(fn as unknown as AnyFunction, name);
+    const shouldRetry = retryRule(options.retryOn);
+    const spec: TaskSpec = {
+      ...runtime.encodeArguments(args, `${name} arguments`),
+      ...runtime.origin(),
+      name,
+      code,
+      resources,
+      retries: options.retries ?? DEFAULT_RETRIES,
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      ...(shouldRetry === undefined ? {} : { shouldRetry }),
+    };
+    if (captured.kind === "generator" || captured.kind === "async-generator") {
+      return runtime.items(runtime.engine.submitStream(spec));
+    }
+    const ref = new ObjectRef<unknown>(runtime, runtime.engine.submit(spec));
+    if (options.signal !== undefined) cancelOnAbort(runtime, ref, options.signal);
+    return ref;
+  };
+  const withOptions = (more: TaskOptions): unknown => task(fn, { ...options, ...more });
+  return Object.assign(call, { with: withOptions, options }) as unknown as TaskOf<Args, Result>;
+}
+
+function cancelOnAbort(runtime: Runtime, ref: ObjectRef<unknown>, signal: AbortSignal): void {
+  const id = ref.id as Parameters<Runtime["engine"]["cancel"]>[0];
+  const onAbort = (): void => runtime.engine.cancel(id, { reason: "its signal was aborted" });
+  signal.addEventListener("abort", onAbort, { once: true });
+  runtime.engine.whenSettledQuietly(id, () => signal.removeEventListener("abort", onAbort));
+}
+
+function retryRule(retryOn: TaskOptions["retryOn"]): ((thrown: Thrown) => boolean) | undefined {
+  if (retryOn === undefined) return undefined;
+  if (typeof retryOn === "function") {
+    const accept = retryOn as (error: unknown) => boolean;
+    return ({ error }) => accept(error);
+  }
+  const names = new Set(retryOn.map((type) => type.name));
+  return ({ error, classNames }) =>
+    classNames.some((name) => names.has(name)) || names.has((error as { name?: string }).name ?? "");
+}

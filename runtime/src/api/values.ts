@@ -1,0 +1,111 @@
+/** `put`, `get`, `wait`, `cancel`, `cluster`, `context`. */
+import type { ObjectId } from "../protocol/ids.ts";
+import type { ClusterDescription, WireExecution } from "../protocol/messages.ts";
+import { currentRuntime } from "./lifecycle.ts";
+import { isObjectRef, ObjectRef } from "./object-ref.ts";
+import { checkCount } from "./options.ts";
+import type { GetOptions } from "./runtime.ts";
+
+/**
+ * Store a value in the cluster, as it is now. Large arrays go to shared memory; tasks see them without a copy.
+ *
+ * @throws ObjectStoreFullError
+ */
+export function put<T>(value: T): ObjectRef<T> {
+  if (isObjectRef(value)) throw new TypeError("put() takes a value; what you passed is a ref already");
+  return currentRuntime().put(value);
+}
+
+/** Values of refs, in their order. */
+export type Values<Refs extends readonly unknown[]> = { -readonly [Index in keyof Refs]: Awaited<Refs[Index]> };
+
+/**
+ * The value of a ref, or the values of several. Rejects with the first failure.
+ *
+ * @throws GetTimeoutError, TaskFailedError, WorkerCrashedError, ActorDiedError, TaskCancelledError, ObjectLostError
+ */
+export function get<T>(ref: ObjectRef<T>, options?: GetOptions): Promise<T>;
+export function get<const Refs extends readonly ObjectRef<unknown>[]>(
+  refs: Refs,
+  options?: GetOptions,
+): Promise<Values<Refs>>;
+export function get(refs: ObjectRef<unknown> | readonly ObjectRef<unknown>[], options: GetOptions = {}): Promise<unknown> {
+  if (isObjectRef(refs)) return refs.runtime.getOne(refs, options);
+  if (!Array.isArray(refs)) return Promise.reject(new TypeError("get() takes a ref or an array of refs"));
+  return Promise.all((refs as readonly ObjectRef<unknown>[]).map((ref) => getListed(ref, options)));
+}
+
+function getListed(ref: unknown, options: GetOptions): Promise<unknown> {
+  if (!isObjectRef(ref)) return Promise.reject(new TypeError("get() takes refs; one of the array's items is none"));
+  return ref.runtime.getOne(ref, options);
+}
+
+export interface WaitOptions extends GetOptions {
+  /** How many refs to wait for. Default 1. */
+  readonly count?: number;
+}
+
+/**
+ * Wait until `count` refs are there (or have failed), or the time is over.
+ *
+ * @returns those that are there, in their order, at most `count`; and the rest.
+ */
+export async function wait<T>(
+  refs: readonly ObjectRef<T>[],
+  options: WaitOptions = {},
+): Promise<[ready: ObjectRef<T>[], rest: ObjectRef<T>[]]> {
+  const { count = 1, ...rest } = options;
+  checkCount("count", count);
+  if (count > refs.length) throw new RangeError(`wait() cannot wait for ${count} of ${refs.length} refs`);
+  if (refs.length > 0) await currentRuntime().waitFor(refs, count, rest);
+  const ready: ObjectRef<T>[] = [];
+  const waiting: ObjectRef<T>[] = [];
+  for (const ref of refs) (ready.length < count && ref.isSettled ? ready : waiting).push(ref);
+  return [ready, waiting];
+}
+
+export interface CancelOptions {
+  /** Kill the worker process if the task has begun. Default false: its signal aborts, and code that spins is stopped. */
+  readonly force?: boolean;
+  /** Cancel also what the task has submitted. Default true. */
+  readonly recursive?: boolean;
+}
+
+/** Cancel a task: its ref fails with TaskCancelledError, and it is not retried. Nothing happens when it is over. */
+export function cancel(ref: ObjectRef<unknown>, options: CancelOptions = {}): void {
+  if (!isObjectRef(ref)) throw new TypeError("cancel() takes a ref");
+  const { force: isForced = false, recursive: isRecursive = true } = options;
+  ref.runtime.engine.cancel(ref.id as ObjectId, { isForced, isRecursive });
+}
+
+/** What the cluster has and does, now. */
+export function cluster(): Promise<ClusterDescription> {
+  return currentRuntime().engine.describe();
+}
+
+/** Where code runs. */
+export interface TaskContext {
+  /** `driver` in the program itself, `worker` in a task or an actor's method. */
+  readonly kind: "driver" | "worker";
+  readonly taskId?: string;
+  readonly name?: string;
+  /** 0 at the first run, one more with each retry. */
+  readonly attempt?: number;
+  /** Aborts when the task is cancelled or its `timeoutMs` is over. */
+  readonly signal: AbortSignal;
+  /** The cell that started this work. */
+  readonly execution?: WireExecution;
+}
+
+const never = new AbortController().signal;
+
+/** About the task that calls this. */
+export function context(): TaskContext {
+  const runtime = currentRuntime();
+  const { current } = runtime;
+  const { execution } = runtime.origin();
+  const cell = execution === undefined ? {} : { execution };
+  if (current === undefined) return { kind: "driver", signal: never, ...cell };
+  const { taskId, name, signal, call } = current;
+  return { kind: "worker", taskId, name, attempt: call.attempt, signal, ...cell };
+}

@@ -1,0 +1,37 @@
+/** Tasks, actors and objects on all cores, in TypeScript. */
+export { type ActorClass, type ActorHandle, type ActorMethod, actor, kill } from "./api/actor.ts";
+export { type InitOptions, init, shutdown } from "./api/lifecycle.ts";
+export { ObjectRef } from "./api/object-ref.ts";
+export type { ActorOptions, ErrorClass, TaskOptions } from "./api/options.ts";
+export type { GetOptions } from "./api/runtime.ts";
+export { type StreamingTask, type Task, type TaskOf, task, type WithRefs } from "./api/task.ts";
+export {
+  type CancelOptions,
+  cancel,
+  cluster,
+  context,
+  get,
+  put,
+  type TaskContext,
+  type Values,
+  type WaitOptions,
+  wait,
+} from "./api/values.ts";
+export {
+  ActorDiedError,
+  ClusterError,
+  EngineClosedError,
+  type ErrorCode,
+  GetTimeoutError,
+  hasCode,
+  ObjectLostError,
+  ObjectStoreFullError,
+  SerializationError,
+  TaskCancelledError,
+  TaskFailedError,
+  UnschedulableError,
+  UnsupportedError,
+  WorkerCrashedError,
+} from "./errors.ts";
+export type { ClusterDescription } from "./protocol/messages.ts";
+export { VERSION } from "./version.ts";

@@ -1,0 +1,51 @@
+/** Connects an engine with where the user sits: a notebook, or a terminal. */
+import type { Engine } from "../engine/engine.ts";
+import { CLUSTER_VIEW_TARGET } from "../protocol/cluster-view.ts";
+import type { FromWorker } from "../protocol/messages.ts";
+import { type NotebookHost, notebookHost } from "./notebook-host.ts";
+import { Progress } from "./progress.ts";
+
+type Output = Extract<FromWorker, { type: "output" }>;
+
+/** Show output and progress, and cancel on interrupt. Returns the way to stop that. */
+export function attachNotebook(engine: Engine): () => void {
+  const host = notebookHost();
+  return host === undefined ? attachTerminal(engine) : attachHost(engine, host);
+}
+
+function attachTerminal(engine: Engine): () => void {
+  return engine.observe({
+    submitted: () => {},
+    ended: () => {},
+    output: ({ stream, text, source, pid }) => process[stream].write(prefixed(text, `(${source} ${pid}) `)),
+  });
+}
+
+/** Every line says who printed it: in a terminal all output looks the same. */
+export function prefixed(text: string, prefix: string): string {
+  const isWhole = text.endsWith("\n");
+  const lines = (isWhole ? text.slice(0, -1) : text).split("\n");
+  return `${lines.map((line) => prefix + line).join("\n")}\n`;
+}
+
+function attachHost(engine: Engine, host: NotebookHost): () => void {
+  const progress = new Progress({
+    show: (execution, bundle, displayId, isUpdate) => host.display(execution, bundle, { displayId, isUpdate }),
+    runningOf: (messageId) => engine.runningOf(messageId),
+    now: () => performance.now(),
+  });
+  const stops = [
+    engine.observe({
+      submitted: (execution) => progress.submitted(execution),
+      ended: (execution, _name, outcome) => progress.ended(execution, outcome),
+      output: ({ execution, stream, text }: Output) => host.stream(execution, stream, text),
+    }),
+    host.onInterrupt(({ messageId }) => engine.cancelExecution(messageId, "the cell was interrupted")),
+    () => progress.close(),
+  ];
+  const { viewAddress } = engine;
+  if (viewAddress !== undefined) stops.push(host.delegateComm(CLUSTER_VIEW_TARGET, viewAddress));
+  return () => {
+    for (const stop of stops) stop();
+  };
+}

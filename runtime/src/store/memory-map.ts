@@ -1,0 +1,47 @@
+/** `mmap` and `fallocate` of the C library, and the moment when a mapping is not needed any more. */
+import { markAsUntransferable } from "node:worker_threads";
+import koffi from "koffi";
+
+const PROT_READ_WRITE = 1 | 2;
+const MAP_PRIVATE = 2;
+const PUNCH_HOLE_KEEP_SIZE = 2 | 1;
+
+const libc = koffi.load(null);
+const mmap = libc.func("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)");
+const munmap = libc.func("int munmap(void *address, size_t length)");
+const fallocate = libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
+
+interface Mapping {
+  readonly address: unknown;
+  readonly length: number;
+  readonly onRelease: (() => void) | undefined;
+}
+
+const mappings = new FinalizationRegistry(({ address, length, onRelease }: Mapping) => {
+  munmap(address, length);
+  onRelease?.();
+});
+
+/**
+ * Map a part of a file, copy on write.
+ *
+ * The buffer cannot be transferred to another thread: that would end the mapping while the thread still reads it.
+ *
+ * @param offset - multiple of the page size
+ * @param onRelease - called after the buffer was collected and unmapped
+ */
+export function mapFile(fd: number, offset: number, length: number, onRelease?: () => void): ArrayBuffer {
+  const address: unknown = mmap(null, length, PROT_READ_WRITE, MAP_PRIVATE, fd, offset);
+  if (koffi.address(address) === 0xffff_ffff_ffff_ffffn) {
+    throw new Error(`cannot map ${length} bytes of the object store: too many mappings or out of address space`);
+  }
+  const memory = koffi.view(address, length);
+  markAsUntransferable(memory);
+  mappings.register(memory, { address, length, onRelease });
+  return memory;
+}
+
+/** Give the pages of a part of a file back; it reads as zeros then. Where the file system cannot, they stay. */
+export function punchHole(fd: number, offset: number, length: number): void {
+  fallocate(fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
+}
