@@ -1,6 +1,6 @@
 // `npm test`: set-up, checks, all tests. The last line adds up every runner: `N passed, N failed`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { check } from "./check.mjs";
 import { findChromium } from "./lib/chromium.mjs";
 import { VENV, VENV_PYTHON } from "./lib/python.mjs";
@@ -39,7 +39,8 @@ await runScript(async () => {
 async function vitest(project) {
   const report = join(OUTPUT, `vitest-${project}.json`);
   rmSync(report, { force: true });
-  const env = { ...process.env, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: VENV };
+  const PATH = [join(VENV, "bin"), process.env.PATH].join(delimiter);
+  const env = { ...process.env, PATH, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: VENV };
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { code } = await run(
     process.execPath,

@@ -3,8 +3,8 @@ import { dataFrameOf } from "./data-frame.ts";
 import { describeFailure, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
 import { imageTypeOf } from "./image-types.ts";
 import { plainJson } from "./plain-json.ts";
-import { isPlotlyFigure, showFigure } from "./plotly.ts";
 import { plainText } from "./plain-text.ts";
+import { isPlotlyFigure, showFigure } from "./plotly.ts";
 import { showTable } from "./table.ts";
 
 /**

@@ -70,7 +70,8 @@ interface ArrowTable {
 function fromArrowTable(value: unknown): DataFrame | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { numRows, schema, getChildAt } = value as Partial<ArrowTable>;
-  if (typeof numRows !== "number" || typeof getChildAt !== "function" || !Array.isArray(schema?.fields)) return undefined;
+  if (typeof numRows !== "number" || typeof getChildAt !== "function" || !Array.isArray(schema?.fields))
+    return undefined;
   const table = value as ArrowTable;
   const columns = table.schema.fields.map(({ name, type }) => ({ name, ...arrowType(type) }));
   const children = columns.map((_, index) => table.getChildAt(index));

@@ -4,11 +4,11 @@ export {
   type Displayable,
   html,
   JUPYTER_DISPLAY,
-  md,
   type MimeBundle,
+  md,
   type ShownValue,
   svg,
 } from "./displayable.ts";
-export { plotly, type PlotlyFigure } from "./plotly.ts";
-export { clearOutput, display, type DisplayOptions, displaysShown } from "./show.ts";
-export { table, type TableOptions } from "./table.ts";
+export { type PlotlyFigure, plotly } from "./plotly.ts";
+export { clearOutput, type DisplayOptions, display, displaysShown } from "./show.ts";
+export { type TableOptions, table } from "./table.ts";

@@ -23,7 +23,8 @@ export function plotly(figure: PlotlyFigure): Displayable {
 /** Is `value` a figure, told by its shape? */
 export function isPlotlyFigure(value: object): value is PlotlyFigure {
   const { data, layout } = value as Partial<PlotlyFigure>;
-  if (!Array.isArray(data) || data.length === 0 || !Object.keys(value).every((key) => FIGURE_KEYS.has(key))) return false;
+  if (!Array.isArray(data) || data.length === 0 || !Object.keys(value).every((key) => FIGURE_KEYS.has(key)))
+    return false;
   if (layout !== undefined && (typeof layout !== "object" || layout === null)) return false;
   return data.every((trace: unknown) => {
     if (typeof trace !== "object" || trace === null) return false;
@@ -54,7 +55,9 @@ export async function showFigure(figure: PlotlyFigure): Promise<ShownValue> {
 }
 
 function describe(traces: readonly Record<string, unknown>[], title: string): string {
-  const kinds = traces.map(({ type, name }) => `${String(type ?? "scatter")}${name === undefined ? "" : ` ${String(name)}`}`);
+  const kinds = traces.map(
+    ({ type, name }) => `${String(type ?? "scatter")}${name === undefined ? "" : ` ${String(name)}`}`,
+  );
   const list = kinds.length > 6 ? [...kinds.slice(0, 6), `… ${kinds.length - 6} more`] : kinds;
   return `Plotly chart${title === "" ? "" : ` "${title}"`}: ${list.join(", ")}`;
 }

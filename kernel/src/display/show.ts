@@ -1,6 +1,7 @@
 /** Shows values under the cell that asks for it. */
-import type { Execution } from "../session/session.ts";
+
 import { NOTEBOOK_HOST, type NotebookHost } from "../session/notebook-host.ts";
+import type { Execution } from "../session/session.ts";
 import { toBundle } from "./bundle.ts";
 
 export interface DisplayOptions {

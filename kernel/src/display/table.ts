@@ -24,7 +24,8 @@ export function table(rows: unknown, options: TableOptions = {}): Displayable {
 /** Records for anything iterable; a value that is no object becomes a column `value`. */
 function toRecords(rows: unknown): object[] {
   const isIterable = typeof (rows as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] === "function";
-  if (!isIterable || typeof rows === "string") throw new TypeError("table() takes rows: an array of records or a table.");
+  if (!isIterable || typeof rows === "string")
+    throw new TypeError("table() takes rows: an array of records or a table.");
   return Array.from(rows as Iterable<unknown>, (row) =>
     typeof row === "object" && row !== null ? row : { value: row },
   );
@@ -130,7 +131,9 @@ function renderText({ shape, columns, head, tail }: Excerpt): string {
   const widths = columns.map((_, at) => Math.max(...lines.map((cells) => cells[at]?.length ?? 0)));
   const padded = lines.map((cells) =>
     cells
-      .map((text, at) => (columns[at]?.isNumeric === true ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0)))
+      .map((text, at) =>
+        columns[at]?.isNumeric === true ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0),
+      )
       .join("  ")
       .trimEnd(),
   );

@@ -51,7 +51,12 @@ export async function loadImports(cell: CompiledCell, registry: CellRegistry): P
   });
 }
 
-function pick(namespace: ModuleNamespace, imported: string, cell: CompiledCell, { specifier, line }: CellImport): unknown {
+function pick(
+  namespace: ModuleNamespace,
+  imported: string,
+  cell: CompiledCell,
+  { specifier, line }: CellImport,
+): unknown {
   if (imported === "*") return namespace;
   if (Object.hasOwn(namespace, imported)) return namespace[imported];
   // Node finds the exports of a CommonJS module by reading its text, and misses computed ones.

@@ -8,8 +8,8 @@ import type { ExecuteOutcome, ExecuteRequest, Execution, Session, SessionEvent }
 import {
   type ChildEvent,
   COMMAND_FD,
-  encodeFrame,
   EVENT_FD,
+  encodeFrame,
   FrameReader,
   type GuardianReply,
   type SessionCommand,
@@ -290,7 +290,8 @@ async function drained({ child, pipesClosed }: Running): Promise<void> {
 }
 
 function describeExit(code: number | null, signal: string | null, stderrTail: string): string {
-  if (stderrTail.includes("heap out of memory")) return "it ran out of memory (raise --max-old-space-size in NODE_OPTIONS)";
+  if (stderrTail.includes("heap out of memory"))
+    return "it ran out of memory (raise --max-old-space-size in NODE_OPTIONS)";
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   const lastLines = withoutNativeStack(stderrTail).trim().split("\n").slice(-5).join("\n");
   return lastLines === "" ? how : `${how}\n${lastLines}`;

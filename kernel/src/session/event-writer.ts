@@ -1,7 +1,7 @@
 /** Writes events to the kernel synchronously, so that they leave the process even while a cell never yields. */
 import { writeSync } from "node:fs";
 import type { SharedState } from "./shared-state.ts";
-import { type ChildEvent, encodeFrame, EVENT_FD } from "./wire.ts";
+import { type ChildEvent, EVENT_FD, encodeFrame } from "./wire.ts";
 
 export class EventWriter {
   readonly #shared: SharedState;

@@ -1,5 +1,5 @@
 /** Errors that reach no caller, from callbacks and forgotten promises: shown under their cell; the process goes on. */
-import { toCellError, type TracebackContext } from "./errors/traceback.ts";
+import { type TracebackContext, toCellError } from "./errors/traceback.ts";
 import { currentContext } from "./execution-context.ts";
 import type { PrintText } from "./output.ts";
 

@@ -40,7 +40,12 @@ export type ExecuteOutcome = {
 
 /** What a session reports. `execution` says which cell caused it; without one it belongs to the latest. */
 export type SessionEvent =
-  | { readonly type: "stream"; readonly execution?: Execution; readonly name: "stdout" | "stderr"; readonly text: string }
+  | {
+      readonly type: "stream";
+      readonly execution?: Execution;
+      readonly name: "stdout" | "stderr";
+      readonly text: string;
+    }
   | {
       readonly type: "display";
       readonly execution?: Execution;
@@ -55,7 +60,12 @@ export type SessionEvent =
   | { readonly type: "comm-target-delegated"; readonly target: string; readonly address: string }
   | { readonly type: "comm-target-withdrawn"; readonly target: string }
   /** The process is gone: it crashed, called `process.exit` or ran out of memory. Its variables are lost. */
-  | { readonly type: "exited"; readonly code: number | null; readonly signal: string | null; readonly stderrTail: string };
+  | {
+      readonly type: "exited";
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly stderrTail: string;
+    };
 
 /** Runs cells. After `exited`, `start` brings a new, empty process. */
 export interface Session {

@@ -22,10 +22,6 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
     runtime.collected.register(this, id, this);
   }
 
-  get [REF_BRAND](): true {
-    return true;
-  }
-
   /** Rejects with what the task failed with. */
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting a ref is the point.
   then<Fulfilled = T, Rejected = never>(
@@ -69,21 +65,31 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
   toString(): string {
     return `ObjectRef(${this.id})`;
   }
-
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return `ObjectRef(${this.id}, ${this.isSettled ? "there" : "pending"})`;
-  }
-
-  /** How a notebook shows it. */
-  [Symbol.for("Jupyter.display")](): Record<string, string> {
-    const state = this.isSettled ? "there" : "pending";
-    const plain = `ObjectRef(${this.id}, ${state}) — await it for its value`;
-    return {
-      "text/plain": plain,
-      "text/html": `<code>ObjectRef</code> ${this.id} <span style="color:var(--jp-ui-font-color2)">${state}; await it for its value</span>`,
-    };
-  }
 }
+
+function describe(ref: ObjectRef<unknown>): string {
+  return `ObjectRef(${ref.id}, ${ref.isSettled ? "there" : "pending"})`;
+}
+
+// Well-known properties, beside the class because their keys are computed.
+Object.defineProperties(ObjectRef.prototype, {
+  [REF_BRAND]: { value: true },
+  [Symbol.for("nodejs.util.inspect.custom")]: {
+    value(this: ObjectRef<unknown>): string {
+      return describe(this);
+    },
+  },
+  /** How a notebook shows it. */
+  [Symbol.for("Jupyter.display")]: {
+    value(this: ObjectRef<unknown>): Record<string, string> {
+      const hint = `${this.isSettled ? "there" : "pending"}; await it for its value`;
+      return {
+        "text/plain": `ObjectRef(${this.id}, ${hint})`,
+        "text/html": `<code>ObjectRef</code> ${this.id} <span style="color:var(--jp-ui-font-color2)">${hint}</span>`,
+      };
+    },
+  },
+});
 
 /** Is `value` a ref, also one of another copy of this package? */
 export function isObjectRef(value: unknown): value is ObjectRef<unknown> {

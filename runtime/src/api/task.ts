@@ -80,7 +80,7 @@ function cancelOnAbort(runtime: Runtime, ref: ObjectRef<unknown>, signal: AbortS
   const id = ref.id as Parameters<Runtime["engine"]["cancel"]>[0];
   const onAbort = (): void => runtime.engine.cancel(id, { reason: "its signal was aborted" });
   signal.addEventListener("abort", onAbort, { once: true });
-  runtime.engine.whenSettledQuietly(id, () => signal.removeEventListener("abort", onAbort));
+  runtime.engine.whenSettled(id, () => signal.removeEventListener("abort", onAbort));
 }
 
 function retryRule(retryOn: TaskOptions["retryOn"]): ((thrown: Thrown) => boolean) | undefined {

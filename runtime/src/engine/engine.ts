@@ -112,6 +112,8 @@ export interface Engine {
   createActor(spec: NewActorSpec): ActorDescription;
   /** The living actor of that name, or undefined; or wait for the creation under way of one's own. */
   findActor(name: string): Promise<ActorDescription | undefined>;
+  /** A handle from elsewhere is here, and may be called. */
+  knowActor(description: ActorDescription): void;
   callActor(spec: ActorCallSpec): ObjectId;
   callActorStream(spec: ActorCallSpec): ItemStream;
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void;

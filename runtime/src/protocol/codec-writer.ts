@@ -23,10 +23,19 @@ export type PathStep = string | number | symbol | CaptureStep;
 
 export interface CaptureStep {
   readonly capture: string;
-  /** Kind of the variable's value, e.g. `Pool`. */
-  readonly what: string;
   /** Where the function uses it, e.g. `line 3 of cell 7`; may be empty. */
   readonly place: string;
+}
+
+/** Why a value cannot travel. */
+export interface Refusal {
+  /** What it is, e.g. `Pool`; left out when the reason says it. */
+  readonly kind?: string;
+  /** A predicate: `exists only in this process`. */
+  readonly reason: string;
+  /** A sentence on what to do. */
+  readonly advice: string;
+  readonly cause?: unknown;
 }
 
 interface Shape {
@@ -92,7 +101,7 @@ export class ValueWriter {
     } catch (error) {
       this.out.release();
       if (error instanceof RangeError && /call stack/i.test(error.message)) {
-        throw this.refuse("is nested too deeply", "Flatten it, or send it in pieces.");
+        throw this.refuse({ reason: "is nested too deeply", advice: "Flatten it, or send it in pieces." });
       }
       throw error;
     }
@@ -157,10 +166,12 @@ export class ValueWriter {
     return number;
   }
 
-  /** An error that says where the trouble lies. */
-  refuse(what: string, advice: string, cause?: unknown): SerializationError {
-    const { text, subject } = describePath(this.path);
-    return new SerializationError(`${subject} ${what}. ${advice}`, { path: text, cause });
+  /** An error that says where the trouble lies: "`args[0].db` (Pool) exists only in this process. Create it …". */
+  refuse({ kind, reason, advice, cause }: Refusal): SerializationError {
+    const { text, subject, place, joint } = describePath(this.path);
+    const details = [kind, place].filter((part) => part !== undefined && part !== "").join(", ");
+    const message = `${subject}${details === "" ? "" : ` (${details})`}${joint} ${reason}. ${advice}`;
+    return new SerializationError(message, { path: text, cause });
   }
 
   /** Write a value one step further down. */
@@ -261,7 +272,7 @@ export class ValueWriter {
 
   #function(value: object): void {
     if (this.#isBackReference(value) || this.#special(value)) return;
-    if (this.hooks.code === undefined) throw this.refuse("is a function", "Functions cannot be sent from here.");
+    if (this.hooks.code === undefined) throw this.refuse({ reason: "is a function", advice: "Functions cannot be sent from here." });
     this.hooks.code.function(value as (...args: never[]) => unknown, this);
   }
 
@@ -274,7 +285,7 @@ export class ValueWriter {
       return this.#properties(value);
     }
     if (this.#special(value) || this.#known(value)) return;
-    if (types.isProxy(value)) throw this.refuse("is a Proxy", "Send the object behind it.");
+    if (types.isProxy(value)) throw this.refuse({ reason: "is a Proxy", advice: "Send the object behind it." });
     if (isArrowTable(value)) return this.#arrow(value);
     this.#byKind(value, prototype as object | null);
   }
@@ -287,7 +298,7 @@ export class ValueWriter {
   #special(value: object): boolean {
     const branded = value as { [REF_BRAND]?: unknown; [ACTOR_BRAND]?: unknown };
     if (branded[REF_BRAND]) {
-      if (this.hooks.refOf === undefined) throw this.refuse("is an ObjectRef", "Refs cannot be sent from here.");
+      if (this.hooks.refOf === undefined) throw this.refuse({ reason: "is an ObjectRef", advice: "Refs cannot be sent from here." });
       const id = this.hooks.refOf(value);
       this.out.byte(Tag.ref);
       this.out.varint(this.#refNumber(id));
@@ -295,7 +306,7 @@ export class ValueWriter {
     }
     if (branded[ACTOR_BRAND]) {
       if (this.hooks.actorOf === undefined)
-        throw this.refuse("is an actor handle", "Handles cannot be sent from here.");
+        throw this.refuse({ reason: "is an actor handle", advice: "Handles cannot be sent from here." });
       const description = this.hooks.actorOf(value);
       this.out.byte(Tag.actor);
       this.value(description);
@@ -657,25 +668,31 @@ function hasOnlyPlainData(value: object): boolean {
   return true;
 }
 
-/**
- * `text` is the path alone: `args[0].db`, `load → db.client`. `subject` starts a sentence about it: "task 'load' captures
- * `db.client` (Socket, line 3 of cell 7), which".
- */
-function describePath(path: readonly PathStep[]): { text: string; subject: string } {
+interface PathDescription {
+  /** The path alone: `args[0].db`, `task 'load' → db.client`. */
+  readonly text: string;
+  /** The start of a sentence: "task 'load' captures `db.client`". */
+  readonly subject: string;
+  /** `line 3 of cell 7`, for captured variables. */
+  readonly place: string;
+  /** Between subject and predicate. */
+  readonly joint: string;
+}
+
+function describePath(path: readonly PathStep[]): PathDescription {
   const names: string[] = [];
-  let last: CaptureStep | undefined;
+  let place: string | undefined;
   for (const step of path) {
     if (typeof step === "object") {
-      last = step;
+      place = step.place;
       names.push(step.capture);
     } else names.push((names.pop() ?? "") + formatStep(step, names.length === 0));
   }
   const text = names.join(" → ");
-  if (last === undefined) return { text, subject: `\`${text}\`` };
-  const [root, ...captured] = names;
-  const detail = [last.what, last.place].filter((part) => part !== "").join(", ");
-  const chain = captured.map((name) => `\`${name}\``).join(" → ");
-  return { text, subject: `${root} captures ${chain} (${detail}), which` };
+  const [root = "", ...captured] = names;
+  const quote = (name: string): string => (name.includes(" ") ? name : `\`${name}\``);
+  if (place === undefined) return { text, subject: quote(root), place: "", joint: "" };
+  return { text, subject: `${root} captures ${captured.map(quote).join(" → ")}`, place, joint: ", which" };
 }
 
 function formatStep(step: string | number | symbol, isFirst: boolean): string {

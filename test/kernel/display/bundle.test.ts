@@ -21,7 +21,7 @@ describe("any value", () => {
     [new Float64Array(2), "Float64Array(2) [ 0, 0 ]"],
     [new Promise(() => {}), "Promise { <pending> }"],
     [[], "[]"],
-    [{ a: { b: { c: { d: { e: 1 } } } } }, "{\n  a: { b: { c: { d: { e: 1 } } } }\n}"],
+    [{ a: { b: { c: { d: { e: { f: 1 } } } } } }, "{\n  a: {\n    b: { c: { d: { e: [Object] } } }\n  }\n}"],
   ])("%o is text", async (value, text) => expect(await dataOf(value)).toEqual({ "text/plain": text }));
 
   test("an error is text with its stack", async () => {
@@ -35,7 +35,11 @@ describe("any value", () => {
   });
 
   test("a value that throws when it is inspected is named so", async () => {
-    const odd = { [Symbol.for("nodejs.util.inspect.custom")]: () => { throw new Error("odd"); } };
+    const odd = {
+      [Symbol.for("nodejs.util.inspect.custom")]: () => {
+        throw new Error("odd");
+      },
+    };
     expect((await dataOf(odd))["text/plain"]).toContain("odd");
   });
 });
@@ -54,7 +58,11 @@ describe("a display method", () => {
   });
 
   test("that throws falls back to text with a note", async () => {
-    const value = { [JUPYTER_DISPLAY]: () => { throw new TypeError("broken"); } };
+    const value = {
+      [JUPYTER_DISPLAY]: () => {
+        throw new TypeError("broken");
+      },
+    };
     expect((await dataOf(value))["text/plain"]).toContain("(its display failed: TypeError: broken)");
   });
 });
@@ -74,9 +82,14 @@ describe("template tags", () => {
 
 describe("tables", () => {
   test("records become a table with shape, types and right-aligned numbers", async () => {
-    const data = await dataOf([{ id: 1, name: "<a>" }, { id: 22, name: null }]);
+    const data = await dataOf([
+      { id: 1, name: "<a>" },
+      { id: 22, name: null },
+    ]);
     expect(data["text/plain"]).toBe(
-      ["2 rows × 2 columns", "    id  name", "number  string", "──────  ──────", "     1  <a>", "    22  null"].join("\n"),
+      ["2 rows × 2 columns", "    id  name", "number  string", "──────  ──────", "     1  <a>", "    22  null"].join(
+        "\n",
+      ),
     );
     expect(data["text/html"]).toContain('<td style="text-align:right">22</td><td style="text-align:left">null</td>');
     expect(data["text/html"]).toContain("&lt;a&gt;");
@@ -86,7 +99,12 @@ describe("tables", () => {
   test("long tables show both ends, and as many rows as asked for", async () => {
     const rows = Array.from({ length: 1000 }, (_, n) => ({ n }));
     const text = String((await dataOf(rows))["text/plain"]);
-    expect(text.split("\n").slice(4).map((line) => line.trim())).toEqual(["0", "1", "2", "3", "4", "…", "995", "996", "997", "998", "999"]);
+    expect(
+      text
+        .split("\n")
+        .slice(4)
+        .map((line) => line.trim()),
+    ).toEqual(["0", "1", "2", "3", "4", "…", "995", "996", "997", "998", "999"]);
     expect(text).toMatch(/^1,000 rows × 1 column\n/);
     expect(String((await dataOf(table(rows, { rows: 3 })))["text/plain"]).split("\n")).toHaveLength(8);
   });
@@ -99,7 +117,8 @@ describe("tables", () => {
 
   test("Arrow tables, batches and vectors are tables", async () => {
     const arrow = tableFromArrays({ n: Int32Array.from([1, 2]), s: ["a", "b"], t: [new Date(0), null] });
-    const text = "2 rows × 3 columns\n    n  s     t\nInt32  Utf8  Timestamp<MILLISECOND>\n─────  ────  ──────────────────────\n    1  a     1970-01-01\n    2  b     null";
+    const text =
+      "2 rows × 3 columns\n    n  s     t\nInt32  Utf8  Timestamp<MILLISECOND>\n─────  ────  ──────────────────────\n    1  a     1970-01-01\n    2  b     null";
     expect((await dataOf(arrow))["text/plain"]).toBe(text);
     expect((await dataOf(arrow.batches[0]))["text/plain"]).toBe(text);
     expect((await dataOf(vectorFromArray([1.5, 2.25])))["text/plain"]).toContain("Float64");
@@ -129,7 +148,11 @@ describe("pictures and charts", () => {
   });
 
   test("Vega-Lite specifications are shown natively, of any version", async () => {
-    const specification = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", mark: "bar", data: { values: new Float32Array(1) } };
+    const specification = {
+      $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+      mark: "bar",
+      data: { values: new Float32Array(1) },
+    };
     const data = await dataOf(specification);
     expect(data["application/vnd.vegalite.v5+json"]).toMatchObject({ mark: "bar", data: { values: [0] } });
   });
@@ -142,7 +165,12 @@ describe("pictures and charts", () => {
   test("a Plotly figure has its specification, a picture in two formats, and text, but no html", async () => {
     const figure = { data: [{ type: "bar", x: ["a", "b"], y: new BigInt64Array([1n, 2n]) }], layout: { title: "T" } };
     const data = await dataOf(figure);
-    expect(Object.keys(data).sort()).toEqual(["application/vnd.plotly.v1+json", "image/png", "image/svg+xml", "text/plain"]);
+    expect(Object.keys(data).sort()).toEqual([
+      "application/vnd.plotly.v1+json",
+      "image/png",
+      "image/svg+xml",
+      "text/plain",
+    ]);
     expect(data["application/vnd.plotly.v1+json"]).toMatchObject({ data: [{ y: [1, 2] }] });
     expect(Buffer.from(String(data["image/png"]), "base64").subarray(1, 4).toString()).toBe("PNG");
     expect(data["text/plain"]).toBe('Plotly chart "T": bar');

@@ -1,8 +1,8 @@
 /** Cells for session tests, written as the language part emits them: `const x = 1` is given as `x = 1`. */
 import { join } from "node:path";
-import { type Session, type SessionEvent } from "../../../kernel/src/session/session.ts";
 import type { CellDeclaration, CellImport, CompiledCell } from "../../../kernel/src/language/language.ts";
 import type { ExecuteOutcome } from "../../../kernel/src/session/session.ts";
+import { type Session, type SessionEvent } from "../../../kernel/src/session/session.ts";
 
 export interface CellParts {
   readonly body?: string;

@@ -65,7 +65,11 @@ describe("names", () => {
   });
 
   test("a function sees the newest value of a name", async () => {
-    await cells.run({ names: ["base", "function addBase"], hoisted: "function addBase(n) { return n + base }", body: "base = 1" });
+    await cells.run({
+      names: ["base", "function addBase"],
+      hoisted: "function addBase(n) { return n + base }",
+      body: "base = 1",
+    });
     await cells.run({ names: ["base"], body: "base = 10" });
     expect(await cells.value("addBase(1)")).toBe("11");
   });
@@ -108,7 +112,10 @@ describe("imports", () => {
   });
 
   test("a package the notebook does not have comes from the kernel's installation", async () => {
-    const outcome = await cells.run({ imports: [named("ts-blank-space", "blankSourceFile")], body: "return typeof blankSourceFile" });
+    const outcome = await cells.run({
+      imports: [named("ts-blank-space", "blankSourceFile")],
+      body: "return typeof blankSourceFile",
+    });
     expect(outcome).toMatchObject({ result: { data: { "text/plain": "'function'" } } });
   });
 
@@ -138,8 +145,12 @@ describe("imports", () => {
     );
     const load = { imports: [named("./outer", "show")], body: "return show(3)" };
     expect(await cells.run(load)).toMatchObject({ result: { data: { "text/plain": "'3 m1'" } } });
-    expect(await cells.run({ ...load, body: "const first = globalThis.shown; globalThis.shown = show; return first" })).toMatchObject({ status: "ok" });
-    expect(await cells.run({ ...load, body: "return shown === show" })).toMatchObject({ result: { data: { "text/plain": "true" } } });
+    expect(
+      await cells.run({ ...load, body: "const first = globalThis.shown; globalThis.shown = show; return first" }),
+    ).toMatchObject({ status: "ok" });
+    expect(await cells.run({ ...load, body: "return shown === show" })).toMatchObject({
+      result: { data: { "text/plain": "true" } },
+    });
     writeFileSync(join(directory, "inner.ts"), "export const unit: string = 'km';");
     expect(await cells.run(load)).toMatchObject({ result: { data: { "text/plain": "'3 km1'" } } });
   });
@@ -171,14 +182,20 @@ describe("output", () => {
     await cells.run("setTimeout(() => console.log('late one'), 120)");
     await cells.run("await new Promise((r) => setTimeout(r, 300)); console.error('from the second')");
     const streams = cells.events.slice(before).filter((event) => event.type === "stream");
-    const [late, second] = [streams.find((e) => e.text.includes("late")), streams.find((e) => e.text.includes("second"))];
+    const [late, second] = [
+      streams.find((e) => e.text.includes("late")),
+      streams.find((e) => e.text.includes("second")),
+    ];
     expect((second?.execution?.executionCount ?? 0) - (late?.execution?.executionCount ?? 0)).toBe(1);
     expect([late?.name, second?.name]).toEqual(["stdout", "stderr"]);
   });
 
   test("of a child process arrives before the cell ends", async () => {
     const before = cells.events.length;
-    const cell = { imports: [named("node:child_process", "execSync")], body: "execSync('echo from a child', { stdio: 'inherit' })" };
+    const cell = {
+      imports: [named("node:child_process", "execSync")],
+      body: "execSync('echo from a child', { stdio: 'inherit' })",
+    };
     await cells.run(cell);
     const texts = cells.events.slice(before).flatMap((event) => (event.type === "stream" ? event.text : []));
     expect(texts.join("")).toBe("from a child\n");
@@ -208,7 +225,8 @@ describe("output", () => {
   });
 
   test("values that JSON does not know do not break sending", async () => {
-    const body = "const o = { big: 12n, f() {} }; o.self = o; display({ [Symbol.for('Jupyter.display')]: () => ({ 'application/x': o }) })";
+    const body =
+      "const o = { big: 12n, f() {} }; o.self = o; display({ [Symbol.for('Jupyter.display')]: () => ({ 'application/x': o }) })";
     const before = cells.events.length;
     expect((await cells.run(body)).status).toBe("ok");
     expect(cells.events[before]).toMatchObject({ data: { "application/x": { big: 12, self: "[Circular]" } } });
@@ -231,7 +249,9 @@ describe("errors", () => {
   });
 
   test("show causes, aggregated errors, properties, and thrown values", async () => {
-    expect(await traceback("throw new Error('outer', { cause: new RangeError('inner') })")).toContain("[cause] RangeError: inner");
+    expect(await traceback("throw new Error('outer', { cause: new RangeError('inner') })")).toContain(
+      "[cause] RangeError: inner",
+    );
     const all = await traceback("await Promise.any([Promise.reject(new Error('one')), Promise.reject('two')])");
     expect(all).toContain("[errors 0] Error: one");
     expect(all).toContain("[errors 1] string: thrown: 'two'");
@@ -240,12 +260,15 @@ describe("errors", () => {
   });
 
   test("with getters that throw are still reported", async () => {
-    const body = "throw new (class Odd extends Error { get message() { throw 1 } get stack() { throw 2 } get name() { throw 3 } })()";
+    const body =
+      "throw new (class Odd extends Error { get message() { throw 1 } get stack() { throw 2 } get name() { throw 3 } })()";
     expect(await traceback(body)).toMatch(/^Error: /);
   });
 
   test("in late callbacks are printed under their own cell, once, and the session goes on", async () => {
-    await cells.run("const say = (...words) => words.join(' ');\n\n\nsetTimeout(() => { throw new Error(say('late', 'throw')) }, 50);\n\n\nPromise.reject(new Error(say('nobody', 'listens')))");
+    await cells.run(
+      "const say = (...words) => words.join(' ');\n\n\nsetTimeout(() => { throw new Error(say('late', 'throw')) }, 50);\n\n\nPromise.reject(new Error(say('nobody', 'listens')))",
+    );
     await until(() => {
       const errors = Object.values(cells.printed("stderr")).join("");
       return errors.includes("late throw") && errors.includes("nobody listens");
@@ -281,10 +304,15 @@ describe("the process", () => {
     await cells.run({ names: ["mine"], imports: [named("node:path", "join")], body: "mine = 1" });
     const host = "globalThis[Symbol.for('mobula.notebook')]";
     expect(
-      await cells.value(`[${host}.importOf('join'), ${host}.isCellName('mine'), ${host}.isCellName('URL'), ${host}.currentExecution().executionCount > 0]`),
+      await cells.value(
+        `[${host}.importOf('join'), ${host}.isCellName('mine'), ${host}.isCellName('URL'), ${host}.currentExecution().executionCount > 0]`,
+      ),
     ).toBe("[ { specifier: 'node:path', imported: 'join' }, true, false, true ]");
     const withdrawal = cells.events.length;
     await cells.run(`${host}.delegateComm('panel', '127.0.0.1:9')()`);
-    expect(cells.events.slice(withdrawal).map((event) => event.type)).toEqual(["comm-target-delegated", "comm-target-withdrawn"]);
+    expect(cells.events.slice(withdrawal).map((event) => event.type)).toEqual([
+      "comm-target-delegated",
+      "comm-target-withdrawn",
+    ]);
   });
 });

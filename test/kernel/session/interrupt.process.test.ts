@@ -52,7 +52,8 @@ describe("an interrupt ends", () => {
     "a pending await": "await new Promise(() => {})",
     "Atomics.wait": "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
     "a catastrophic regex": "/^(a+)+$/.test('a'.repeat(40) + 'b')",
-    "a loop inside try and catch": "for (;;) { try { for (;;) { try { for (;;); } finally { for (;;); } } } catch { for (;;); } }",
+    "a loop inside try and catch":
+      "for (;;) { try { for (;;) { try { for (;;); } finally { for (;;); } } } catch { for (;;); } }",
     "a microtask chain": "for (;;) await null",
     "a loop that prints": "for (;;) console.log('x'.repeat(200))",
     "a loop inside a display method": "await display({ [Symbol.for('Jupyter.display')]() { for (;;) {} } })",
@@ -66,7 +67,10 @@ describe("an interrupt ends", () => {
   });
 
   test("a loop while a result is being shown", async () => {
-    await expectInterrupted({ body: "return { [Symbol.for('nodejs.util.inspect.custom')]() { for (;;) {} } }", hasResult: true });
+    await expectInterrupted({
+      body: "return { [Symbol.for('nodejs.util.inspect.custom')]() { for (;;) {} } }",
+      hasResult: true,
+    });
   });
 });
 
@@ -115,7 +119,12 @@ test("an interrupt between cells changes nothing", async () => {
 });
 
 test("interrupts at any moment of short and busy cells leave a session that works", { timeout: 60_000 }, async () => {
-  const bodies = ["await null", "for (let i = 0; i < 3e7; i++);", "await new Promise((r) => setTimeout(r, 5))", "console.log('y'.repeat(1e5))"];
+  const bodies = [
+    "await null",
+    "for (let i = 0; i < 3e7; i++);",
+    "await new Promise((r) => setTimeout(r, 5))",
+    "console.log('y'.repeat(1e5))",
+  ];
   for (let round = 0; round < 40; round++) {
     const running = cells.run(bodies[round % bodies.length] ?? "");
     await sleep(round % 7);

@@ -81,7 +81,9 @@ describe("a process that ends by itself", () => {
   test("with process.exit is reported, its children go, and start brings a new one", async () => {
     await cells.session.start();
     await cells.run(START_CHILD);
-    await expect(cells.run("console.log('last words'); process.exit(3)")).rejects.toMatchObject({ code: "SESSION_EXITED" });
+    await expect(cells.run("console.log('last words'); process.exit(3)")).rejects.toMatchObject({
+      code: "SESSION_EXITED",
+    });
     await until(() => cells.events.some((event) => event.type === "exited"));
     expect(cells.events.at(-1)).toMatchObject({ type: "exited", code: 3, signal: null });
     expect(cells.printed()["2"]).toBe("last words\n");
@@ -92,7 +94,8 @@ describe("a process that ends by itself", () => {
 
   test("with a signal is reported with the end of its stderr", async () => {
     await cells.session.start();
-    const body = "require('node:child_process').execSync('echo native trouble >&2', { stdio: 'inherit' }); process.kill(process.pid, 'SIGKILL')";
+    const body =
+      "require('node:child_process').execSync('echo native trouble >&2', { stdio: 'inherit' }); process.kill(process.pid, 'SIGKILL')";
     await expect(cells.run(body)).rejects.toThrow("native trouble");
     await until(() => cells.events.at(-1)?.type === "exited");
     expect(cells.events.at(-1)).toMatchObject({ code: null, signal: "SIGKILL", stderrTail: "native trouble\n" });

@@ -26,7 +26,9 @@ test("BigInt, bytes, and objects inside themselves lose detail instead of failin
   const data: Record<string, unknown> = { small: 5n, large: 2n ** 70n, bytes: new Uint8Array([1, 2, 3]), twice: [] };
   data.again = data.twice;
   data.self = data;
-  const [event] = new FrameReader<ChildEvent>().push(encodeFrame({ type: "display", data, metadata: {}, isUpdate: false }));
+  const [event] = new FrameReader<ChildEvent>().push(
+    encodeFrame({ type: "display", data, metadata: {}, isUpdate: false }),
+  );
   expect(event).toMatchObject({
     data: { small: 5, large: "1180591620717411303424", bytes: "AQID", twice: [], again: [], self: "[Circular]" },
   });

@@ -25,7 +25,13 @@ export interface AxisContent {
 type Kind = NonNullable<AxisOptions["type"]>;
 
 /** Fit an axis to `content`, from pixel `start` to pixel `end`. */
-export function fitAxis(options: AxisOptions, content: AxisContent, start: number, end: number, tickCount: number): Axis {
+export function fitAxis(
+  options: AxisOptions,
+  content: AxisContent,
+  start: number,
+  end: number,
+  tickCount: number,
+): Axis {
   const kind = options.type ?? guessKind(content.coordinates);
   return kind === "category"
     ? categoryAxis(options.title, content.coordinates, start, end)

@@ -3,7 +3,7 @@ import { type Axis, fitAxis } from "./axis.ts";
 import { barLayers, drawBars } from "./bars.ts";
 import type { Area } from "./draw.ts";
 import type { Chart, Coordinate, Heatmap, Line } from "./figure.ts";
-import { drawHeatmap, drawColourBar, COLOUR_BAR_WIDTH } from "./heatmap.ts";
+import { COLOUR_BAR_WIDTH, drawColourBar, drawHeatmap } from "./heatmap.ts";
 import type { Bars } from "./histogram.ts";
 import { drawLine } from "./lines.ts";
 import { element, FAINT, GRID, INK, label, shorten, textWidth } from "./markup.ts";
@@ -20,7 +20,8 @@ export function drawCartesian(chart: Chart, outer: Area): string {
 
   // Labels need room, and how much is known only when the axes are fitted: fit, measure, fit again.
   const draftY = fitAxis(chart.yAxis, content.y, area.bottom, area.top, 6);
-  const left = area.left + Math.max(...draftY.ticks.map((tick) => tickWidth(tick.label)), 10) + 10 + titleRoom(chart.yAxis.title);
+  const left =
+    area.left + Math.max(...draftY.ticks.map((tick) => tickWidth(tick.label)), 10) + 10 + titleRoom(chart.yAxis.title);
   const tickCount = Math.max(2, Math.min(8, Math.floor((area.right - left) / 80)));
   const draftX = fitAxis(chart.xAxis, content.x, left, area.right, tickCount);
   const isSlanted = draftX.ticks.some((tick, at) => {
@@ -83,8 +84,14 @@ function drawXAxis(axis: Axis, plot: Area, isSlanted: boolean, outer: Area): str
   const ticks = axis.ticks.map(({ pixel, label: text }) => {
     const grid = element("path", { d: `M${pixel.toFixed(1)} ${plot.top}V${plot.bottom}`, stroke: GRID });
     const place = { x: pixel, y: plot.bottom + 15, "font-size": TICK_SIZE };
-    const slanted = { "text-anchor": "end", transform: `rotate(-35 ${pixel.toFixed(1)} ${(plot.bottom + 12).toFixed(1)})` };
-    return grid + label(shorten(text, MAX_LABEL_LENGTH), { ...place, ...(isSlanted ? slanted : { "text-anchor": "middle" }) });
+    const slanted = {
+      "text-anchor": "end",
+      transform: `rotate(-35 ${pixel.toFixed(1)} ${(plot.bottom + 12).toFixed(1)})`,
+    };
+    return (
+      grid +
+      label(shorten(text, MAX_LABEL_LENGTH), { ...place, ...(isSlanted ? slanted : { "text-anchor": "middle" }) })
+    );
   });
   const middle = (plot.left + plot.right) / 2;
   const title = axis.title === "" ? "" : axisTitle(axis.title, middle, outer.bottom - 2, undefined);

@@ -64,7 +64,18 @@ export interface Chart {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const COLOURS = ["#636efa", "#ef553b", "#00a878", "#ab63fa", "#e8871e", "#12a5c9", "#e0457b", "#6f9b1f", "#c44fc4", "#b58900"];
+const COLOURS = [
+  "#636efa",
+  "#ef553b",
+  "#00a878",
+  "#ab63fa",
+  "#e8871e",
+  "#12a5c9",
+  "#e0457b",
+  "#6f9b1f",
+  "#c44fc4",
+  "#b58900",
+];
 const DASHES: Readonly<Record<string, string>> = { dash: "8 5", dot: "2 4", dashdot: "8 4 2 4", longdash: "14 6" };
 /** Plotly adds markers to lines of fewer points than this. */
 const MARKER_LIMIT = 20;

@@ -19,7 +19,9 @@ export interface Bars {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const MAX_BINS = 40;
+/** Bins chosen here, and bins at all: a figure that asks for more gets wider ones. */
+const CHOSEN_BINS = 40;
+const MAX_BINS = 500;
 
 export function readHistogram(trace: Fields, name: string, colour: string): Bars | undefined {
   const isHorizontal = !Array.isArray(trace.x) && Array.isArray(trace.y);
@@ -46,7 +48,10 @@ function countNumbers(numbers: readonly number[], trace: Fields): Counted {
   const high = numbers.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   const asked = typeof trace.nbinsx === "number" ? trace.nbinsx : trace.nbinsy;
   const target = typeof asked === "number" ? asked : Math.ceil(Math.sqrt(numbers.length));
-  const size = binSize(trace) ?? niceStep(high - low || 1, Math.min(MAX_BINS, Math.max(1, target)));
+  const wanted = binSize(trace) ?? niceStep(high - low, Math.min(CHOSEN_BINS, Math.max(1, target)));
+  // Values that hardly differ would need bins too narrow for their magnitude.
+  const narrowest = Math.max((high - low) / MAX_BINS, Math.max(Math.abs(low), Math.abs(high)) * 1e-9, 1e-300);
+  const size = high > low ? Math.max(wanted, narrowest) : 1;
   const start = Math.floor(low / size) * size;
   const counts = new Array<number>(Math.floor((high - start) / size) + 1).fill(0);
   for (const value of numbers) {

@@ -24,7 +24,8 @@ export function drawLegend(
   const rowsOfSvg = names.map((name, row) => {
     const y = area.top + row * ROW_HEIGHT;
     const fill = shown[row]?.colour;
-    const swatch = fill === undefined ? "" : element("rect", { x: left, y, width: SWATCH, height: SWATCH, rx: 2, fill });
+    const swatch =
+      fill === undefined ? "" : element("rect", { x: left, y, width: SWATCH, height: SWATCH, rx: 2, fill });
     return swatch + label(name, { x: left + SWATCH + 6, y: y + SWATCH - 1, "font-size": FONT_SIZE, fill: INK });
   });
   return { svg: rowsOfSvg.join(""), width };

@@ -22,7 +22,8 @@ export function drawLine(trace: Line, x: Axis, y: Axis): string {
   if (trace.hasLine) {
     const d = runs.map(pathOf).join("");
     const stroke = { stroke: trace.colour, "stroke-width": trace.lineWidth, "stroke-linejoin": "round" };
-    if (d !== "") parts.push(element("path", { d, fill: "none", ...stroke, "stroke-dasharray": trace.dash || undefined }));
+    if (d !== "")
+      parts.push(element("path", { d, fill: "none", ...stroke, "stroke-dasharray": trace.dash || undefined }));
   }
   if (trace.hasMarkers) parts.push(...runs.flat().map((point) => drawMarker(point, trace)));
   return element("g", { opacity: trace.opacity }, parts.join("") || " ");

@@ -20,7 +20,13 @@ export function drawPie({ values, colours, hole }: Pie, area: Area): string {
     const share = value / total;
     const to = from + share;
     const shape = slicePath(point, from, to, radius, radius * hole);
-    const slice = element("path", { d: shape, fill: colours[index], stroke: PANEL, "stroke-width": 1, "fill-rule": "evenodd" });
+    const slice = element("path", {
+      d: shape,
+      fill: colours[index],
+      stroke: PANEL,
+      "stroke-width": 1,
+      "fill-rule": "evenodd",
+    });
     const middle = point((from + to) / 2, radius * (hole > 0 ? (1 + hole) / 2 : 0.66));
     const text = `${round(share * 100)}%`.replace(/(\.\d)\d%/, "$1%");
     from = to;

@@ -34,7 +34,12 @@ export function linearTicks(low: number, high: number, count: number): Tick[] {
 function numberLabel(value: number, decimals: number): string {
   const size = Math.abs(value);
   if (size >= 1e15 || decimals > 6) return value.toExponential(1).replace("+", "").replace(".0e", "e");
-  for (const [unit, suffix] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
+  for (const [unit, suffix] of [
+    [1e12, "T"],
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const) {
     if (size >= 10 * unit || (size >= unit && unit > 1e3)) return `${Number((value / unit).toPrecision(6))}${suffix}`;
   }
   return value.toFixed(decimals);
@@ -90,6 +95,7 @@ function calendarTicks(low: number, high: number, rough: number): Tick[] {
   for (let month = start; ; month += step) {
     const value = Date.UTC(Math.floor(month / 12), month % 12, 1);
     if (value > high) return ticks;
-    if (value >= low) ticks.push({ value, label: new Date(value).toISOString().slice(0, months === undefined ? 4 : 7) });
+    if (value >= low)
+      ticks.push({ value, label: new Date(value).toISOString().slice(0, months === undefined ? 4 : 7) });
   }
 }

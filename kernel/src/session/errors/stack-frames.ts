@@ -10,7 +10,7 @@ export interface StackFrame {
   readonly position?: { readonly fileName: string; readonly line: number; readonly column: number };
 }
 
-const FRAME = /^\s*at (?:(.*) \()?(.+?)(?::(\d+):(\d+))?\)?$/;
+const FRAME = /^\s*at (?:(.*?) \()?(.+?)(?::(\d+):(\d+))?\)?$/;
 
 /** The frames of a stack text, outermost last. Lines that are no frames are skipped. */
 export function parseFrames(stack: string): StackFrame[] {

@@ -62,7 +62,10 @@ async function resolveWithFallbacks(
 function alternatives(specifier: string): string[] {
   if (!isPath(specifier)) return [];
   const asTypeScript = specifier.replace(/\.([mc]?)js$/, ".$1ts");
-  return [...(asTypeScript === specifier ? [] : [asTypeScript]), ...EXTENSIONS.map((extension) => specifier + extension)];
+  return [
+    ...(asTypeScript === specifier ? [] : [asTypeScript]),
+    ...EXTENSIONS.map((extension) => specifier + extension),
+  ];
 }
 
 /** A file that its author edits beside the notebook, in contrast to an installed package. */

@@ -27,14 +27,19 @@ describe("ticks", () => {
   test("stay inside the range, for any range", () => {
     const finite = fc.double({ min: -1e12, max: 1e12, noNaN: true });
     fc.assert(
-      fc.property(finite, fc.double({ min: 1e-6, max: 1e12, noNaN: true }), fc.integer({ min: 2, max: 10 }), (low, span, count) => {
-        const high = low + span;
-        fc.pre(high - low > Math.abs(low) * 1e-9);
-        const ticks = linearTicks(low, high, count);
-        const room = span * 1e-6;
-        expect(ticks.every(({ value }) => value >= low - room && value <= high + room)).toBe(true);
-        expect(ticks.length).toBeLessThanOrEqual(count * 2 + 2);
-      }),
+      fc.property(
+        finite,
+        fc.double({ min: 1e-6, max: 1e12, noNaN: true }),
+        fc.integer({ min: 2, max: 10 }),
+        (low, span, count) => {
+          const high = low + span;
+          fc.pre(high - low > Math.abs(low) * 1e-9);
+          const ticks = linearTicks(low, high, count);
+          const room = span * 1e-6;
+          expect(ticks.every(({ value }) => value >= low - room && value <= high + room)).toBe(true);
+          expect(ticks.length).toBeLessThanOrEqual(count * 2 + 2);
+        },
+      ),
     );
   });
 
@@ -44,7 +49,8 @@ describe("ticks", () => {
   });
 
   test("of dates are round in UTC", () => {
-    const labels = (from: string, to: string): string[] => dateTicks(Date.parse(from), Date.parse(to), 5).map(({ label }) => label);
+    const labels = (from: string, to: string): string[] =>
+      dateTicks(Date.parse(from), Date.parse(to), 5).map(({ label }) => label);
     expect(labels("2026-01-01T00:00Z", "2026-01-01T02:00Z")).toEqual(["01-01", "00:30", "01:00", "01:30", "02:00"]);
     expect(labels("2026-01-15", "2026-06-15")).toEqual(["2026-02", "2026-03", "2026-04", "2026-05", "2026-06"]);
     expect(labels("2000-01-01", "2025-01-01")).toEqual(["2000", "2005", "2010", "2015", "2020", "2025"]);
@@ -59,7 +65,7 @@ describe("axes", () => {
     const kindOf = (coordinates: string[]): string | undefined =>
       fitAxis(automatic, { ...content, coordinates }, 0, 100, 4).ticks.at(-1)?.label;
     expect(kindOf(["1", "2.5", "3"])).toBe("3.0");
-    expect(kindOf(["2026-01-01", "2026-03-01"])).toBe("2026-03");
+    expect(kindOf(["2026-01-01", "2026-06-01"])).toBe("2026-05");
     expect(kindOf(["b", "a"])).toBe("a");
   });
 
@@ -86,11 +92,19 @@ describe("traces", () => {
 
   test("stacked bars pile up, below zero downwards", () => {
     const chart = readFigure({
-      data: [{ type: "bar", x: ["a"], y: [2] }, { type: "bar", x: ["a"], y: [3] }, { type: "bar", x: ["a"], y: [-1] }],
+      data: [
+        { type: "bar", x: ["a"], y: [2] },
+        { type: "bar", x: ["a"], y: [3] },
+        { type: "bar", x: ["a"], y: [-1] },
+      ],
       layout: {},
     });
     const bars = (chart?.traces ?? []).filter((trace) => trace.kind === "bars");
-    expect(barLayers(bars, "stack").map(({ spans }) => spans[0])).toEqual([[0, 2], [2, 5], [0, -1]]);
+    expect(barLayers(bars, "stack").map(({ spans }) => spans[0])).toEqual([
+      [0, 2],
+      [2, 5],
+      [0, -1],
+    ]);
   });
 
   test("a missing value interrupts a line", () => {
@@ -100,7 +114,10 @@ describe("traces", () => {
 
   test("names, titles and labels are escaped, and tags of titles dropped", () => {
     const picture = draw(
-      [{ type: "bar", name: "<script>", x: ["<x>"], y: [1] }, { type: "bar", name: "b", x: ["<x>"], y: [1] }],
+      [
+        { type: "bar", name: "<script>", x: ["<x>"], y: [1] },
+        { type: "bar", name: "b", x: ["<x>"], y: [1] },
+      ],
       { title: { text: "<b>T</b> & more" } },
     );
     expect(picture).not.toMatch(/<script|<x>|<b>/);
