@@ -247,8 +247,11 @@ function describe(thrown: unknown): string {
 function stackOfCauseFirst(error: Error, cause: unknown): string {
   const ours = error.stack ?? "";
   if (!isErrorLike(cause) || typeof cause.stack !== "string") return ours;
-  const frames = (stack: string): string[] => stack.split("\n").filter((line) => /^\s+at /.test(line));
-  return [`${error.name}: ${error.message}`, ...frames(cause.stack), ...frames(ours)].join("\n");
+  return [`${error.name}: ${error.message}`, ...framesOf(cause.stack), ...framesOf(ours)].join("\n");
+}
+
+function framesOf(stack: string): string[] {
+  return stack.split("\n").filter((line) => /^\s+at /.test(line));
 }
 
 function isErrorLike(value: unknown): value is Error {

@@ -1,4 +1,5 @@
 /** Values that know how a notebook shows them, and the template tags that make them. */
+import { inspect } from "node:util";
 import { escapeMarkup } from "./escape.ts";
 
 /** Representation by MIME type. Binary types are base64 text. */
@@ -76,6 +77,6 @@ function trustedOrEscaped(value: unknown): string {
 
 /** A note under the text of a value whose own display failed. */
 export function describeFailure(error: unknown): string {
-  const { name, message } = (error ?? {}) as { name?: unknown; message?: unknown };
-  return `(its display failed: ${String(name ?? "error")}: ${String(message ?? error)})`;
+  const cause = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 1 });
+  return `(its display failed: ${cause})`;
 }

@@ -55,9 +55,10 @@ export async function showFigure(figure: PlotlyFigure): Promise<ShownValue> {
 }
 
 function describe(traces: readonly Record<string, unknown>[], title: string): string {
-  const kinds = traces.map(
-    ({ type, name }) => `${String(type ?? "scatter")}${name === undefined ? "" : ` ${String(name)}`}`,
-  );
+  const kinds = traces.map(({ type, name }) => {
+    const kind = typeof type === "string" ? type : "scatter";
+    return typeof name === "string" ? `${kind} ${name}` : kind;
+  });
   const list = kinds.length > 6 ? [...kinds.slice(0, 6), `… ${kinds.length - 6} more`] : kinds;
   return `Plotly chart${title === "" ? "" : ` "${title}"`}: ${list.join(", ")}`;
 }

@@ -55,7 +55,6 @@ function takeExcerpt(frame: DataFrame, maxRows: number): Excerpt {
     const cells = frame.row(index).slice(0, MAX_COLUMNS).map(showCell);
     return isCut ? [...cells, "…"] : cells;
   };
-  const count = (n: number, noun: string): string => `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
   const { rowCount } = frame;
   const headCount = rowCount <= maxRows ? rowCount : Math.ceil(maxRows / 2);
   const tailCount = rowCount <= maxRows ? 0 : maxRows - headCount;
@@ -67,6 +66,10 @@ function takeExcerpt(frame: DataFrame, maxRows: number): Excerpt {
   };
 }
 
+function count(n: number, noun: string): string {
+  return `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 function showCell(value: unknown): string {
   return shorten(cellText(value), MAX_CELL_LENGTH);
 }
@@ -76,7 +79,7 @@ function cellText(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number") return formatNumber(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : formatDate(value);
-  if (typeof value !== "object" || value === null) return String(value);
+  if (value === null || typeof value !== "object") return inspect(value);
   const { toJSON } = value as { toJSON?: unknown };
   const plain: unknown = typeof toJSON === "function" ? toJSON.call(value) : value;
   return inspect(plain, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 6, compact: true });

@@ -86,9 +86,9 @@ export function compilerOptionsFor(directory: string, typeRoots?: readonly strin
 }
 
 function projectOptions(directory: string): ts.CompilerOptions {
-  const path = ts.findConfigFile(directory, ts.sys.fileExists);
+  const path = ts.findConfigFile(directory, (file) => ts.sys.fileExists(file));
   if (!path) return {};
-  const { config } = ts.readConfigFile(path, ts.sys.readFile) as { config?: object };
+  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file)) as { config?: object };
   // The files of the project are not wanted, and listing them could take long.
   const host: ts.ParseConfigHost = { ...ts.sys, readDirectory: () => [] };
   return ts.parseJsonConfigFileContent(config ?? {}, host, dirname(path), undefined, path).options;

@@ -30,5 +30,5 @@ function isMendable(error: ts.DiagnosticWithLocation, end: number): boolean {
 function indentAfter(code: string): string {
   const line = code.trimEnd().split("\n").at(-1) ?? "";
   const indent = /^[ \t]*/.exec(line)?.[0] ?? "";
-  return /[{([]$/.test(line.trimEnd()) || /=>$/.test(line.trimEnd()) ? indent + INDENT : indent;
+  return /(?:[{([]|=>)\s*$/.test(line) ? indent + INDENT : indent;
 }

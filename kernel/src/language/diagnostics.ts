@@ -33,7 +33,7 @@ export interface DiagnosticContext {
   /** Names of earlier cells that the module imports. */
   readonly imported: readonly LiveName[];
   /** Does the name belong to the text this cell had before, and to nothing else? */
-  isFormerName(name: string): boolean;
+  readonly isFormerName: (name: string) => boolean;
 }
 
 /** Errors of the parser. They block at every level. */
@@ -50,8 +50,8 @@ export function typeDiagnostics(errors: readonly ts.Diagnostic[], context: Diagn
     const name = context.code.slice(where.start, where.start + where.length);
     if (IMPLICIT_ANY_OF_VARIABLE.has(error.code) && context.imported.some((live) => live.name === name)) return [];
     if (error.code === CANNOT_ASSIGN_TO_IMPORT) {
-      const { said, isAllowed } = assignmentError(name, context.imported, content(error));
-      return isAllowed ? [] : [{ ...where, category: categoryAt(context.level), ...said }];
+      const said = assignmentError(name, context.imported, content(error));
+      return said ? [{ ...where, category: categoryAt(context.level), ...said }] : [];
     }
     const category = ONLY_WARNINGS.has(error.code) ? "warning" : categoryAt(context.level);
     return [{ ...where, category, ...withHint(content(error), name, context) }];
@@ -99,34 +99,20 @@ function place(start: number, length: number, code: string): Pick<CellDiagnostic
 
 type Said = Pick<CellDiagnostic, "code" | "message">;
 
-/** Names of earlier cells are imports for TypeScript, but variables for the user. */
-function assignmentError(
-  name: string,
-  imported: readonly LiveName[],
-  original: Said,
-): { said: Said; isAllowed: boolean } {
+const NOT_ASSIGNABLE: Partial<Record<LiveName["kind"], Said>> = {
+  const: { code: 2588, message: "a constant" },
+  class: { code: 2629, message: "a class" },
+  enum: { code: 2628, message: "an enum" },
+  function: { code: 2630, message: "a function" },
+  namespace: { code: 2631, message: "a namespace" },
+};
+
+/** Names of earlier cells are imports for TypeScript, but variables for the user. `undefined`: it may be assigned to. */
+function assignmentError(name: string, imported: readonly LiveName[], original: Said): Said | undefined {
   const kind = imported.find((live) => live.name === name)?.kind;
-  const because = (code: number, what: string): { said: Said; isAllowed: boolean } => ({
-    said: { code, message: `Cannot assign to '${name}' because it is ${what}.` },
-    isAllowed: false,
-  });
-  switch (kind) {
-    case "let":
-    case "var":
-      return { said: original, isAllowed: true };
-    case "const":
-      return because(2588, "a constant");
-    case "class":
-      return because(2629, "a class");
-    case "enum":
-      return because(2628, "an enum");
-    case "function":
-      return because(2630, "a function");
-    case "namespace":
-      return because(2631, "a namespace");
-    default:
-      return { said: original, isAllowed: false };
-  }
+  if (kind === "let" || kind === "var") return undefined;
+  const reason = kind && NOT_ASSIGNABLE[kind];
+  return reason ? { ...reason, message: `Cannot assign to '${name}' because it is ${reason.message}.` } : original;
 }
 
 function withHint(said: Said, name: string, { isTsx, isFormerName }: DiagnosticContext): Said {

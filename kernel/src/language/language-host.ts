@@ -109,8 +109,8 @@ export class LanguageHost implements ts.LanguageServiceHost {
     });
   }
 
-  resolveTypeReferenceDirectiveReferences<T extends ts.FileReference | string>(
-    references: readonly T[],
+  resolveTypeReferenceDirectiveReferences(
+    references: readonly (ts.FileReference | string)[],
     containingFile: string,
     _redirected: ts.ResolvedProjectReference | undefined,
     options: ts.CompilerOptions,

@@ -5,10 +5,13 @@ import type { NotebookLanguageOptions } from "./notebook-language.ts";
 /** Methods of `Language` that are answered. */
 export type LanguageMethod = "compile" | "forget" | "complete" | "inspect" | "isComplete";
 
-/** A call of one method; the argument is that of `Language`. */
-export type LanguageCall = {
-  [M in LanguageMethod]: { readonly method: M; readonly argument: Parameters<Language[M]>[0] };
-}[LanguageMethod];
+/** A call of method `M`; the argument is that of `Language`. */
+export interface CallOf<M extends LanguageMethod> {
+  readonly method: M;
+  readonly argument: Parameters<Language[M]>[0];
+}
+
+export type LanguageCall = { [M in LanguageMethod]: CallOf<M> }[LanguageMethod];
 
 export type ToLanguageThread =
   | { readonly type: "call"; readonly id: number; readonly call: LanguageCall }

@@ -57,13 +57,15 @@ export class ModuleResolver {
   }
 }
 
+function withoutTypeRoots(options: ts.CompilerOptions): ts.CompilerOptions {
+  const others = { ...options };
+  delete others.typeRoots;
+  return others;
+}
+
 /** JavaScript alone may get its types later, by a package of `@types`. */
 function isTyped(module: ts.ResolvedModuleFull | undefined): boolean {
   return module !== undefined && !/\.[cm]?jsx?$/.test(module.resolvedFileName);
-}
-
-function withoutTypeRoots({ typeRoots: _, ...options }: ts.CompilerOptions): ts.CompilerOptions {
-  return options;
 }
 
 function isBare(specifier: string): boolean {

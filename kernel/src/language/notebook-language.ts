@@ -2,11 +2,11 @@
  * The language service of a notebook, in the thread that calls it. `thread.ts` hosts one and `client.ts` speaks to it;
  * tests use it directly.
  */
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { type AnalysedCell, analyseCell, compileCell } from "./cell/compile-cell.ts";
-import { checkDirective } from "./cell/directives.ts";
+import { checkDirective, jsxFactoryNames } from "./cell/directives.ts";
 import { engineSyntaxError } from "./cell/engine-syntax.ts";
 import { parseCell } from "./cell/parse.ts";
 import { isAugmentation } from "./cell/top-level-names.ts";
@@ -61,9 +61,13 @@ export class NotebookLanguage {
   #lastVersion = 0;
 
   constructor({ directory, typeRoots }: NotebookLanguageOptions) {
-    this.#directory = directory;
-    this.#compilerOptions = compilerOptionsFor(directory, typeRoots);
-    this.#host = new LanguageHost({ directory, kernelRoot: KERNEL_ROOT, compilerOptions: this.#compilerOptions });
+    this.#directory = resolve(directory);
+    this.#compilerOptions = compilerOptionsFor(this.#directory, typeRoots);
+    this.#host = new LanguageHost({
+      directory: this.#directory,
+      kernelRoot: KERNEL_ROOT,
+      compilerOptions: this.#compilerOptions,
+    });
     this.#service = ts.createLanguageService(this.#host, LIBRARY_FILES);
   }
 
@@ -172,10 +176,11 @@ export class NotebookLanguage {
     return { fileName, code, headerLength, imported, cell, dependencies };
   }
 
-  #isUsedBy({ references, isTsx }: AnalysedCell): (name: string) => boolean {
+  #isUsedBy({ references, isTsx, sourceFile }: AnalysedCell): (name: string) => boolean {
     const used = new Set(references.map(({ node }) => node.text));
     const { jsxFactory = "React", jsxFragmentFactory = "React" } = this.#compilerOptions;
-    for (const factory of isTsx ? [jsxFactory, jsxFragmentFactory] : []) used.add(factory.split(".")[0] ?? factory);
+    const factories = [jsxFactory, jsxFragmentFactory, ...jsxFactoryNames(sourceFile.text)];
+    for (const factory of isTsx ? factories : []) used.add(factory.split(".")[0] ?? factory);
     return (name) => used.has(name);
   }
 
@@ -229,12 +234,7 @@ export class NotebookLanguage {
   }
 
   #baseName(version: number): string {
-    return (
-      this.#fileNames
-        .get(version)
-        ?.slice(this.#directory.length)
-        .replace(/^[/\\]/, "") ?? `.cell-${version}.ts`
-    );
+    return basename(this.#fileNames.get(version) ?? `.cell-${version}.ts`);
   }
 
   #dropModules(): void {

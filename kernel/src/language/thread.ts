@@ -1,11 +1,18 @@
 /** The language thread: loads TypeScript at once, warms up between requests, and answers them in order. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { FromLanguageThread, LanguageCall, LanguageThreadData, ToLanguageThread } from "./messages.ts";
+import type { CallOf, FromLanguageThread, LanguageMethod, LanguageThreadData, ToLanguageThread } from "./messages.ts";
 import { NotebookLanguage } from "./notebook-language.ts";
 
 if (!parentPort) throw new Error("This file is the entry of a worker thread.");
 const port = parentPort;
 const language = new NotebookLanguage(workerData as LanguageThreadData);
+const answers: { readonly [M in LanguageMethod]: (argument: CallOf<M>["argument"]) => unknown } = {
+  compile: (argument) => language.compile(argument),
+  forget: (argument) => language.forget(argument),
+  complete: (argument) => language.complete(argument),
+  inspect: (argument) => language.inspect(argument),
+  isComplete: (argument) => language.isComplete(argument),
+};
 const reply = (message: FromLanguageThread): void => port.postMessage(message);
 
 port.on("message", (message: ToLanguageThread) => {
@@ -21,19 +28,8 @@ port.on("message", (message: ToLanguageThread) => {
 });
 warmUp([...language.warmUpSteps()]);
 
-function answer(call: LanguageCall): unknown {
-  switch (call.method) {
-    case "compile":
-      return language.compile(call.argument);
-    case "forget":
-      return language.forget(call.argument);
-    case "complete":
-      return language.complete(call.argument);
-    case "inspect":
-      return language.inspect(call.argument);
-    case "isComplete":
-      return language.isComplete(call.argument);
-  }
+function answer<M extends LanguageMethod>({ method, argument }: CallOf<M>): unknown {
+  return answers[method](argument);
 }
 
 /** One step at a time: a request that arrives meanwhile waits for one step, not for all. */

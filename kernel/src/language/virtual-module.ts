@@ -19,7 +19,7 @@ export interface ModuleSources {
   /** Versions to import for their effect on other modules. */
   readonly augmenting: readonly number[];
   /** The specifier of a version's module. */
-  specifierOf(version: number): string;
+  readonly specifierOf: (version: number) => string;
 }
 
 /** Build the module of a cell. */

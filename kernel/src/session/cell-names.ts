@@ -19,7 +19,7 @@ const unassignedGetters = new WeakSet<() => unknown>();
 export class CellNames {
   readonly #registry: CellRegistry;
   readonly #names: DeclaredName[] = [];
-  #isSettled = false;
+  #assigned: readonly string[] | undefined;
 
   constructor(declarations: readonly CellDeclaration[], registry: CellRegistry) {
     this.#registry = registry;
@@ -49,9 +49,8 @@ export class CellNames {
    * @param isComplete - the cell reached its end, so a `var` it never assigned is `undefined`, not missing.
    * @returns the names (as the user wrote them) that hold a value of this cell.
    */
-  settle(isComplete: boolean): string[] {
-    if (this.#isSettled) return [];
-    this.#isSettled = true;
+  settle(isComplete: boolean): readonly string[] {
+    if (this.#assigned !== undefined) return this.#assigned;
     const assigned: string[] = [];
     for (const name of this.#names) {
       const { declaration } = name;
@@ -62,6 +61,7 @@ export class CellNames {
       if (isUnassigned(declaration.globalName)) defineValue(declaration.globalName, undefined);
       assigned.push(declaration.name);
     }
+    this.#assigned = assigned;
     return assigned;
   }
 
@@ -91,13 +91,16 @@ function defineUnassigned({ name, globalName, kind }: CellDeclaration): void {
   unassignedGetters.add(get);
   Object.defineProperty(globalThis, globalName, {
     get,
-    set: (value: unknown) => defineValue(globalName, value),
+    set: (value: unknown) => {
+      defineValue(globalName, value);
+    },
     enumerable: true,
     configurable: true,
   });
 }
 
 function isUnassigned(globalName: string): boolean {
-  const getter = Object.getOwnPropertyDescriptor(globalThis, globalName)?.get;
-  return getter !== undefined && unassignedGetters.has(getter);
+  const descriptor = Object.getOwnPropertyDescriptor(globalThis, globalName) ?? {};
+  const getter: unknown = Reflect.get(descriptor, "get");
+  return unassignedGetters.has(getter as () => unknown);
 }

@@ -7,7 +7,7 @@ import type { CellRegistry } from "./cell-registry.ts";
 import { INTERRUPTED, type TracebackContext, toCellError } from "./errors/traceback.ts";
 import { type ExecutionContext, runInContext } from "./execution-context.ts";
 import { runScript } from "./script.ts";
-import type { CellError, ExecuteOutcome, ExecuteRequest } from "./session.ts";
+import type { CellError, ExecuteOutcome, ExecuteRequest, Execution } from "./session.ts";
 
 /** How long a stopped cell has to run its `catch` and `finally` blocks before it is reported as ended. */
 const UNWIND_MS = 50;
@@ -34,7 +34,7 @@ export interface CellRunnerOptions {
   /** Called before the awaits of a stopped cell end. */
   readonly onInterrupt: (context: ExecutionContext) => void;
   /** The cell has ended. Called synchronously: a promise reaction could be lost when code is terminated. */
-  readonly onEnd: (outcome: ExecuteOutcome) => void;
+  readonly onEnd: (execution: Execution, outcome: ExecuteOutcome) => void;
 }
 
 export class CellRunner {
@@ -73,16 +73,16 @@ export class CellRunner {
       onDone();
       return;
     }
-    if (!running.context.isInterrupted) {
-      running.context.isInterrupted = true;
-      this.#options.onInterrupt(running.context);
-      for (const stop of running.context.stops) stop();
-      running.context.stops.clear();
-    }
+    // First of all: what follows is code of others, and may have to be terminated, too.
     startTimer(() => {
       this.#end(running, { status: "error", error: INTERRUPTED });
       onDone();
     }, UNWIND_MS);
+    if (running.context.isInterrupted) return;
+    running.context.isInterrupted = true;
+    this.#options.onInterrupt(running.context);
+    for (const stop of running.context.stops) stop();
+    running.context.stops.clear();
   }
 
   async #run(running: RunningCell): Promise<Ending> {
@@ -118,13 +118,23 @@ export class CellRunner {
     return toCellError(error, this.#options.traceback);
   }
 
+  /**
+   * Report the end of a cell. A termination may strike in the middle; the interrupt that follows it then ends the cell
+   * once more, so the cell counts as running until its end is on its way, and whoever listens takes the first report.
+   */
   #end(running: RunningCell, ending: Ending): void {
     if (this.#running !== running) return; // Stopped before: this is what was left of it.
-    this.#running = undefined;
+    const { execution } = running.request;
     const isComplete = ending.status === "ok" && !running.context.isInterrupted;
     const assigned = [...running.importedNames, ...running.names.settle(isComplete)];
     const shown: Ending = running.context.isInterrupted ? { status: "error", error: INTERRUPTED } : ending;
-    this.#options.onEnd({ ...shown, assigned });
+    try {
+      this.#options.onEnd(execution, { ...shown, assigned });
+    } catch (error) {
+      // A result that cannot be sent: too large, or with a `toJSON` that throws.
+      this.#options.onEnd(execution, { status: "error", error: this.#explain(error), assigned });
+    }
+    this.#running = undefined;
   }
 }
 

@@ -26,10 +26,10 @@ export function installCellTimers(isUsersFile: (fileName: string) => boolean): v
 
   const setTimeout = (callback: Callback, delayMs?: number, ...args: unknown[]): NodeJS.Timeout => {
     const context = tracker.contextOfCaller(setTimeout);
-    if (context === undefined) return startTimeout(callback, delayMs, ...args);
+    if (context === undefined || typeof callback !== "function") return startTimeout(callback, delayMs, ...args);
     const timeout = startTimeout(() => {
       untrack();
-      callback(...args);
+      Reflect.apply(callback, timeout, args);
     }, delayMs);
     const untrack = tracker.track(context, () => clearTimeout(timeout));
     return timeout;
@@ -42,10 +42,10 @@ export function installCellTimers(isUsersFile: (fileName: string) => boolean): v
   };
   const setImmediate = (callback: Callback, ...args: unknown[]): NodeJS.Immediate => {
     const context = tracker.contextOfCaller(setImmediate);
-    if (context === undefined) return startImmediate(callback, ...args);
+    if (context === undefined || typeof callback !== "function") return startImmediate(callback, ...args);
     const immediate = startImmediate(() => {
       untrack();
-      callback(...args);
+      Reflect.apply(callback, immediate, args);
     });
     const untrack = tracker.track(context, () => clearImmediate(immediate));
     return immediate;

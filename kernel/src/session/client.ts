@@ -61,7 +61,7 @@ interface Running {
   readonly ended: Deferred<void>;
   readonly interrupts: Map<number, Deferred<void>>;
   readonly usages: Map<number, Deferred<Usage>>;
-  execution?: { readonly deferred: Deferred<ExecuteOutcome> };
+  execution?: { readonly messageId: string; readonly deferred: Deferred<ExecuteOutcome> };
   isReady: boolean;
   isClosing: boolean;
   /** The ending of the whole group, once it has begun. */
@@ -94,7 +94,7 @@ class ProcessSession implements Session {
     const running = this.#require();
     if (running.execution !== undefined) throw new Error("The session runs one cell at a time.");
     const deferred = defer<ExecuteOutcome>();
-    running.execution = { deferred };
+    running.execution = { messageId: request.execution.messageId, deferred };
     this.#latest = request.execution;
     send(running, { type: "execute", request });
     return deferred.promise;
@@ -181,7 +181,7 @@ class ProcessSession implements Session {
         running.ready.resolve();
         return;
       case "executed":
-        void this.#finishExecution(running, event.outcome);
+        if (event.messageId === running.execution?.messageId) void this.#finishExecution(running, event.outcome);
         return;
       case "stream":
       case "display":

@@ -5,27 +5,14 @@ import { type ChildEvent, EVENT_FD, encodeFrame } from "./wire.ts";
 
 export class EventWriter {
   readonly #shared: SharedState;
-  /** Set while the guardian's evaluation runs: it holds the lock that `send` would wait for. */
-  #isMuted = false;
 
   constructor(shared: SharedState) {
     this.#shared = shared;
   }
 
   send(event: ChildEvent): void {
-    if (this.#isMuted) return;
     const frame = encodeFrame(event);
     this.#shared.writing(() => writeFully(frame));
-  }
-
-  /** Run `action`; what it tries to send is dropped. */
-  muted(action: () => void): void {
-    this.#isMuted = true;
-    try {
-      action();
-    } finally {
-      this.#isMuted = false;
-    }
   }
 }
 

@@ -19,12 +19,18 @@ function redirect(stream: NodeJS.WriteStream, name: StreamName, print: PrintText
   const decoder = new StringDecoder("utf8");
   const write = (chunk: string | Uint8Array, encodingOrDone?: unknown, maybeDone?: unknown): boolean => {
     const done = typeof encodingOrDone === "function" ? encodingOrDone : maybeDone;
-    const text = typeof chunk === "string" ? chunk : decoder.write(Buffer.from(chunk));
+    const text = typeof chunk === "string" ? decode(chunk, encodingOrDone) : decoder.write(Buffer.from(chunk));
     if (text !== "") print(currentContext()?.execution, name, text);
-    if (typeof done === "function") process.nextTick(done as () => void);
+    if (typeof done === "function") process.nextTick(done);
     return true;
   };
-  stream.write = write as typeof stream.write;
+  stream.write = write;
+}
+
+/** Text that is given as hex or base64, as it is meant. */
+function decode(text: string, encoding: unknown): string {
+  const isEncoded = typeof encoding === "string" && Buffer.isEncoding(encoding) && !/^utf-?8$/i.test(encoding);
+  return isEncoded ? Buffer.from(text, encoding).toString("utf8") : text;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Entry of the session process: joins the parts on its main thread. Argument: the notebook's directory. */
+import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -19,7 +20,7 @@ import { installOutput } from "./output.ts";
 import { signalGroup } from "./process-group.ts";
 import { silenceLoaderWarning } from "./script.ts";
 import { SharedState } from "./shared-state.ts";
-import { installTerminationPreparation, PREPARE_EXPRESSION } from "./termination.ts";
+import { PREPARE_EXPRESSION, TerminationGuard } from "./termination.ts";
 import type { MainCommand } from "./wire.ts";
 
 /** Deep enough that the user's frames are there after the kernel's and Node's have been left out. */
@@ -30,7 +31,8 @@ const TERMINATED = 128 + 15;
 /** When the kernel is gone, the user's `exit` handlers run this long after SIGTERM, before the guardian's SIGKILL. */
 const ORPHAN_EXIT_MS = 700;
 
-const directory = process.argv[2] ?? process.cwd();
+// Without symbolic links, as Node names the modules it loads.
+const directory = realpathSync(process.argv[2] ?? process.cwd());
 const kernelDirectory = fileURLToPath(new URL("../", import.meta.url));
 process.argv.splice(1);
 process.title = "mobula session";
@@ -45,12 +47,13 @@ const runner = new CellRunner({
   registry,
   traceback,
   onInterrupt: ({ execution }) => host.emitInterrupt(execution),
-  onEnd: (outcome) => writer.send({ type: "executed", outcome }),
+  onEnd: ({ messageId }, outcome) => writer.send({ type: "executed", messageId, outcome }),
 });
 
+const termination = new TerminationGuard();
 const guardian = startGuardian();
 endWithTheKernel();
-installTerminationPreparation(shared, writer);
+termination.install(shared);
 await silenceLoaderWarning();
 registerModuleHooks();
 installLateErrors(traceback, (execution, name, text) => host.stream(execution, name, text));
@@ -90,6 +93,7 @@ function handle(command: MainCommand | { readonly type: "interrupt" }): void {
       runner.start(command.request);
       return;
     case "interrupt":
+      termination.repair();
       runner.interrupt(() => shared.sawInterrupt());
       return;
     case "delete-globals":

@@ -1,5 +1,6 @@
 /** Evaluates text of a cell as scripts of the global realm, with `import()` relative to the notebook. */
 import vm from "node:vm";
+import { withoutWarnings } from "./warnings.ts";
 
 /**
  * Evaluate `code` as a script named `fileName`. Its first line counts as the line above the user's first one, where the
@@ -13,13 +14,7 @@ export function runScript(code: string, fileName: string): unknown {
   }).runInThisContext({ displayErrors: false });
 }
 
-/** Import something once, so that Node's warning about the way to import is spent, and swallow that one warning. */
+/** Import something once, so that Node's warning about the way to import is spent unseen. */
 export async function silenceLoaderWarning(): Promise<void> {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  try {
-    await runScript('import("node:path")', "session.js");
-  } finally {
-    process.emitWarning = emitWarning;
-  }
+  await withoutWarnings(() => runScript('import("node:path")', "session.js"));
 }

@@ -30,7 +30,7 @@ export type GuardianReply =
 export type ChildEvent =
   | Exclude<SessionEvent, { type: "exited" }>
   | { readonly type: "ready" }
-  | { readonly type: "executed"; readonly outcome: ExecuteOutcome };
+  | { readonly type: "executed"; readonly messageId: string; readonly outcome: ExecuteOutcome };
 
 /** One message as bytes. Values that JSON does not know (BigInt, functions, cycles) lose detail instead of failing. */
 export function encodeFrame(message: ChildEvent | SessionCommand | GuardianReply): Buffer {

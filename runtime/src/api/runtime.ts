@@ -4,7 +4,7 @@ import type { ActorCallSpec, Engine, ItemStream, TaskCode } from "../engine/engi
 import { GetTimeoutError, TaskCancelledError } from "../errors.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
-import { notebookExecution } from "../notebook/notebook-host.ts";
+import { notebookExecution } from "../notebook/host.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { encodeHooks, ValueCodec } from "./value-codec.ts";
 
@@ -19,10 +19,11 @@ export interface CallContext {
 }
 
 /** What a worker adds: whose code runs, and that it waits. */
-export interface RuntimeHooks<Context extends CallContext = CallContext> {
-  current(): Context | undefined;
-  onBlock(context: Context): void;
-  onUnblock(context: Context): void;
+export interface RuntimeHooks {
+  current(): CallContext | undefined;
+  /** The call waits for a ref from now on. */
+  onBlock(taskId: TaskId): void;
+  onUnblock(taskId: TaskId): void;
 }
 
 export interface GetOptions {
@@ -48,10 +49,10 @@ export class Runtime {
   readonly #codes = new WeakMap<CapturedCode, TaskCode>();
   readonly #warned = new Set<string>();
 
-  constructor(engine: Engine, hooks?: RuntimeHooks<never>) {
+  constructor(engine: Engine, hooks?: RuntimeHooks) {
     this.engine = engine;
     this.codec = new ValueCodec(this);
-    this.#hooks = hooks as RuntimeHooks | undefined;
+    this.#hooks = hooks;
     this.collected = new FinalizationRegistry((id) => engine.unuse(id));
   }
 
@@ -128,7 +129,11 @@ export class Runtime {
         return Promise.reject(error);
       }
     }
-    return this.#wait(id, options).then(() => this.codec.decode(this.engine.read(id)) as T | Promise<T>);
+    // The ref itself may be collected while its value is awaited.
+    this.engine.use(id);
+    return this.#wait(id, options)
+      .then(() => this.codec.decode(this.engine.read(id)) as T | Promise<T>)
+      .finally(() => this.engine.unuse(id));
   }
 
   /** Until the object is there. In a worker the waiting call lends its CPU to others. */
@@ -146,7 +151,7 @@ export class Runtime {
         signal?.removeEventListener("abort", onAbort);
         if (isTask) {
           context.signal.removeEventListener("abort", onCancel);
-          this.#hooks?.onUnblock(context);
+          this.#hooks?.onUnblock(context.taskId);
         }
         return true;
       };
@@ -162,7 +167,7 @@ export class Runtime {
         return;
       }
       if (isTask) {
-        this.#hooks?.onBlock(context);
+        this.#hooks?.onBlock(context.taskId);
         context.signal.addEventListener("abort", onCancel);
       }
       signal?.addEventListener("abort", onAbort);

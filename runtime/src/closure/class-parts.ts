@@ -63,7 +63,7 @@ function staticPart(member: SyntaxNode, source: string): StaticPart {
   const isPrivate = key.type === "PrivateIdentifier";
   return {
     kind: isPrivate ? "private-field" : "field",
-    name: isPrivate ? `#${key["name"] as string}` : String(key["name"] ?? key["value"] ?? ""),
+    name: isPrivate ? `#${key["name"] as string}` : "",
     start,
     end,
     equals: value === null ? undefined : source.lastIndexOf("=", value.start),

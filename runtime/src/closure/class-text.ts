@@ -79,7 +79,6 @@ function classPatches(
 function privatePatches(text: string, info: FunctionInfo, flag: string): Patch[] {
   const parts = info.classParts;
   if (parts === undefined) return [];
-  const insert = (start: number, code: string): Patch => ({ start, end: start, text: code });
   const patches = parts.fieldValues.map((start) => insert(start, `${flag}.on?void 0:`));
   if (parts.constructorBody !== undefined) {
     const leave = parts.heritage === undefined ? "return;" : "{super();return;}";
@@ -88,6 +87,10 @@ function privatePatches(text: string, info: FunctionInfo, flag: string): Patch[]
   const cases = parts.privateFields.map((field) => `case"${field}":o.${field}=v;break;`).join("");
   patches.push(insert(text.lastIndexOf("}"), `;static ${PRIVATE_SETTER}(o,n,v){switch(n){${cases}}}`));
   return patches;
+}
+
+function insert(start: number, text: string): Patch {
+  return { start, end: start, text };
 }
 
 /** A method whose key is computed or private gets a plain key: the key was evaluated when the method was made. */

@@ -53,8 +53,9 @@ export function compileFunction(
   const values = unusedName("$late", source.text);
   const head =
     `(function(${parameters.join(",")}){${source.isStrict ? '"use strict";' : ""}` +
-    `${late.length > 0 ? `let ${late.join(",")};` : ""}` +
-    `return[function(${values}){${late.length > 0 ? `[${late.join(",")}]=${values}` : ""}},`;
+    (late.length > 0
+      ? `let ${late.join(",")};return[function(${values}){[${late.join(",")}]=${values}},`
+      : "return[function(){},");
   const isMember = source.form === "method" || source.form === "getter" || source.form === "setter";
   const [open, close] = isMember ? ["{", "}"] : ["", ""];
   // The text stands alone on its lines, so that its positions are those of the user's file.
@@ -71,8 +72,8 @@ export function compileFunction(
 
 function memberOf(holder: object, form: FunctionForm): unknown {
   const [key] = Reflect.ownKeys(holder);
-  const descriptor = Object.getOwnPropertyDescriptor(holder, key as PropertyKey);
-  return form === "getter" ? descriptor?.get : form === "setter" ? descriptor?.set : descriptor?.value;
+  const descriptor = Object.getOwnPropertyDescriptor(holder, key as PropertyKey) ?? {};
+  return Reflect.get(descriptor, form === "getter" ? "get" : form === "setter" ? "set" : "value");
 }
 
 /** Functions written as values got their names from where they were assigned. */

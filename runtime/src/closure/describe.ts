@@ -202,6 +202,12 @@ function variablesOf(context: Context): { variables: CapturedVariable[]; watches
   return { variables, watches };
 }
 
+/** What Vitest writes for `import(…)` and `import.meta`. */
+const VITEST_NAMES: ReadonlyMap<string, Substitute["type"]> = new Map([
+  ["__vite_ssr_dynamic_import__", "import"],
+  ["__vite_ssr_import_meta__", "import-meta"],
+]);
+
 /** @returns undefined for names that every process has, and for names that exist nowhere. */
 function captureVariable(
   free: FreeVariable,
@@ -216,6 +222,10 @@ function captureVariable(
     return captureGlobal(base, notebook, watches);
   }
   const identity = identityOf(free, found, context.script);
+  const substitute = VITEST_NAMES.get(name);
+  if (substitute !== undefined) {
+    return { ...base, ...identity, value: substituteValue(substitute, context, undefined), known: undefined };
+  }
   const imported = free.declaration?.import;
   if (imported !== undefined && !free.declaration?.isReassigned) {
     const module = moduleRef(imported.specifier, context.url);
@@ -310,18 +320,10 @@ function keepsHeritage(fn: AnyFunction, info: FunctionInfo, variables: readonly 
 }
 
 function substituteValue(type: Substitute["type"], { fn, url }: Context, field: string | undefined): unknown {
-  switch (type) {
-    case "heritage":
-      return Object.getPrototypeOf(fn);
-    case "private-static":
-      return inspectPrivateFields(fn).find(({ name }) => name === field)?.value;
-    case "import":
-      return importerFor(url);
-    case "import-meta":
-      return importMeta(url);
-    case "reviving":
-      return REVIVING;
-  }
+  if (type === "heritage") return Object.getPrototypeOf(fn);
+  if (type === "private-static") return inspectPrivateFields(fn).find(({ name }) => name === field)?.value;
+  if (type === "import") return importerFor(url);
+  return type === "import-meta" ? importMeta(url) : REVIVING;
 }
 
 /** What `import.meta` says of a file, as far as it is plain data. */

@@ -34,20 +34,24 @@ interface Handover {
 
 let session: Session | undefined;
 
-/** Inspector calls to the own thread are answered before `post` returns. */
-function post<T>(method: string, parameters: object = {}): T {
+function connected(): Session {
   if (session === undefined) {
     session = new Session();
     session.connect();
   }
+  return session;
+}
+
+/** Inspector calls to the own thread are answered before `post` returns. */
+function post(method: string, parameters: object = {}): unknown {
   let failure: Error | null = null;
   let result: unknown;
-  session.post(method, parameters, (error, answer) => {
+  connected().post(method, parameters, (error, answer) => {
     failure = error;
     result = answer;
   });
   if (failure !== null) throw new Error(`The inspector refused ${method}: ${JSON.stringify(failure)}`);
-  return result as T;
+  return result;
 }
 
 type Properties = Runtime.GetPropertiesReturnType & { readonly privateProperties?: readonly PrivateProperty[] };
@@ -58,7 +62,7 @@ interface PrivateProperty {
 }
 
 function propertiesOf(objectId: string): Properties {
-  return post<Properties>("Runtime.getProperties", { objectId, ownProperties: true });
+  return post("Runtime.getProperties", { objectId, ownProperties: true }) as Properties;
 }
 
 /** Run `use` with the inspector's handle of `subject`. */
@@ -66,11 +70,11 @@ function withHandle<T>(subject: object, use: (objectId: string, handover: Handov
   const handover: Handover = { subject, values: [] };
   Object.defineProperty(globalThis, HANDOVER, { value: handover, configurable: true });
   try {
-    const { result } = post<Runtime.EvaluateReturnType>("Runtime.evaluate", {
+    const { result } = post("Runtime.evaluate", {
       expression: 'globalThis[Symbol.for("mobula.closure.handover")].subject',
       objectGroup: "mobula.closure",
       silent: true,
-    });
+    }) as Runtime.EvaluateReturnType;
     if (result.objectId === undefined) throw new Error("The inspector gave no handle for a function");
     return use(result.objectId, handover);
   } finally {
@@ -176,20 +180,23 @@ export function inspectPrivateFields(object: object): { name: string; value: unk
  */
 export function listScripts(wanted: string): { heads: Map<string, ScriptHead>; source: string | undefined } {
   const heads = new Map<string, ScriptHead>();
-  post("Runtime.releaseObjectGroup", { objectGroup: "mobula.closure.none" });
-  const onParsed = ({ params }: { params: ScriptHead & { scriptId: string; isModule?: boolean } }): void => {
-    const { scriptId, url, startLine, startColumn, isModule } = params;
-    heads.set(scriptId, { url, startLine, startColumn, isModule: isModule === true });
+  const onParsed = ({
+    params,
+  }: {
+    params: Omit<ScriptHead, "isModule"> & { scriptId: string; isModule?: boolean };
+  }): void => {
+    const { scriptId, url, startLine, startColumn, isModule = false } = params;
+    heads.set(scriptId, { url, startLine, startColumn, isModule });
   };
-  session?.on("Debugger.scriptParsed", onParsed as never);
+  connected().on("Debugger.scriptParsed", onParsed as never);
   try {
     post("Debugger.enable");
-    const { scriptSource } = post<{ scriptSource: string }>("Debugger.getScriptSource", { scriptId: wanted });
+    const { scriptSource } = post("Debugger.getScriptSource", { scriptId: wanted }) as { scriptSource: string };
     return { heads, source: scriptSource };
   } catch {
     return { heads, source: undefined };
   } finally {
     post("Debugger.disable");
-    session?.off("Debugger.scriptParsed", onParsed as never);
+    connected().off("Debugger.scriptParsed", onParsed as never);
   }
 }

@@ -40,7 +40,6 @@ export function isBuiltinGlobal(name: string): boolean {
 export const HIDDEN_INTRINSICS: Readonly<Record<string, object>> = hiddenIntrinsics();
 
 function hiddenIntrinsics(): Record<string, object> {
-  const up = (value: object): object => Object.getPrototypeOf(value) as object;
   const generator = up(function* () {});
   const asyncGenerator = up(async function* () {});
   const arrayIterator = up([].values());
@@ -55,6 +54,10 @@ function hiddenIntrinsics(): Record<string, object> {
     "%IteratorPrototype%": up(arrayIterator),
     "%AsyncIteratorPrototype%": up((asyncGenerator as { prototype: object }).prototype),
   };
+}
+
+function up(value: object): object {
+  return Object.getPrototypeOf(value) as object;
 }
 
 const names = new Map<object, KnownName>();
@@ -107,7 +110,7 @@ function nameLoadedModules(): void {
   for (const name of loadedBuiltins()) {
     if (namedModules.has(name)) continue;
     namedModules.add(name);
-    const exports = process.getBuiltinModule(name) as object | undefined;
+    const exports = process.getBuiltinModule(name);
     if (isObject(exports)) addTree(exports, (path) => ({ type: "builtin", module: name, path }), 2);
     if (name === "fs") {
       const { promises } = exports as { promises: object };

@@ -125,14 +125,15 @@ function importFrom(parent: string, specifier: string): Promise<unknown> {
 
 /** Node warns once about the option above, during the call; users can do nothing about it. */
 function withoutExperimentalWarning<T>(call: () => T): T {
-  const { emitWarning } = process;
-  process.emitWarning = ((...args: Parameters<typeof emitWarning>) => {
-    if (!String(args[0]).includes("USE_MAIN_CONTEXT_DEFAULT_LOADER")) Reflect.apply(emitWarning, process, args);
-  }) as typeof emitWarning;
+  const warnings = process as { emitWarning: (...args: unknown[]) => void };
+  const emit = warnings.emitWarning;
+  warnings.emitWarning = (...args) => {
+    if (!String(args[0]).includes("USE_MAIN_CONTEXT_DEFAULT_LOADER")) Reflect.apply(emit, process, args);
+  };
   try {
     return call();
   } finally {
-    process.emitWarning = emitWarning;
+    warnings.emitWarning = emit;
   }
 }
 
@@ -140,8 +141,8 @@ function withoutExperimentalWarning<T>(call: () => T): T {
 const importingFiles = new WeakMap<object, string>();
 
 /** What stands for `import` in revived functions: relative to the file the function was written in. */
-export function importerFor(fileName: string): (specifier: string) => Promise<unknown> {
-  const importer = async (specifier: string): Promise<unknown> => {
+export function importerFor(fileName: string): (specifier: unknown) => Promise<unknown> {
+  const importer = async (specifier: unknown): Promise<unknown> => {
     const ref = moduleRef(String(specifier), fileName);
     return importModule(ref.specifier, ref.parent);
   };

@@ -24,6 +24,7 @@ const cellsOf = new WeakMap<ValueReader, Map<number, VariableCell>>();
 /** Sets a private field of an instance; what a revived class leaves behind. */
 type PrivateSetter = (instance: object, name: string, value: unknown) => void;
 
+const revivedClasses = new WeakSet<object>();
 const privateSetters = new WeakMap<object, PrivateSetter>();
 
 /** While `on`, constructors of revived classes make private fields and do nothing else. */
@@ -96,7 +97,7 @@ function readFunction(number: number, reader: ValueReader): unknown {
   const late = variables.filter(({ flag }) => flag === 0);
   const hasPrivates = (flags & FunctionFlag.hasPrivates) !== 0;
   // A class that came from here, or came before, is that very class: instances stay instances of it.
-  const existing = origin === undefined || hasPrivates ? undefined : classByOrigin(origin);
+  const existing = origin === undefined ? undefined : reusableClass(origin, flags);
   if (existing !== undefined) {
     reader.register(number, existing);
     reader.defer(() => skipLateParts(late.length, reader));
@@ -111,9 +112,22 @@ function readFunction(number: number, reader: ValueReader): unknown {
   );
   reader.register(number, compiled.fn);
   if (hasPrivates) takePrivateSetter(compiled.fn);
-  if (origin !== undefined) rememberOrigin(origin, compiled.fn as AnyFunction);
+  if (origin !== undefined) {
+    rememberOrigin(origin, compiled.fn);
+    revivedClasses.add(compiled.fn);
+  }
   reader.defer(() => readLateParts(compiled, late, cells, reader));
   return compiled.fn;
+}
+
+/**
+ * A class with private fields, or a base that has them, is the same only as a revived one: the user's own cannot be made to
+ * take the values of private fields.
+ */
+function reusableClass(origin: string, flags: number): AnyFunction | undefined {
+  const existing = classByOrigin(origin);
+  if (existing === undefined || (flags & FunctionFlag.inheritsPrivates) === 0) return existing;
+  return revivedClasses.has(existing) ? existing : undefined;
 }
 
 function readVariables(reader: ValueReader): Variable[] {
@@ -218,7 +232,7 @@ function constructPrivates(type: Class, withPrivates: readonly Class[]): object 
     const [first, ...rest] = withPrivates as [Class, ...Class[]];
     const isBase = Object.getPrototypeOf(first) === Function.prototype;
     const instance = isBase
-      ? (Reflect.construct(first, [], type) as object)
+      ? Reflect.construct<[], object>(first, [], type)
       : addPrivates(first, emptyInstance(first, type.prototype as object));
     for (const next of rest) addPrivates(next, instance);
     for (const key of Reflect.ownKeys(instance)) Reflect.deleteProperty(instance, key);
@@ -234,7 +248,7 @@ function addPrivates(type: Class, instance: object): object {
     return instance;
   });
   try {
-    new type();
+    Reflect.construct(type, []);
   } finally {
     Object.setPrototypeOf(type, base as object);
   }

@@ -45,6 +45,7 @@ export interface FreeVariable {
 
 export interface StaticPart {
   readonly kind: "field" | "private-field" | "block";
+  /** Of private fields, with `#`. */
   readonly name: string;
   readonly start: number;
   readonly end: number;

@@ -2,7 +2,8 @@
 import { types } from "node:util";
 import type { CodeWriter } from "../protocol/codec.ts";
 import { Tag } from "../protocol/codec-format.ts";
-import { nameOfClass, type ValueWriter } from "../protocol/codec-writer.ts";
+import { isKeyElsewhere, nameOfClass } from "../protocol/codec-kinds.ts";
+import type { ValueWriter } from "../protocol/codec-writer.ts";
 import {
   type AnyFunction,
   type CapturedVariable,
@@ -20,7 +21,7 @@ import { formatPlace } from "./place.ts";
 /** Order is part of the format. */
 export const FORMS = ["expression", "method", "getter", "setter", "class"] as const;
 
-export const FunctionFlag = { strict: 1, hasOuterThis: 2, hasPrivates: 4 } as const;
+export const FunctionFlag = { strict: 1, hasOuterThis: 2, hasPrivates: 4, inheritsPrivates: 8 } as const;
 
 export const VariableFlag = { eager: 1, reviving: 2 } as const;
 
@@ -105,12 +106,16 @@ function writeName(name: KnownName, writer: ValueWriter): void {
 
 function writeFunction(fn: AnyFunction, writer: ValueWriter, log: CaptureLog | undefined): void {
   if (writeKnown(fn, writer) || writeImporter(fn, writer)) return;
-  if (types.isProxy(fn)) throw writer.refuse("is a Proxy", "Send the function behind it.");
+  if (types.isProxy(fn)) throw writer.refuse({ reason: "is a Proxy", advice: "Send the function behind it." });
   const description = describeOrRefuse(fn, writer);
   const exported = exportName(fn, description.url);
   if (exported !== undefined) return writeName(exported, writer);
   if (description.url.startsWith("node:")) {
-    throw writer.refuse(`is an internal function of Node ('${fn.name}')`, "Import its module inside the task.");
+    throw writer.refuse({
+      kind: `function '${fn.name}'`,
+      reason: "is internal to Node",
+      advice: "Import its module inside the task.",
+    });
   }
   log?.descriptions.push(description);
   writeDescription(description, writer);
@@ -148,7 +153,7 @@ function describeOrRefuse(fn: AnyFunction, writer: ValueWriter): FunctionDescrip
   try {
     return describeFunction(fn);
   } catch (error) {
-    if (error instanceof Untransportable) throw writer.refuse(error.what, error.advice);
+    if (error instanceof Untransportable) throw writer.refuse({ reason: error.what, advice: error.advice });
     throw error;
   }
 }
@@ -162,7 +167,8 @@ function writeDescription(description: FunctionDescription, writer: ValueWriter)
   out.byte(
     (description.isStrict ? FunctionFlag.strict : 0) |
       (owner === undefined ? 0 : FunctionFlag.hasOuterThis) |
-      (info.classParts?.hasPrivates ? FunctionFlag.hasPrivates : 0),
+      (info.classParts?.hasPrivates ? FunctionFlag.hasPrivates : 0) |
+      (info.kind === "class" && classesWithPrivates(fn, writer).length > 0 ? FunctionFlag.inheritsPrivates : 0),
   );
   for (const text of [description.text, description.name, url]) writer.text(text);
   out.varint(Math.max(0, line));
@@ -199,7 +205,7 @@ function writeVariables(description: FunctionDescription, writer: ValueWriter): 
 function writeVariable(variable: CapturedVariable, description: FunctionDescription, writer: ValueWriter): void {
   if (variable.value === REVIVING) return; // The reader has its own.
   const { name, value, known, line } = variable;
-  writer.path.push({ capture: name, what: nameOfKind(value), place: formatPlace(description.url, line) });
+  writer.path.push({ capture: name, place: formatPlace(description.url, line) });
   if (known === undefined) writer.value(value);
   else writeNameAsValue(known, writer);
   writer.path.pop();
@@ -209,13 +215,6 @@ function writeVariable(variable: CapturedVariable, description: FunctionDescript
 function writeNameAsValue(name: KnownName, writer: ValueWriter): void {
   writer.anonymous();
   writeName(name, writer);
-}
-
-function nameOfKind(value: unknown): string {
-  if (typeof value !== "object" || value === null) return typeof value;
-  if (types.isProxy(value)) return "Proxy";
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype === null ? "Object" : nameOfClass(prototype);
 }
 
 /** The instance whose `this` an arrow function of its class uses, when it is being written right now. */
@@ -232,10 +231,10 @@ function outerThis({ info, url, fn }: FunctionDescription, writer: ValueWriter):
       if (text.startsWith("class") && text.includes(String(fn)) && urlOf(type as AnyFunction) === url) return owner;
     }
   }
-  throw writer.refuse(
-    "uses `this` or `arguments` of the function around it",
-    "Put what it needs into a variable first, or pass it as an argument.",
-  );
+  throw writer.refuse({
+    reason: "uses `this` or `arguments` of the function around it",
+    advice: "Put what it needs into a variable first, or pass it as an argument.",
+  });
 }
 
 /** Properties of the function itself, then of its prototype, where they are not made with it. */
@@ -243,14 +242,17 @@ function writeOwnProperties(fn: AnyFunction, description: FunctionDescription, w
   const methods = description.info.classParts?.methods;
   writer.properties(
     fn,
-    Reflect.ownKeys(fn).filter((key) => isOwnData(fn, key, methods)),
+    Reflect.ownKeys(fn).filter((key) => isKeyElsewhere(key) && isOwnData(fn, key, methods)),
   );
   const prototype = Object.getOwnPropertyDescriptor(fn, "prototype")?.value as object | undefined;
   if (typeof prototype !== "object" || prototype === null) return writer.properties({}, []);
   const hasComputedKeys = description.info.classParts?.hasComputedKeys ?? false;
   const extra = Reflect.ownKeys(prototype).filter(
     (key) =>
-      key !== "constructor" && !(hasComputedKeys && !isNamed(key, methods)) && !isMethod(prototype, key, methods),
+      key !== "constructor" &&
+      isKeyElsewhere(key) &&
+      !(hasComputedKeys && !isNamed(key, methods)) &&
+      !isMethod(prototype, key, methods),
   );
   writer.properties(prototype, extra);
 }
@@ -277,8 +279,8 @@ function isMethod(
 ): boolean {
   const texts = typeof key === "string" ? methods?.get(key) : undefined;
   if (texts === undefined) return false;
-  const { value, get, set } = Object.getOwnPropertyDescriptor(holder, key) as PropertyDescriptor;
-  return [value, get, set]
+  const descriptor: object = Object.getOwnPropertyDescriptor(holder, key) ?? {};
+  return Object.values(descriptor)
     .filter((part) => typeof part === "function")
     .every((part) => texts.includes(Function.prototype.toString.call(part)));
 }
@@ -291,9 +293,10 @@ function writeInstance(value: object, prototype: object, writer: ValueWriter): v
     typeof constructor === "function" && Object.getOwnPropertyDescriptor(constructor, "prototype")?.value === prototype;
   writer.out.byte(isClass ? 1 : 0);
   if (!isClass) return writer.value(prototype);
-  writer.path.push({ capture: constructor.name || "class", what: "class", place: "" });
+  writer.path.push({ capture: `class ${constructor.name}`, place: "" });
   writer.value(constructor);
-  const withPrivates = classesWithPrivates(constructor, writer);
+  const withPrivates = privateClasses(constructor, writer);
+  refusePrivatesOfModules(withPrivates, writer);
   writer.path.pop();
   writer.out.varint(withPrivates.length);
   if (withPrivates.length === 0) return;
@@ -319,21 +322,31 @@ function writePrivates(
   }
 }
 
-/** Classes of the chain, base first, whose instances have private parts. */
+/** Only text can be made to give its private fields away; a class that travels by name keeps them. */
+function refusePrivatesOfModules(classes: readonly FunctionDescription[], writer: ValueWriter): void {
+  for (const { fn, url } of classes) {
+    if (importName(fn) === undefined && exportName(fn, url) === undefined) continue;
+    throw writer.refuse({
+      kind: fn.name,
+      reason: "has private fields and a class that comes from a module",
+      advice: "Create it inside the task, or send the data it is made from.",
+    });
+  }
+}
+
+/** Classes of the chain, base first, whose instances have private parts and which travel as text. */
 function classesWithPrivates(constructor: AnyFunction, writer: ValueWriter): FunctionDescription[] {
+  return privateClasses(constructor, writer).filter(({ fn }) => importName(fn) === undefined);
+}
+
+function privateClasses(constructor: AnyFunction, writer: ValueWriter): FunctionDescription[] {
   const found: FunctionDescription[] = [];
   for (let type: AnyFunction = constructor; ; type = Object.getPrototypeOf(type) as AnyFunction) {
-    if (typeof type !== "function" || builtinName(type) !== undefined) return found.reverse();
+    if (typeof type !== "function" || builtinName(type) !== undefined) return found.toReversed();
     const text = Function.prototype.toString.call(type);
     if (!text.startsWith("class") || !text.includes("#")) continue;
     const description = describeOrRefuse(type, writer);
     if (!description.info.classParts?.hasPrivates) continue;
-    if (importName(type) !== undefined || exportName(type, description.url) !== undefined) {
-      throw writer.refuse(
-        `is an instance of ${type.name}, which has private fields and comes from a module`,
-        "Create it inside the task, or send the data it is made from.",
-      );
-    }
     found.push(description);
   }
 }
@@ -347,10 +360,11 @@ function refusePlatformClass(prototype: object, writer: ValueWriter): void {
     const label = name.path.at(-1) ?? (name.type === "builtin" ? name.module : "");
     if (PLAIN_PLATFORM_CLASSES.has(label) || isContentClass(label)) return;
     const kind = nameOfClass(prototype);
-    throw writer.refuse(
-      `is ${kind === label ? "a" : `a ${kind}, which is a`} ${label} and exists only in this process`,
-      "Create it inside the task or in an actor.",
-    );
+    throw writer.refuse({
+      kind: kind === label ? kind : `${kind}, a ${label}`,
+      reason: "exists only in this process",
+      advice: "Create it inside the task or in an actor.",
+    });
   }
 }
 

@@ -1,5 +1,4 @@
 /** Actors: one process each, from the wish for one to its death. */
-import { UnschedulableError, UnsupportedError, type WireError } from "../errors.ts";
 import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDeath, ActorState } from "../protocol/messages.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
@@ -12,16 +11,11 @@ const LISTED_DEATHS = 100;
 
 export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-asked" }>): CoreEffect[] {
   const { clientId, requestId, spec, description, atMs } = event;
-  const reply = (error: WireError): CoreEffect => ({
-    type: "send",
-    to: clientId,
-    message: { type: "actor-refused", requestId, error },
-  });
-  if (!fits(state.total, spec.resources)) {
-    return [
-      reply(new UnschedulableError(spec.className, fromAmounts(spec.resources), fromAmounts(state.total)).toWire()),
-    ];
-  }
+  const refuse = (reason: "unschedulable" | "name-taken"): CoreEffect[] => {
+    const lack = { needs: fromAmounts(spec.resources), has: fromAmounts(state.total) };
+    return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...lack } }];
+  };
+  if (!fits(state.total, spec.resources)) return refuse("unschedulable");
   const holder = spec.name === undefined ? undefined : state.actorNames.get(spec.name);
   if (holder !== undefined) {
     const living = state.actors.get(holder);
@@ -32,16 +26,9 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
       const early = state.earlyWatchers.get(spec.actorId) ?? new Set();
       state.earlyWatchers.delete(spec.actorId);
       const told = [...early].flatMap((watcher) => watchActor(state, watcher, spec.actorId));
-      return [
-        {
-          type: "send",
-          to: clientId,
-          message: { type: "actor-registered", requestId, description: living.description },
-        },
-      ];
+      return [{ type: "send", to: clientId, message: { type: "actor-registered", requestId, description } }, ...told];
     }
-    const what = `A second actor named '${spec.name}'`;
-    return [reply(new UnsupportedError(what, "Pass { getIfExists: true } to use the first, or kill it.").toWire())];
+    return refuse("name-taken");
   }
   if (spec.name !== undefined) state.actorNames.set(spec.name, spec.actorId);
   state.actors.set(spec.actorId, {

@@ -6,10 +6,11 @@
  * goes when every count is zero.
  */
 
-import { ObjectLostError } from "../errors.ts";
 import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ActorSpec, WireResult, WireValue } from "../protocol/messages.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
+
+const LOST: WireResult = { ok: false, lost: "the process that was to make it has ended" };
 
 /** What a value needs to be alive: refs and handles inside it, and the object that owns its region. */
 export function dependenciesOf(value: WireValue): ObjectId[] {
@@ -151,7 +152,7 @@ export function seekObject(state: CoreState, clientId: ClientId, objectId: Objec
   if (record?.result !== undefined) return [deliver(state, clientId, objectId, record.result)];
   // Not published yet: the announcement is on its way over another socket, unless its maker is gone.
   const maker = (record?.publisher ?? objectId.slice(0, objectId.indexOf("."))) as ClientId;
-  if (!state.clients.has(maker)) return [deliver(state, clientId, objectId, lost(objectId))];
+  if (!state.clients.has(maker)) return [deliver(state, clientId, objectId, LOST)];
   recordOf(state, objectId).waiters.add(clientId);
   return [];
 }
@@ -163,7 +164,7 @@ export function releaseClient(state: CoreState, clientId: ClientId): Dropped {
     record.waiters.delete(clientId);
     const maker = record.publisher ?? record.objectId.slice(0, record.objectId.indexOf("."));
     if (maker === clientId && record.result === undefined && record.waiters.size > 0) {
-      const result = lost(record.objectId);
+      const result = LOST;
       record.result = result;
       const waiters = [...record.waiters];
       record.waiters.clear();
@@ -172,8 +173,4 @@ export function releaseClient(state: CoreState, clientId: ClientId): Dropped {
     if (record.holders.delete(clientId)) dropIfUnheld(state, record, dropped);
   }
   return dropped;
-}
-
-function lost(objectId: ObjectId): WireResult {
-  return { ok: false, error: new ObjectLostError(objectId, "the process that was to make it has ended").toWire() };
 }

@@ -157,7 +157,7 @@ export function addWorkers(state: CoreState, count: number): CoreEffect[] {
 /** Ask others for idle leases at once, and for a busy one when they hold more than the one who waits. */
 function reclaim(state: CoreState, wishes: readonly Wish[], atMs: number): CoreEffect[] {
   if (atMs - state.lastReclaimMs < RECLAIM_EVERY_MS) return [];
-  const wish = wishes.find((each) => each.missing > 0);
+  const [wish] = levelsOf(wishes.filter((each) => each.missing > 0)).flat();
   if (wish === undefined) return [];
   const counts = new Map<ClientId, number>();
   for (const lease of state.leases.values()) {

@@ -1,6 +1,6 @@
 /** What the head knows, and what can happen to it. */
 
-import type { WireError } from "../errors.ts";
+import type { WireError } from "../protocol/wire-error.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "../protocol/ids.ts";
 import type {
   ActorCallsReport,
@@ -11,9 +11,9 @@ import type {
   ProcessEnd,
   ResourceAmounts,
   TaskGroupReport,
+  WireRegion,
   WireResult,
 } from "../protocol/messages.ts";
-import type { Region } from "../store/index.ts";
 
 /** A client's wish for workers of one shape. */
 export interface Demand {
@@ -81,7 +81,7 @@ export interface ObjectRecord {
   readonly holders: Map<ClientId, number>;
   /** Clients that wait for the result. */
   readonly waiters: Set<ClientId>;
-  region?: { readonly region: Region; readonly writer: ClientId; isSealed: boolean };
+  region?: { readonly region: WireRegion; readonly writer: ClientId; isSealed: boolean };
   /** Known to everybody; `result` follows. */
   publisher?: ClientId;
   result?: WireResult;
@@ -186,7 +186,7 @@ export type CoreEvent =
   | {
       readonly type: "region-allocated";
       readonly objectId: ObjectId;
-      readonly region: Region;
+      readonly region: WireRegion;
       readonly writer: ClientId;
       readonly holder: ClientId;
     }
@@ -228,7 +228,7 @@ export type CoreEffect =
   | { readonly type: "send"; readonly to: ClientId; readonly message: FromHead }
   | { readonly type: "start-worker"; readonly workerId: WorkerId }
   | { readonly type: "stop-worker"; readonly workerId: WorkerId }
-  | { readonly type: "free-region"; readonly objectId: ObjectId; readonly region: Region };
+  | { readonly type: "free-region"; readonly objectId: ObjectId; readonly region: WireRegion };
 
 /** @param total - in ten-thousandths, see `toAmounts`. */
 export function createState(total: ResourceAmounts): CoreState {

@@ -66,7 +66,7 @@ export class ClusterViews {
         {
           id: workerId,
           pid,
-          state: workerStateOf(work),
+          state: workerStateOf(work, running),
           ...busy,
           cpuPercent: round(cpuPercent),
           rssBytes,

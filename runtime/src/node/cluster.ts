@@ -210,9 +210,9 @@ export class Cluster {
         directory: this.#arena?.directory ?? "",
         ...(this.#arena?.hint === undefined ? {} : { hint: this.#arena.hint }),
       },
-      workers: [...state.workers.values()].flatMap(({ workerId, pid, work }) => {
+      workers: [...state.workers.values()].flatMap(({ workerId, pid, work, running }) => {
         if (work.state === "stopping") return [];
-        return [{ id: workerId, pid, state: workerStateOf(work) }];
+        return [{ id: workerId, pid, state: workerStateOf(work, running) }];
       }),
       actors: [...state.actors.values()].map((actor) => {
         const { spec, work } = actor;
@@ -236,13 +236,15 @@ export class Cluster {
   }
 }
 
-/** The word that views use. */
+/** The word that views use. A leased worker that runs nothing is idle to the eye. */
 export function workerStateOf(
   work: WorkerWork,
+  running: string | undefined,
 ): "starting" | "idle" | "running" | "blocked" | "actor" {
   switch (work.state) {
     case "leased":
-      return work.isBlocked ? "blocked" : "running";
+      if (work.isBlocked) return "blocked";
+      return running === undefined ? "idle" : "running";
     case "stopping":
       return "idle";
     case "starting":

@@ -2,7 +2,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { CLUSTER_VIEW_TARGET } from "../protocol/cluster-view.ts";
 import type { FromWorker } from "../protocol/messages.ts";
-import { type NotebookHost, notebookHost } from "./notebook-host.ts";
+import { type NotebookHost, notebookHost } from "./host.ts";
 import { Progress } from "./progress.ts";
 
 type Output = Extract<FromWorker, { type: "output" }>;

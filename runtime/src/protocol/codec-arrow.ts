@@ -1,6 +1,5 @@
 /** Apache Arrow tables travel as Arrow IPC streams. `apache-arrow` is the user's: it is loaded only where a table is met. */
 import { createRequire } from "node:module";
-import type { SerializationError } from "../errors.ts";
 import type { CodeWriter } from "./codec.ts";
 
 interface Arrow {
@@ -15,16 +14,9 @@ export function isArrowTable(value: object): boolean {
   return table.constructor?.name === "Table" && Array.isArray(table.schema?.fields) && Array.isArray(table.batches);
 }
 
-/** @throws what `refuse` makes when the table's own copy of `apache-arrow` cannot be found. */
-export function tableToBytes(
-  table: object,
-  refuse: (what: string, advice: string) => SerializationError,
-  code: CodeWriter | undefined,
-): Uint8Array<ArrayBuffer> {
-  const arrow = findArrow(table, code);
-  if (arrow === undefined)
-    throw refuse("is an Arrow table, but `apache-arrow` cannot be loaded", "Install it: npm install apache-arrow.");
-  return arrow.tableToIPC(table, "stream") as Uint8Array<ArrayBuffer>;
+/** @returns undefined when `apache-arrow` cannot be loaded. */
+export function tableToBytes(table: object, code: CodeWriter | undefined): Uint8Array<ArrayBuffer> | undefined {
+  return findArrow(table, code)?.tableToIPC(table, "stream") as Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** @param arrow - the loaded module `apache-arrow`. */

@@ -35,7 +35,7 @@ export class RangeCollector {
   /** @returns chunks that cover all ranges, and for each range the pair (chunk number, offset in the chunk). */
   finish(): { chunks: Chunk[]; ranges: number[] } {
     const chunks: Chunk[] = [];
-    const places = new Array<number>(this.#ranges.length * 2);
+    const places = Array.from<number>({ length: this.#ranges.length * 2 });
     for (const group of groupByBuffer(this.#ranges)) {
       group.sort((a, b) => this.#range(a).start - this.#range(b).start);
       for (const cluster of this.#clusters(group)) {

@@ -309,7 +309,8 @@ export class ValueReader {
   }
 
   #sparse(number: number): unknown[] {
-    const array = this.register(number, new Array<unknown>(this.input.varint()));
+    const array: unknown[] = this.register(number, []);
+    array.length = this.input.varint();
     for (let count = this.input.varint(); count > 0; count--) array[this.input.varint()] = this.value();
     return array;
   }
@@ -378,9 +379,9 @@ function readChunks(header: Header, input: ByteReader, buffers: readonly Uint8Ar
       throw new SerializationError(`The value came without its buffer of ${byteLength} bytes.`);
     }
     const fillsItsBuffer = bytes.byteOffset === 0 && bytes.buffer.byteLength === byteLength;
-    const isUsable = bytes.byteOffset % 8 === 0 && bytes.buffer instanceof ArrayBuffer && (!isBuffer || fillsItsBuffer);
-    if (!isUsable) return copied(bytes.subarray(0, byteLength));
-    return { buffer: bytes.buffer as ArrayBuffer, offset: bytes.byteOffset };
+    const isUsable = bytes.byteOffset % 8 === 0 && (!isBuffer || fillsItsBuffer);
+    if (!isUsable || !(bytes.buffer instanceof ArrayBuffer)) return copied(bytes.subarray(0, byteLength));
+    return { buffer: bytes.buffer, offset: bytes.byteOffset };
   });
 }
 

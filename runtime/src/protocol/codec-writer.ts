@@ -16,16 +16,21 @@ import {
   VIEW_KINDS,
   writeHeader,
 } from "./codec-format.ts";
+import {
+  adviceFor,
+  hasHoles,
+  hasOnlyPlainData,
+  isKeyElsewhere,
+  isSameClassElsewhere,
+  nameOfClass,
+  numbersKind,
+  sameKeys,
+  usualPrototype,
+  viewName,
+  WELL_KNOWN_SYMBOLS,
+} from "./codec-kinds.ts";
+import { describePath, type PathStep } from "./codec-path.ts";
 import { toWireError } from "./wire-error.ts";
-
-/** Where in a value something is: property names and array indexes, or a variable of a function. */
-export type PathStep = string | number | symbol | CaptureStep;
-
-export interface CaptureStep {
-  readonly capture: string;
-  /** Where the function uses it, e.g. `line 3 of cell 7`; may be empty. */
-  readonly place: string;
-}
 
 /** Why a value cannot travel. */
 export interface Refusal {
@@ -113,7 +118,6 @@ export class ValueWriter {
     const needsHeader = chunks.length > 0 || this.#modules.length > 0 || this.#deferredCount > 0;
     if (!needsHeader) return { bytes: this.out.finish(), buffers: [], refs: this.#refs };
     this.out.u32At(lengthAt, this.out.position - lengthAt - 4);
-    const isInline = ({ bytes }: Chunk): boolean => bytes.length < OUT_OF_BAND_BYTES;
     writeHeader(this.out, {
       modules: this.#modules,
       ranges,
@@ -200,7 +204,7 @@ export class ValueWriter {
         else this.#object(value);
         break;
       case "function":
-        this.#function(value as object);
+        this.#function(value);
         break;
       case "bigint":
         this.out.byte(Tag.bigint);
@@ -243,10 +247,11 @@ export class ValueWriter {
     const wellKnown = WELL_KNOWN_SYMBOLS.get(value);
     const key = wellKnown ?? Symbol.keyFor(value);
     if (key === undefined) {
-      throw this.refuse(
-        `is a private symbol (${String(value)})`,
-        "Use Symbol.for(…), which is the same in every process.",
-      );
+      throw this.refuse({
+        kind: String(value),
+        reason: "is a symbol of this process",
+        advice: "Use Symbol.for(…), which is the same in every process.",
+      });
     }
     this.out.byte(Tag.symbol);
     this.out.byte(wellKnown === undefined ? 0 : 1);
@@ -272,7 +277,8 @@ export class ValueWriter {
 
   #function(value: object): void {
     if (this.#isBackReference(value) || this.#special(value)) return;
-    if (this.hooks.code === undefined) throw this.refuse({ reason: "is a function", advice: "Functions cannot be sent from here." });
+    if (this.hooks.code === undefined)
+      throw this.refuse({ reason: "is a function", advice: "Functions cannot be sent from here." });
     this.hooks.code.function(value as (...args: never[]) => unknown, this);
   }
 
@@ -281,7 +287,7 @@ export class ValueWriter {
     if (Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype) return this.#array(value);
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype && !types.isProxy(value)) {
-      if ((this.keepsAccessors && this.#known(value)) || this.#hasReduce(value)) return;
+      if (this.#special(value) || (this.keepsAccessors && this.#known(value))) return;
       return this.#properties(value);
     }
     if (this.#special(value) || this.#known(value)) return;
@@ -298,7 +304,8 @@ export class ValueWriter {
   #special(value: object): boolean {
     const branded = value as { [REF_BRAND]?: unknown; [ACTOR_BRAND]?: unknown };
     if (branded[REF_BRAND]) {
-      if (this.hooks.refOf === undefined) throw this.refuse({ reason: "is an ObjectRef", advice: "Refs cannot be sent from here." });
+      if (this.hooks.refOf === undefined)
+        throw this.refuse({ reason: "is an ObjectRef", advice: "Refs cannot be sent from here." });
       const id = this.hooks.refOf(value);
       this.out.byte(Tag.ref);
       this.out.varint(this.#refNumber(id));
@@ -342,13 +349,17 @@ export class ValueWriter {
     const usual = usualPrototype(value);
     if (usual === undefined) {
       const kind = Object.prototype.toString.call(value).slice(8, -1);
-      throw this.refuse(`is a ${kind}, which exists only in this process`, adviceFor(kind));
+      throw this.refuse({ kind, reason: "exists only in this process", advice: adviceFor(kind) });
     }
     if (usual === Error.prototype) return this.#error(value);
     if (prototype === null) this.out.byte(Tag.nullPrototype);
-    else if (prototype !== usual && !isObjectPrototypeElsewhere(prototype, usual)) {
+    else if (prototype !== usual && !isSameClassElsewhere(prototype, usual)) {
       if (this.hooks.code === undefined) {
-        throw this.refuse(`is an instance of ${nameOfClass(prototype)}`, "Class instances cannot be sent from here.");
+        throw this.refuse({
+          kind: nameOfClass(prototype),
+          reason: "is a class instance",
+          advice: "Class instances cannot be sent from here.",
+        });
       }
       this.out.byte(Tag.instance);
       this.hooks.code.instance(value, prototype, this);
@@ -370,7 +381,7 @@ export class ValueWriter {
       out.varint(this.#ranges.add(value, 0, value.byteLength, 8, true));
     } else if (types.isMap(value)) {
       out.byte(Tag.map);
-      out.varint(MAP_SIZE.call(value));
+      out.varint(Reflect.get(Map.prototype, "size", value));
       let index = 0;
       for (const [key, item] of Map.prototype.entries.call(value) as IterableIterator<[unknown, unknown]>) {
         this.child(index++, key);
@@ -378,7 +389,7 @@ export class ValueWriter {
       }
     } else if (types.isSet(value)) {
       out.byte(Tag.set);
-      out.varint(SET_SIZE.call(value));
+      out.varint(Reflect.get(Set.prototype, "size", value));
       let index = 0;
       for (const item of Set.prototype.values.call(value) as IterableIterator<unknown>) this.child(index++, item);
     } else if (types.isDate(value)) {
@@ -441,8 +452,10 @@ export class ValueWriter {
   }
 
   #view(value: ArrayBufferView): void {
-    const name = ArrayBuffer.isView(value) && Buffer.isBuffer(value) ? "Buffer" : viewName(value);
+    const name = Buffer.isBuffer(value) ? "Buffer" : viewName(value);
     const kind = VIEW_KINDS.indexOf(name);
+    if (kind < 0)
+      throw this.refuse({ kind: name, reason: "is of an unknown kind", advice: "Copy it to another array." });
     const size = (value as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
     // A DataView reads at any alignment; what matters is only that views beside it keep theirs.
     this.out.byte(Tag.view);
@@ -452,7 +465,14 @@ export class ValueWriter {
   }
 
   #arrow(value: object): void {
-    const bytes = tableToBytes(value, (what, advice) => this.refuse(what, advice), this.hooks.code);
+    const bytes = tableToBytes(value, this.hooks.code);
+    if (bytes === undefined) {
+      throw this.refuse({
+        kind: "Arrow table",
+        reason: "needs `apache-arrow`, which cannot be loaded",
+        advice: "Install it: npm install apache-arrow.",
+      });
+    }
     this.out.byte(Tag.arrow);
     this.out.varint(this.module({ specifier: "apache-arrow", parent: undefined }));
     this.out.varint(this.#ranges.add(bytes.buffer, bytes.byteOffset, bytes.byteLength, 8));
@@ -467,7 +487,7 @@ export class ValueWriter {
   /** Own properties, without the prototype. */
   #properties(value: object): void {
     if (this.keepsAccessors) {
-      if (!hasOnlyPlainData(value)) return this.properties(value, Reflect.ownKeys(value));
+      if (!hasOnlyPlainData(value)) return this.properties(value, Reflect.ownKeys(value).filter(isKeyElsewhere));
     } else if (Object.getOwnPropertySymbols(value).length > 0) return this.#dataProperties(value);
     this.#shaped(value as Record<string, unknown>, Object.keys(value));
   }
@@ -507,7 +527,9 @@ export class ValueWriter {
 
   /** Enumerable properties, symbols included, by value. */
   #dataProperties(value: object): void {
-    const keys = Reflect.ownKeys(value).filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
+    const keys = Reflect.ownKeys(value)
+      .filter(isKeyElsewhere)
+      .filter((key) => Object.prototype.propertyIsEnumerable.call(value, key));
     this.out.byte(Tag.properties);
     this.out.varint(keys.length);
     for (const key of keys) {
@@ -526,11 +548,15 @@ export class ValueWriter {
       this.out.byte(flagsOf(descriptor));
       this.value(typeof key === "number" ? String(key) : key);
       if (isAccessor(descriptor)) {
-        this.child(key, descriptor.get);
-        this.child(key, descriptor.set);
+        this.child(key, Reflect.get(descriptor, "get"));
+        this.child(key, Reflect.get(descriptor, "set"));
       } else this.child(key, descriptor.value);
     }
   }
+}
+
+function isInline({ bytes }: Chunk): boolean {
+  return bytes.length < OUT_OF_BAND_BYTES;
 }
 
 function isAccessor(descriptor: PropertyDescriptor): boolean {
@@ -544,160 +570,4 @@ function flagsOf(descriptor: PropertyDescriptor): number {
     (descriptor.configurable ? PropertyFlag.configurable : 0) |
     (isAccessor(descriptor) ? PropertyFlag.accessor : 0)
   );
-}
-
-const MAP_SIZE = Object.getOwnPropertyDescriptor(Map.prototype, "size")?.get as (this: unknown) => number;
-const SET_SIZE = Object.getOwnPropertyDescriptor(Set.prototype, "size")?.get as (this: unknown) => number;
-
-export const WELL_KNOWN_SYMBOLS: ReadonlyMap<symbol, string> = new Map(
-  Object.getOwnPropertyNames(Symbol)
-    .map((name) => [(Symbol as unknown as Record<string, unknown>)[name], name] as const)
-    .filter((entry): entry is readonly [symbol, string] => typeof entry[0] === "symbol"),
-);
-
-/** The prototype an object of this internal kind has when nobody changed it; undefined for kinds that cannot travel. */
-function usualPrototype(value: object): object | undefined {
-  if (Array.isArray(value)) return Array.prototype;
-  if (ArrayBuffer.isView(value)) return usualViewPrototype(value);
-  if (types.isArrayBuffer(value)) return ArrayBuffer.prototype;
-  if (types.isMap(value)) return Map.prototype;
-  if (types.isSet(value)) return Set.prototype;
-  if (types.isDate(value)) return Date.prototype;
-  if (types.isRegExp(value)) return RegExp.prototype;
-  if (types.isNativeError(value) || value instanceof Error) return Error.prototype;
-  if (types.isBoxedPrimitive(value)) return boxPrototype(value);
-  if (value instanceof URL) return URL.prototype;
-  if (value instanceof URLSearchParams) return URLSearchParams.prototype;
-  if (isBoundToProcess(value)) return undefined;
-  return Object.prototype;
-}
-
-function usualViewPrototype(value: ArrayBufferView): object {
-  if (Buffer.isBuffer(value)) return Buffer.prototype;
-  return (
-    (globalThis as unknown as Record<string, { prototype: object }>)[viewName(value)]?.prototype ?? Object.prototype
-  );
-}
-
-const VIEW_NAME = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
-  ?.get as (this: unknown) => string | undefined;
-
-function viewName(value: ArrayBufferView): string {
-  return VIEW_NAME.call(value) ?? "DataView";
-}
-
-function boxPrototype(value: object): object {
-  if (types.isNumberObject(value)) return Number.prototype;
-  if (types.isStringObject(value)) return String.prototype;
-  if (types.isBooleanObject(value)) return Boolean.prototype;
-  return types.isBigIntObject(value) ? BigInt.prototype : Symbol.prototype;
-}
-
-function isBoundToProcess(value: object): boolean {
-  return (
-    types.isPromise(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isSharedArrayBuffer(value) ||
-    types.isGeneratorObject(value) ||
-    types.isExternal(value) ||
-    types.isModuleNamespaceObject(value) ||
-    types.isMapIterator(value) ||
-    types.isSetIterator(value) ||
-    types.isArgumentsObject(value) ||
-    types.isKeyObject?.(value) === true ||
-    types.isCryptoKey?.(value) === true ||
-    value instanceof WeakRef
-  );
-}
-
-/** Plain objects of another realm (a vm context) are plain objects. */
-function isObjectPrototypeElsewhere(prototype: object, usual: object): boolean {
-  return (
-    usual === Object.prototype &&
-    Object.getPrototypeOf(prototype) === null &&
-    Object.hasOwn(prototype, "hasOwnProperty") &&
-    Object.hasOwn(prototype, "isPrototypeOf")
-  );
-}
-
-function adviceFor(kind: string): string {
-  if (kind === "Promise") return "Await it first.";
-  if (kind === "Module") return "Import it at the top of the file, or inside the function.";
-  return "Create it inside the task or in an actor.";
-}
-
-export function nameOfClass(prototype: object): string {
-  const constructor = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value as
-    | { name?: unknown }
-    | undefined;
-  return typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "an unnamed class";
-}
-
-function hasHoles(value: readonly unknown[]): boolean {
-  for (let index = 0; index < value.length; index++) {
-    if (value[index] === undefined && !(index in value)) return true;
-  }
-  return false;
-}
-
-function numbersKind(value: readonly unknown[]): "ints" | "doubles" | undefined {
-  if (typeof value[0] !== "number") return undefined;
-  let areInts = true;
-  for (let index = 0; index < value.length; index++) {
-    const item = value[index];
-    if (typeof item !== "number") return undefined;
-    if (areInts && ((item | 0) !== item || (item === 0 && 1 / item < 0))) areInts = false;
-  }
-  return areInts ? "ints" : "doubles";
-}
-
-function sameKeys(a: readonly string[], b: readonly string[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
-  return true;
-}
-
-/** All own properties are enumerable, writable data under string keys: then names and values say everything. */
-function hasOnlyPlainData(value: object): boolean {
-  for (const key of Reflect.ownKeys(value)) {
-    if (typeof key === "symbol") return false;
-    const descriptor = Object.getOwnPropertyDescriptor(value, key);
-    if (descriptor === undefined || !descriptor.enumerable || !("value" in descriptor)) return false;
-  }
-  return true;
-}
-
-interface PathDescription {
-  /** The path alone: `args[0].db`, `task 'load' → db.client`. */
-  readonly text: string;
-  /** The start of a sentence: "task 'load' captures `db.client`". */
-  readonly subject: string;
-  /** `line 3 of cell 7`, for captured variables. */
-  readonly place: string;
-  /** Between subject and predicate. */
-  readonly joint: string;
-}
-
-function describePath(path: readonly PathStep[]): PathDescription {
-  const names: string[] = [];
-  let place: string | undefined;
-  for (const step of path) {
-    if (typeof step === "object") {
-      place = step.place;
-      names.push(step.capture);
-    } else names.push((names.pop() ?? "") + formatStep(step, names.length === 0));
-  }
-  const text = names.join(" → ");
-  const [root = "", ...captured] = names;
-  const quote = (name: string): string => (name.includes(" ") ? name : `\`${name}\``);
-  if (place === undefined) return { text, subject: quote(root), place: "", joint: "" };
-  return { text, subject: `${root} captures ${captured.map(quote).join(" → ")}`, place, joint: ", which" };
-}
-
-function formatStep(step: string | number | symbol, isFirst: boolean): string {
-  if (typeof step === "number") return `[${step}]`;
-  if (typeof step === "symbol") return `[${String(step)}]`;
-  if (isFirst) return step;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
 }

@@ -94,9 +94,9 @@ export function preload(payload: Payload, hooks: DecodeHooks = {}): Promise<void
 }
 
 async function loadModules(bytes: Uint8Array, modules: readonly ModuleRef[], hooks: DecodeHooks): Promise<void> {
-  const importModule =
-    hooks.importModule ?? hooks.code?.importModule ?? ((specifier: string): Promise<unknown> => import(specifier));
-  loaded.set(bytes, await Promise.all(modules.map(({ specifier, parent }) => importModule(specifier, parent))));
+  const importOne = ({ specifier, parent }: ModuleRef): Promise<unknown> =>
+    hooks.importModule?.(specifier, parent) ?? hooks.code?.importModule(specifier, parent) ?? import(specifier);
+  loaded.set(bytes, await Promise.all(modules.map(importOne)));
 }
 
 /**

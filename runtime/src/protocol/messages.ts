@@ -1,7 +1,6 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
-import type { WireError } from "../errors.ts";
-import type { Region } from "../store/index.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "./ids.ts";
+import type { WireError } from "./wire-error.ts";
 
 /** Rises when an old peer would misread a message. */
 export const PROTOCOL_VERSION = 1;
@@ -9,11 +8,19 @@ export const PROTOCOL_VERSION = 1;
 /** Payloads up to this size ride in messages; larger ones lie in the arena. */
 export const INLINE_BYTES: number = 100 * 1024;
 
+/** A part of the arena; what `Region` of store/ is. */
+export interface WireRegion {
+  /** Bytes from the start of the arena. */
+  readonly offset: number;
+  /** Byte lengths of the buffers in it, in order. */
+  readonly lengths: readonly number[];
+}
+
 /** An encoded value on a wire: small buffers ride along, large ones are named by where they lie. */
 export interface WireValue {
   readonly bytes: Uint8Array;
   readonly buffers?: readonly Uint8Array[];
-  readonly region?: Region;
+  readonly region?: WireRegion;
   /** The last buffer of `region` holds what `bytes` would. */
   readonly isBytesInRegion?: boolean;
   /** The object that the region belongs to: what to hold while it is in use. */
@@ -26,7 +33,9 @@ export interface WireValue {
 /** What became of an object. */
 export type WireResult =
   | { readonly ok: true; readonly value: WireValue }
-  | { readonly ok: false; readonly error: WireError };
+  | { readonly ok: false; readonly error: WireError }
+  /** It existed, or would have; why it does not. */
+  | { readonly ok: false; readonly lost: string };
 
 /** The cell run that caused some work; see `Execution` of the notebook. */
 export interface WireExecution {
@@ -320,11 +329,17 @@ export type FromHead =
   /** Others wait: give back idle leases at once and so many busy ones as they drain. */
   | { readonly type: "reclaim"; readonly count: number }
   | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd }
-  | { readonly type: "allocated"; readonly requestId: number; readonly region: Region }
+  | { readonly type: "allocated"; readonly requestId: number; readonly region: WireRegion }
   | { readonly type: "allocate-failed"; readonly requestId: number; readonly error: WireError }
   | { readonly type: "object-result"; readonly objectId: ObjectId; readonly result: WireResult }
   | { readonly type: "actor-registered"; readonly requestId: number; readonly description: ActorDescription }
-  | { readonly type: "actor-refused"; readonly requestId: number; readonly error: WireError }
+  | {
+      readonly type: "actor-refused";
+      readonly requestId: number;
+      readonly reason: "unschedulable" | "name-taken";
+      readonly needs: Readonly<Record<string, number>>;
+      readonly has: Readonly<Record<string, number>>;
+    }
   /** Answer to `find-actor`. */
   | { readonly type: "actor-found"; readonly requestId: number; readonly description?: ActorDescription }
   | { readonly type: "actor-state"; readonly actorId: ActorId; readonly state: ActorState }

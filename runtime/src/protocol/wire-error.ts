@@ -122,25 +122,15 @@ function ownData(error: object): Record<string, unknown> {
 
 /** JSON-like data as it is, anything else as a short text; functions and symbols are left out. */
 function plain(value: unknown, depth: number): unknown {
-  switch (typeof value) {
-    case "string":
-    case "number":
-    case "boolean":
-      return value;
-    case "bigint":
-      return String(value);
-    case "object":
-      if (value === null) return null;
-      if (depth > 4) return `[${constructorName(value)}]`;
-      if (Array.isArray(value)) return value.slice(0, 1000).map((item) => plain(item, depth + 1) ?? null);
-      if (isPlainObject(value)) {
-        const entries = Object.keys(value).map((key) => [key, plain(read(value, key), depth + 1)] as const);
-        return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
-      }
-      return value instanceof Date ? value.toJSON() : `[${constructorName(value)}]`;
-    default:
-      return undefined;
-  }
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value;
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object") return undefined;
+  if (depth > 4) return `[${constructorName(value)}]`;
+  if (Array.isArray(value)) return value.slice(0, 1000).map((item) => plain(item, depth + 1) ?? null);
+  if (!isPlainObject(value)) return value instanceof Date ? value.toJSON() : `[${constructorName(value)}]`;
+  const entries = Object.keys(value).map((key) => [key, plain(read(value, key), depth + 1)] as const);
+  return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
 }
 
 function isPlainObject(value: object): boolean {

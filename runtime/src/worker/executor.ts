@@ -104,7 +104,7 @@ export class Executor {
       this.#failed(running, undefined);
       return;
     }
-    this.#engine.report.runningHere = running.name;
+    this.#engine.report.startedHere(running.name);
     try {
       const fn = this.#hooks.functionOf(running);
       const args = this.#decodeArguments(running);
@@ -243,28 +243,36 @@ export class Executor {
     running.onConsumed?.();
     this.#output?.flush();
     this.#running.delete(running.taskId);
+    if (running.blockedOn > 0) {
+      running.blockedOn = 0;
+      this.#blocked--;
+    }
+    this.#tellBlocked();
     if (this.#limit === 1) this.#engine.link.taskCell.clear();
     if (running.call.timeoutMs !== undefined) this.#engine.link.unlimitTask(running.taskId);
     const durationMs = performance.now() - running.startedMs;
     const code = codeOf(running);
     const average = this.#averages.get(code);
     this.#averages.set(code, average === undefined ? durationMs : average + 0.2 * (durationMs - average));
-    this.#engine.report.ranHere();
-    this.#engine.report.runningHere = undefined;
+    this.#engine.report.endedHere();
     if (this.#queue.length > 0) this.#planPump();
     return durationMs;
   }
 
   // ── waiting for refs ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Code of `running` waits for a ref: others may have its CPU, and what is queued behind it goes elsewhere. */
-  block(running: RunningCall): void {
+  /** Code of this call waits for a ref: others may have its CPU, and what is queued behind it goes elsewhere. */
+  block(taskId: TaskId): void {
+    const running = this.#running.get(taskId);
+    if (running === undefined) return;
     running.blockedOn++;
     if (running.blockedOn === 1) this.#blocked++;
     this.#tellBlocked();
   }
 
-  unblock(running: RunningCall): void {
+  unblock(taskId: TaskId): void {
+    const running = this.#running.get(taskId);
+    if (running === undefined || running.blockedOn === 0) return;
     running.blockedOn--;
     if (running.blockedOn === 0) this.#blocked--;
     this.#tellBlocked();

@@ -21,8 +21,8 @@ const link = new HeadLink("worker", clientId, directory);
 const engine = new LocalEngine(link, clientId);
 const runtime = new Runtime(engine, {
   current: () => executor.current,
-  onBlock: (running) => executor.block(running),
-  onUnblock: (running) => executor.unblock(running),
+  onBlock: (taskId) => executor.block(taskId),
+  onUnblock: (taskId) => executor.unblock(taskId),
 });
 adoptRuntime(runtime);
 const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
@@ -80,5 +80,7 @@ link.listen({
     executor.terminated(taskId as TaskId);
     server.flush();
   },
+  // The control thread ends this process.
+  onClosed: () => {},
 });
 link.send({ type: "worker-ready", address: workerAddress(directory, workerId), pid: process.pid });

@@ -365,6 +365,13 @@ describe("notebook sense", () => {
     expect(message).toContain('import React from "react"');
   });
 
+  test("a JSX factory of an earlier cell is found", () => {
+    notebook.run(
+      "const h = (...parts: unknown[]) => parts; declare global { namespace JSX { interface IntrinsicElements { b: {} } } }",
+    );
+    expect(notebook.errors("/** @jsx h */\nconst el = <b/>")).toEqual([]);
+  });
+
   test("a cell with JSX exports its names like any other", () => {
     notebook.run("const React = { createElement: (...args: unknown[]) => args };");
     notebook.run("// @check off\nconst el = <b>{1}</b>; const n = 1");

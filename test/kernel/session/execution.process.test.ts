@@ -20,6 +20,13 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
+/** The traceback of a cell that fails, without colours. */
+async function traceback(parts: Parameters<Recorder["run"]>[0]): Promise<string> {
+  const outcome = await cells.run(parts);
+  if (outcome.status !== "error") throw new Error("the cell succeeded");
+  return stripVTControlCharacters(outcome.error.traceback.join("\n"));
+}
+
 describe("names", () => {
   test("a name assigned in one cell is there in the next", async () => {
     expect(await cells.run({ names: ["x"], body: "x = await Promise.resolve(41)" })).toEqual({
@@ -208,6 +215,21 @@ describe("output", () => {
     expect(event).toMatchObject({ text: "plain { n: \u001b[33m1\u001b[39m }\n" });
   });
 
+  test("of bytes and encoded text is text", async () => {
+    const before = cells.events.length;
+    await cells.run(
+      "const b = Buffer.from('é!'); process.stdout.write(b.subarray(0, 1)); process.stdout.write(b.subarray(1)); process.stdout.write('C3A9', 'hex')",
+    );
+    const texts = cells.events.slice(before).flatMap((event) => (event.type === "stream" ? event.text : []));
+    expect(texts.join("")).toBe("é!é");
+  });
+
+  test("a result that cannot be sent is an error of the cell", async () => {
+    const body =
+      "return { [Symbol.for('Jupyter.display')]: () => ({ 'application/x': { toJSON() { throw new Error('no JSON') } } }) }";
+    expect(await cells.run(body)).toMatchObject({ status: "error", error: { evalue: "no JSON" } });
+  });
+
   test("display, update by id, and clear reach the cell, in order and before its end", async () => {
     const before = cells.events.length;
     await cells.run(
@@ -234,12 +256,6 @@ describe("output", () => {
 });
 
 describe("errors", () => {
-  async function traceback(parts: Parameters<Recorder["run"]>[0]): Promise<string> {
-    const outcome = await cells.run(parts);
-    if (outcome.status !== "error") throw new Error("the cell succeeded");
-    return stripVTControlCharacters(outcome.error.traceback.join("\n"));
-  }
-
   test("show the code, and the stack in terms of cells", async () => {
     await cells.run({ names: ["function fail"], hoisted: "function fail() {\n  throw new TypeError('no good')\n}" });
     const cell = await traceback("const a = 1\nfail()");

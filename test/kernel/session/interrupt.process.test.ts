@@ -66,6 +66,16 @@ describe("an interrupt ends", () => {
     await expectInterrupted({ imports: [named("node:child_process", "execSync")], body: "execSync('sleep 30')" });
   });
 
+  test("a loop in an interrupt hook", async () => {
+    const hook = "const off = globalThis[Symbol.for('mobula.notebook')].onInterrupt(() => { off(); for (;;) {} });";
+    await expectInterrupted(`${hook} await new Promise(() => {})`);
+  });
+
+  test("a loop while a result is being sent", async () => {
+    const display = "{ 'application/x': { toJSON() { for (;;) {} } } }";
+    await expectInterrupted(`return { [Symbol.for('Jupyter.display')]: () => (${display}) }`);
+  });
+
   test("a loop while a result is being shown", async () => {
     await expectInterrupted({
       body: "return { [Symbol.for('nodejs.util.inspect.custom')]() { for (;;) {} } }",

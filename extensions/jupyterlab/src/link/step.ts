@@ -118,8 +118,9 @@ function open(state: LinkState): Step {
 
 function reopen(state: LinkState): Step {
   if (state.comm === "closed") return open(state);
-  const opened = open(withoutComm(state));
-  return { state: opened.state, effects: [{ type: "close-comm" }, ...opened.effects] };
+  const phase: Phase = state.phase.name === "live" ? { name: "connecting" } : state.phase;
+  const opened = open({ ...withoutComm(state), phase });
+  return { state: opened.state, effects: [{ type: "close-comm" }, ...stopTimers(), ...opened.effects] };
 }
 
 /** The comm is closed by the other side. Without a welcome before, the kernel has no cluster to show. */

@@ -47,7 +47,6 @@ function Meters({ now, history }: { now: ResourcesView; history: readonly Resour
         percent={now.cpuPercent}
         history={history}
         measure={(then) => then.cpuPercent}
-        warns
       />
       <Meter
         label={trans.__("Memory")}
@@ -82,7 +81,7 @@ interface MeterProps {
   readonly history: readonly ResourcesView[];
   readonly measure: (then: ResourcesView) => number;
   readonly note?: string;
-  /** Full is bad. */
+  /** Full is bad; a busy processor is not. */
   readonly warns?: boolean;
 }
 

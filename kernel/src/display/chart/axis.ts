@@ -134,12 +134,6 @@ function smallestGap(units: readonly number[]): number {
 }
 
 function ticksOf(kind: Exclude<Kind, "category">, low: number, high: number, count: number): Tick[] {
-  switch (kind) {
-    case "log":
-      return logTicks(low, high);
-    case "date":
-      return dateTicks(low, high, count);
-    case "linear":
-      return linearTicks(low, high, count);
-  }
+  if (kind === "log") return logTicks(low, high);
+  return kind === "date" ? dateTicks(low, high, count) : linearTicks(low, high, count);
 }

@@ -114,11 +114,11 @@ function readTrace(trace: Fields, index: number, colours: readonly string[], cou
   switch (trace.type ?? "scatter") {
     case "scatter":
     case "scattergl":
-      return readLine(trace, name, colour as string);
+      return readLine(trace, name, colour);
     case "bar":
-      return readBars(trace, name, colour as string);
+      return readBars(trace, name, colour);
     case "histogram":
-      return readHistogram(trace, name, colour as string);
+      return readHistogram(trace, name, colour);
     case "heatmap":
       return readHeatmap(trace, name);
     case "pie":

@@ -38,7 +38,7 @@ type Counted = Pick<Bars, "positions" | "values" | "widthInUnits">;
 function countCategories(column: readonly unknown[]): Counted {
   const counts = new Map<string, number>();
   for (const value of column) {
-    if (value !== null) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);
+    if (typeof value === "string") counts.set(value, (counts.get(value) ?? 0) + 1);
   }
   return { positions: [...counts.keys()], values: [...counts.values()], widthInUnits: undefined };
 }
@@ -53,12 +53,12 @@ function countNumbers(numbers: readonly number[], trace: Fields): Counted {
   const narrowest = Math.max((high - low) / MAX_BINS, Math.max(Math.abs(low), Math.abs(high)) * 1e-9, 1e-300);
   const size = high > low ? Math.max(wanted, narrowest) : 1;
   const start = Math.floor(low / size) * size;
-  const counts = new Array<number>(Math.floor((high - start) / size) + 1).fill(0);
+  const counts = Array.from({ length: Math.floor((high - start) / size) + 1 }, () => 0);
   for (const value of numbers) {
     const bin = Math.min(counts.length - 1, Math.floor((value - start) / size));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
-  const scale = normalization(String(trace.histnorm ?? ""), numbers.length, size);
+  const scale = normalization(trace.histnorm, numbers.length, size);
   return {
     positions: counts.map((_, bin) => start + (bin + 0.5) * size),
     values: counts.map((count) => count * scale),
@@ -71,7 +71,7 @@ function binSize({ xbins, ybins }: Fields): number | undefined {
   return typeof size === "number" && size > 0 ? size : undefined;
 }
 
-function normalization(mode: string, total: number, binWidth: number): number {
+function normalization(mode: unknown, total: number, binWidth: number): number {
   switch (mode) {
     case "percent":
       return 100 / total;

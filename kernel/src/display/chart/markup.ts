@@ -24,12 +24,11 @@ export function label(text: string, attributes: Attributes & { readonly x: numbe
 
 /** About how many pixels wide `text` is. */
 export function textWidth(text: string, fontSize: number): number {
-  return [...text].length * fontSize * CHARACTER_WIDTH;
+  return text.length * fontSize * CHARACTER_WIDTH;
 }
 
 export function shorten(text: string, maxLength: number): string {
-  const characters = [...text];
-  return characters.length > maxLength ? `${characters.slice(0, maxLength - 1).join("")}…` : text;
+  return text.length > maxLength ? `${text.slice(0, maxLength - 1).replace(/[\uD800-\uDBFF]$/, "")}…` : text;
 }
 
 /** Pixels with two decimals: enough for the eye, and short. */

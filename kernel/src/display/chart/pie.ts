@@ -55,7 +55,7 @@ function slicePath(
         return `A${round(radius)} ${round(radius)} 0 ${isLarge} ${sweep} ${round(x)} ${round(y)}`;
       })
       .join("");
-  const back = [...stops].reverse();
+  const back = stops.toReversed();
   if (inner === 0) {
     const centre = point(0, 0);
     return `M${ring(outer, stops, 1)}L${round(centre.x)} ${round(centre.y)}Z`;

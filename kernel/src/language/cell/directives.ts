@@ -18,10 +18,24 @@ export function checkDirective(code: string): CheckLevel | undefined {
 
 /** Leading comments that TypeScript only heeds at the very top of a file (`/// <reference …>`, `@jsx …`), as lines. */
 export function leadingPragmas(code: string): string {
+  const references = leadingComments(code).filter((comment) => comment.startsWith("///"));
+  return [...references, ...jsxPragmas(code)].map((comment) => `${comment}\n`).join("");
+}
+
+/** Leading comments such as `/** @jsx h *\/`, which say how JSX is compiled. */
+export function jsxPragmas(code: string): string[] {
+  return leadingComments(code).filter((comment) => comment.startsWith("/*") && comment.includes("@jsx"));
+}
+
+/** The variables that compiled JSX uses, when its comments name any: `h` for `@jsx h`, `Preact` for `@jsx Preact.h`. */
+export function jsxFactoryNames(code: string): string[] {
+  const pragmas = jsxPragmas(code).join(" ");
+  return [...pragmas.matchAll(/@jsx(?:Frag)?\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)/gu)].flatMap(
+    ([, name]) => name ?? [],
+  );
+}
+
+function leadingComments(code: string): readonly string[] {
   const head = /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(code)?.[0] ?? "";
-  const pragmas = head.match(/\/\/\/\s*<reference[^\n]*|\/\*[\s\S]*?\*\//g) ?? [];
-  return pragmas
-    .filter((comment) => comment.startsWith("///") || /@jsx/.test(comment))
-    .map((comment) => `${comment}\n`)
-    .join("");
+  return head.match(/\/\/\/\s*<reference[^\n]*|\/\*[\s\S]*?\*\//g) ?? [];
 }

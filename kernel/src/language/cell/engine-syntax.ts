@@ -15,7 +15,7 @@ export interface EngineSyntaxError {
  */
 export function engineSyntaxError(code: string): EngineSyntaxError | undefined {
   try {
-    new Script(code, { filename: "cell", lineOffset: -1 });
+    parse(code);
     return undefined;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -23,4 +23,8 @@ export function engineSyntaxError(code: string): EngineSyntaxError | undefined {
     const line = Number(/^cell:(\d+)$/.exec(place)?.[1] ?? 1) - 1;
     return { message: error.message, line, column: Math.max(0, carets.indexOf("^")) };
   }
+}
+
+function parse(code: string): Script {
+  return new Script(code, { filename: "cell", lineOffset: -1 });
 }

@@ -1,5 +1,6 @@
 import ts from "typescript";
 import type { TextEdits } from "./text-edits.ts";
+import { variableKind } from "./top-level-names.ts";
 
 /** A text under change: `code` is what was parsed, `blanked` the same with its types erased, `edits` apply to that. */
 export interface Draft {
@@ -11,7 +12,7 @@ export interface Draft {
 /** Turn a `var`, `let` or `const` list into assignments to globals: `const x = 1` → `;     x = 1`. */
 export function lowerVariables(list: ts.VariableDeclarationList, draft: Draft): void {
   const statement = ts.isVariableStatement(list.parent) ? list.parent : undefined;
-  const isVar = (list.flags & ts.NodeFlags.BlockScoped) === 0;
+  const isVar = variableKind(list) === "var";
   const first = list.declarations[0];
   if (!first) return;
   const isLoopHead = ts.isForInStatement(list.parent) || ts.isForOfStatement(list.parent);

@@ -1,5 +1,6 @@
 import ts from "typescript";
 import type { CellImport } from "../language.ts";
+import { jsxPragmas } from "./directives.ts";
 import { closeParenthesis, type Draft, lowerVariables } from "./lower-variables.ts";
 import { type ImportNames, importOf } from "./module-syntax.ts";
 import { parseJavaScript } from "./parse.ts";
@@ -176,7 +177,9 @@ class Lowering {
   #lowerPiece(node: ts.Statement, isLast: boolean): void {
     const { isTsx, transpile } = this.#context;
     const start = node.getStart();
-    const output = parseJavaScript(transpileStatement(this.#code.slice(start, node.end), isTsx, transpile));
+    const pragmas = isTsx ? jsxPragmas(this.#code).map(withoutLines).join("") : "";
+    const text = pragmas + this.#code.slice(start, node.end);
+    const output = parseJavaScript(transpileStatement(text, isTsx, transpile));
     const isResult = isLast && (ts.isExpressionStatement(node) || ts.isExportAssignment(node));
     const piece = new Lowering(output, output.text, new Set(), this.#context, true).run(isResult);
     const { line } = this.#sourceFile.getLineAndCharacterOfPosition(start);
@@ -260,6 +263,10 @@ function withPrefix(gap: string, prefix: string): string {
 /** Printed JavaScript on one line; the transpiler's helpers hold no multi-line literal. */
 function joinLines(text: string): string {
   return text.replace(/\s*\n\s*/g, " ");
+}
+
+function withoutLines(comment: string): string {
+  return comment.replace(/\s*\n\s*/g, " ");
 }
 
 function withLinesOf(original: string, text: string): string {

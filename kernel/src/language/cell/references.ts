@@ -98,7 +98,7 @@ function scopeOf(node: ts.Node, parent: Scope | undefined): Scope | undefined {
 }
 
 function addFunction(node: ts.SignatureDeclaration, values: Set<string>, types: Set<string>): void {
-  addTypeParameters(node.typeParameters as ts.NodeArray<ts.TypeParameterDeclaration> | undefined, types);
+  addTypeParameters(node.typeParameters, types);
   for (const parameter of node.parameters) for (const name of patternNames(parameter.name)) values.add(name.text);
   if (ts.isFunctionExpression(node) && node.name) values.add(node.name.text);
   if ("body" in node && node.body && ts.isBlock(node.body)) addVars(node.body, values);

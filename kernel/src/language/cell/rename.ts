@@ -1,12 +1,12 @@
 import ts from "typescript";
 import type { Reference } from "./references.ts";
 import { TextEdits } from "./text-edits.ts";
-import { isRuntimeKind, type TopLevelName, variableKind } from "./top-level-names.ts";
+import { isAwaitUsing, isRuntimeKind, type TopLevelName, variableKind } from "./top-level-names.ts";
 
 /** The identifier that a cell's `import.meta` becomes: of the same length, and a global that the session defines. */
 export const IMPORT_META = "$importMeta";
 
-/** The function that a cell's `using` declarations register with; `cell-text.ts` defines it. */
+/** The function that a cell's `using` declarations register with; `compile-cell.ts` defines it. */
 export const USE_RESOURCE = "$use";
 
 /**
@@ -78,7 +78,7 @@ function lowerUsing(list: ts.VariableDeclarationList, sourceFile: ts.SourceFile,
   const first = list.declarations[0];
   if (variableKind(list) !== "using" || !first) return;
   edits.blank(list.getStart(sourceFile), first.getStart(sourceFile), "const");
-  const isAsync = (list.flags & ts.NodeFlags.BlockScoped) === ts.NodeFlags.AwaitUsing;
+  const isAsync = isAwaitUsing(list);
   for (const { initializer } of list.declarations) {
     if (!initializer) continue;
     edits.insert(initializer.getStart(sourceFile), `${USE_RESOURCE}(`);

@@ -144,18 +144,21 @@ export function patternNames(name: ts.BindingName): ts.Identifier[] {
   return name.elements.flatMap((element) => (ts.isBindingElement(element) ? patternNames(element.name) : []));
 }
 
+const VARIABLE_KINDS: ReadonlyMap<number, "const" | "let" | "using"> = new Map([
+  [ts.NodeFlags.Const, "const"],
+  [ts.NodeFlags.Let, "let"],
+  [ts.NodeFlags.Using, "using"],
+  [ts.NodeFlags.AwaitUsing, "using"],
+]);
+
+/** `await using` counts as `using`; @see isAwaitUsing */
 export function variableKind(list: ts.VariableDeclarationList): "const" | "let" | "var" | "using" {
-  switch (list.flags & ts.NodeFlags.BlockScoped) {
-    case ts.NodeFlags.Const:
-      return "const";
-    case ts.NodeFlags.Let:
-      return "let";
-    case ts.NodeFlags.Using:
-    case ts.NodeFlags.AwaitUsing:
-      return "using";
-    default:
-      return "var";
-  }
+  return VARIABLE_KINDS.get(list.flags & ts.NodeFlags.BlockScoped) ?? "var";
+}
+
+export function isAwaitUsing(list: ts.VariableDeclarationList): boolean {
+  const awaitUsing: number = ts.NodeFlags.AwaitUsing;
+  return (list.flags & ts.NodeFlags.BlockScoped) === awaitUsing;
 }
 
 export function hasModifier(node: ts.Node, kind: ts.SyntaxKind): boolean {

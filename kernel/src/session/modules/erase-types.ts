@@ -14,12 +14,12 @@ export function eraseTypes(source: string, path: string): string {
   const blanked = blankSourceFile(file, () => {
     needsEmit = true;
   });
-  return needsEmit ? emit(source, path) : blanked;
+  return needsEmit ? emit(file) : blanked;
 }
 
-function emit(source: string, path: string): string {
-  const { outputText, diagnostics } = ts.transpileModule(source, {
-    fileName: path,
+function emit(file: ts.SourceFile): string {
+  const { outputText, diagnostics } = ts.transpileModule(file.text, {
+    fileName: file.fileName,
     reportDiagnostics: true,
     compilerOptions: {
       target: ts.ScriptTarget.ES2022,
@@ -31,7 +31,7 @@ function emit(source: string, path: string): string {
   });
   const [first] = diagnostics ?? [];
   if (first === undefined) return outputText;
-  const { line, character } = ts.getLineAndCharacterOfPosition(ts.createSourceFile(path, source, 99), first.start ?? 0);
+  const { line, character } = ts.getLineAndCharacterOfPosition(file, first.start ?? 0);
   const message = ts.flattenDiagnosticMessageText(first.messageText, "\n");
-  throw new SyntaxError(`${path}:${line + 1}:${character + 1}: ${message}`);
+  throw new SyntaxError(`${file.fileName}:${line + 1}:${character + 1}: ${message}`);
 }

@@ -2,7 +2,7 @@
  * The local engine as one process sees it, driver or worker: leases workers from the head, pushes calls to them directly,
  * and keeps what comes back.
  */
-import { EngineClosedError, errorFromWire, TaskCancelledError, UnschedulableError, UnsupportedError } from "../../errors.ts";
+import { ActorDiedError, EngineClosedError, TaskCancelledError, UnschedulableError, UnsupportedError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import { type ActorId, type ClientId, IdMaker, type ObjectId, type TaskId, taskOf, type WorkerId } from "../../protocol/ids.ts";
 import type { ActorDescription, ClusterDescription, FromHead, WireArgument } from "../../protocol/messages.ts";
@@ -21,6 +21,7 @@ import { shapeOf } from "../../core/resources.ts";
 import { ActorClient } from "./actor-client.ts";
 import type { Call } from "./calls.ts";
 import { CodeTable } from "./code-table.ts";
+import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
@@ -32,10 +33,14 @@ import { WorkReport } from "./work-report.ts";
 import { WorkerConnection } from "./worker-connection.ts";
 
 const SWEEP_EVERY_MS = 50;
+/** Shared memory used since the last collection before there is another at once, and when nothing more is used. */
+const GARBAGE_BYTES: number = 1024 ** 3;
+const GARBAGE_IDLE_MS = 300;
 const turn: Promise<void> = Promise.resolve();
 
 export class LocalEngine implements Engine {
   readonly name = "local";
+  readonly viewAddress: string | undefined;
   readonly clientId: ClientId;
   readonly link: HeadLink;
   readonly objects: ObjectTable;
@@ -57,23 +62,20 @@ export class LocalEngine implements Engine {
   #sweep: NodeJS.Timeout | undefined;
   #closedWith: Error | undefined;
   #resolveClosed: (error: Error | undefined) => void = () => {};
-  #viewAddress: string | undefined;
   #onStop: ((message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void) | undefined;
 
-  constructor(link: HeadLink, clientId: ClientId) {
+  /** @param viewAddress - where panels connect; drivers pass it on to the notebook. */
+  constructor(link: HeadLink, clientId: ClientId, viewAddress?: string) {
     this.link = link;
+    this.viewAddress = viewAddress;
     this.clientId = clientId;
     this.#ids = new IdMaker(clientId);
-    this.objects = new ObjectTable(link, clientId, this.#ids);
+    this.objects = new ObjectTable(link, clientId, this.#ids, new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS));
     this.#codes = new CodeTable(this.objects);
     this.report = new WorkReport({ send: (message) => link.send(message), running: () => this.#runningCalls() });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-  }
-
-  get viewAddress(): string | undefined {
-    return this.#viewAddress;
   }
 
   // ── what the head says ────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,7 +88,6 @@ export class LocalEngine implements Engine {
   receive(message: FromHead): void {
     switch (message.type) {
       case "welcome":
-        this.#viewAddress = message.viewAddress;
         this.objects.useArena(message.arena);
         return;
       case "lease-granted":
@@ -518,7 +519,7 @@ export class LocalEngine implements Engine {
         ...(execution === undefined ? {} : { execution }),
       },
     }));
-    if (reply.type === "actor-refused") throw errorFromWire(reply.error);
+    if (reply.type === "actor-refused") throw refusal(className, name, reply);
     this.objects.heldByHead(actorId);
     this.link.send({ type: "watch-actor", actorId });
   }
@@ -588,6 +589,9 @@ export class LocalEngine implements Engine {
 
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void {
     this.link.send({ type: "kill-actor", actorId, isRestartable: options.isRestartable });
+    const actor = this.#actors.get(actorId);
+    // Calls after this one must not overtake it on their own socket.
+    if (!options.isRestartable) actor?.end(new ActorDiedError(actor.className, "it was killed"));
   }
 
   // ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -709,4 +713,13 @@ export class LocalEngine implements Engine {
     this.link.flush();
     await this.end(new EngineClosedError());
   }
+}
+
+function refusal(
+  className: string,
+  name: string | undefined,
+  { reason, needs, has }: Extract<FromHead, { type: "actor-refused" }>,
+): Error {
+  if (reason === "unschedulable") return new UnschedulableError(className, needs, has);
+  return new UnsupportedError(`A second actor named '${name}'`, "Pass { getIfExists: true } to use the first, or kill it.");
 }

@@ -11,6 +11,7 @@ import type { ActorId, ClientId, IdMaker, ObjectId } from "../../protocol/ids.ts
 import { INLINE_BYTES, type WireResult, type WireValue } from "../../protocol/messages.ts";
 import { Arena } from "../../store/index.ts";
 import type { EncodedValue } from "../engine.ts";
+import type { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 
 interface ObjectEntry {
@@ -43,14 +44,16 @@ export class ObjectTable {
   readonly #link: HeadLink;
   readonly #clientId: ClientId;
   readonly #ids: IdMaker;
+  readonly #garbage: Garbage;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
   #releases = new Map<ObjectId, number>();
   #arenaDirectory: string | undefined;
   #arena: Arena | undefined;
   #closedWith: Error | undefined;
 
-  constructor(link: HeadLink, clientId: ClientId, ids: IdMaker) {
+  constructor(link: HeadLink, clientId: ClientId, ids: IdMaker, garbage: Garbage) {
     this.#link = link;
+    this.#garbage = garbage;
     this.#clientId = clientId;
     this.#ids = ids;
   }
@@ -228,6 +231,7 @@ export class ObjectTable {
     const { region, arenaDirectory } = this.#link.allocate(owner, lengths, options.holder ?? this.#clientId);
     this.#arenaDirectory = arenaDirectory;
     this.#openArena().write(region, buffers);
+    this.#garbage.used(sizeBytes);
     this.#link.send({ type: "sealed", objectId: owner });
     const bytes = isBytesInRegion ? new Uint8Array(0) : payload.bytes;
     return { bytes, region, owner, ...(isBytesInRegion ? { isBytesInRegion } : {}), ...inside };
@@ -247,6 +251,7 @@ export class ObjectTable {
     const { owner } = value;
     if (owner !== undefined) this.use(owner);
     const buffers = this.#openArena().map(value.region, () => owner !== undefined && this.unuse(owner));
+    this.#garbage.used(value.region.lengths.reduce((sum, length) => sum + length, 0));
     const bytes = value.isBytesInRegion === true ? buffers.pop() : value.bytes;
     return { bytes: bytes ?? value.bytes, buffers, refs };
   }
@@ -283,7 +288,7 @@ export class ObjectTable {
       if (result.value.owner === id) this.unuse(id);
       this.settle(id, result.value);
     } else {
-      this.fail(id, errorFromWire(result.error));
+      this.fail(id, "lost" in result ? new ObjectLostError(id, result.lost) : errorFromWire(result.error));
     }
   }
 
@@ -335,6 +340,7 @@ export class ObjectTable {
   close(error: Error): void {
     this.#closedWith = error;
     this.#arena?.close();
+    this.#garbage.close();
     for (const entry of this.#entries.values()) if (entry.state === "pending") this.fail(entry.id, error);
   }
 }

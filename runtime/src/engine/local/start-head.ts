@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineClosedError } from "../../errors.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions } from "../../node/options.ts";
+import { HEAD_OPTIONS_VARIABLE, type HeadOptions, viewAddress } from "../../node/options.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { DRIVER_ID } from "../../protocol/ids.ts";
 import { HeadLink } from "./head-link.ts";
@@ -52,7 +52,7 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     detached: true,
   });
   const link = new HeadLink("driver", DRIVER_ID, directory);
-  const engine = new LocalEngine(link, DRIVER_ID);
+  const engine = new LocalEngine(link, DRIVER_ID, viewAddress(directory));
   let headProblem = "";
   unrefChild(child, (text) => {
     headProblem = (headProblem + text).slice(-2_000);

@@ -29,8 +29,8 @@ export class WorkReport {
   readonly #actors = new Map<string, { pending: number; finished: number }>();
   #ranHere = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** What a worker runs; told with the next report. */
-  runningHere: string | undefined;
+  #runningHere: string | undefined;
+  #toldRunning: string | undefined;
 
   constructor(hooks: WorkReportHooks) {
     this.#hooks = hooks;
@@ -55,9 +55,15 @@ export class WorkReport {
     this.#planReport();
   }
 
-  /** This worker has run a task. */
-  ranHere(): void {
+  /** This worker runs a task. */
+  startedHere(name: string): void {
+    this.#runningHere = name;
+    this.#planReport();
+  }
+
+  endedHere(): void {
     this.#ranHere++;
+    this.#runningHere = undefined;
     this.#planReport();
   }
 
@@ -121,8 +127,9 @@ export class WorkReport {
     }
     const ran = this.#ranHere;
     this.#ranHere = 0;
-    const here = this.runningHere === undefined ? {} : { running: this.runningHere };
-    if (groups.length + actors.length + ran === 0) return;
+    const here = this.#runningHere === undefined ? {} : { running: this.#runningHere };
+    if (groups.length + actors.length + ran === 0 && this.#runningHere === this.#toldRunning) return;
+    this.#toldRunning = this.#runningHere;
     this.#hooks.send({ type: "report", groups, actors, finished: ran, ...here });
     // What runs may change without an event here: look again while something is unfinished.
     if (this.#groups.size > 0) this.#planReport();

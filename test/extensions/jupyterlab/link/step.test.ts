@@ -134,6 +134,15 @@ describe("a live cluster", () => {
     expect(step(state, received(WELCOME)).state.phase.name).toBe("live");
   });
 
+  it("is connected to anew when the user asks for it", () => {
+    const { state, effects } = after([...liveEvents(), { type: "reconnect-asked" }]);
+    expect(state.phase).toEqual({ name: "connecting" });
+    expect(effects.map(({ type }) => type).filter((type) => type.endsWith("-comm"))).toEqual([
+      "close-comm",
+      "open-comm",
+    ]);
+  });
+
   it("that is silent through three pings is lost", () => {
     let { state } = after(liveEvents());
     for (let ping = 0; ping < 3; ping += 1) {
@@ -177,6 +186,18 @@ describe("the status bar", () => {
       "status",
     );
     expect(requests(effects)).toEqual([{ op: "subscribe", topics: ["workers", "actors"] }]);
+  });
+
+  it("and the panel both out of view, a lost connection closes the comm for good, its timers too", () => {
+    const { effects } = after([
+      ...liveEvents(),
+      { type: "attention-changed", attention: "none" },
+      { type: "connection-down" },
+      { type: "connection-up" },
+    ]);
+    expect(effects).toContainEqual({ type: "close-comm" });
+    expect(effects).toContainEqual({ type: "stop-timer", timer: "alive" });
+    expect(effects.some(({ type }) => type === "open-comm")).toBe(false);
   });
 
   it("and the panel both out of view, nothing is subscribed and the comm stays", () => {
@@ -268,6 +289,7 @@ describe("in any order of events", () => {
           if (state.phase.name === "live") expect(state.comm).toBe("open");
         }
       }),
+      { numRuns: 2000 },
     );
   });
 });

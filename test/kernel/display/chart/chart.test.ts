@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fitAxis } from "../../../../kernel/src/display/chart/axis.ts";
 import { barLayers } from "../../../../kernel/src/display/chart/bars.ts";
@@ -14,6 +14,15 @@ function draw(data: Trace[], layout: Trace = {}): string {
   if (chart === undefined) throw new Error("not drawn");
   return drawFigure(chart);
 }
+
+const content = { hasSlots: false, includesZero: false, padding: 0 };
+const automatic = { title: "", type: undefined, range: undefined };
+
+const labels = (from: string, to: string): string[] =>
+  dateTicks(Date.parse(from), Date.parse(to), 5).map(({ label }) => label);
+
+const kindOf = (coordinates: string[]): string | undefined =>
+  fitAxis(automatic, { ...content, coordinates }, 0, 100, 4).ticks.at(-1)?.label;
 
 describe("ticks", () => {
   test.each([
@@ -49,8 +58,6 @@ describe("ticks", () => {
   });
 
   test("of dates are round in UTC", () => {
-    const labels = (from: string, to: string): string[] =>
-      dateTicks(Date.parse(from), Date.parse(to), 5).map(({ label }) => label);
     expect(labels("2026-01-01T00:00Z", "2026-01-01T02:00Z")).toEqual(["01-01", "00:30", "01:00", "01:30", "02:00"]);
     expect(labels("2026-01-15", "2026-06-15")).toEqual(["2026-02", "2026-03", "2026-04", "2026-05", "2026-06"]);
     expect(labels("2000-01-01", "2025-01-01")).toEqual(["2000", "2005", "2010", "2015", "2020", "2025"]);
@@ -58,12 +65,7 @@ describe("ticks", () => {
 });
 
 describe("axes", () => {
-  const content = { hasSlots: false, includesZero: false, padding: 0 };
-  const automatic = { title: "", type: undefined, range: undefined };
-
   test("tell numbers, dates and categories apart", () => {
-    const kindOf = (coordinates: string[]): string | undefined =>
-      fitAxis(automatic, { ...content, coordinates }, 0, 100, 4).ticks.at(-1)?.label;
     expect(kindOf(["1", "2.5", "3"])).toBe("3.0");
     expect(kindOf(["2026-01-01", "2026-06-01"])).toBe("2026-05");
     expect(kindOf(["b", "a"])).toBe("a");

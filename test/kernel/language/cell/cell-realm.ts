@@ -11,7 +11,7 @@ export function compile(
   transpile: TranspileOptions = {},
 ): CellCode {
   const { sourceFile, isTsx, errors } = parseCell(code);
-  if (errors[0]) throw new Error(`${String(errors[0].messageText)} in ${code}`);
+  if (errors[0]) throw new Error(`${errors[0].code} in ${code}`);
   const compiled = compileCell(analyseCell(sourceFile, isTsx), {
     earlierGlobalName: (name) => earlier.get(name) ?? name,
     typeImports: new Set(),
@@ -61,7 +61,9 @@ function defineUnassigned(name: string, globalName: string, isVar: boolean): voi
     get() {
       if (!isVar) throw new ReferenceError(`Cannot access '${name}' before initialization`);
     },
-    set: (value: unknown) => define(globalName, value),
+    set(value: unknown) {
+      define(globalName, value);
+    },
     enumerable: true,
     configurable: true,
   });

@@ -1,3 +1,4 @@
+import ts from "typescript";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CellRealm, compile } from "./cell-realm.ts";
 
@@ -127,6 +128,12 @@ describe("the emitted text", () => {
   });
 });
 
+/** A cell with two resources that write down how they are disposed. */
+function withResources(last: string): string {
+  return `globalThis.disposed = []; const make = (n: string) => ({ n, [Symbol.dispose]() { globalThis.disposed.push(n) } });
+using a = make("a"); await using b = make("b"); ${last}`;
+}
+
 describe("the emitted code runs", () => {
   let realm: CellRealm;
   beforeEach(() => {
@@ -209,12 +216,9 @@ describe("the emitted code runs", () => {
   });
 
   test("resources of the cell are disposed in reverse order, also when it throws", async () => {
-    const code = (last: string) =>
-      `globalThis.disposed = []; const make = (n: string) => ({ n, [Symbol.dispose]() { globalThis.disposed.push(n) } });
-       using a = make("a"); await using b = make("b"); ${last}`;
-    expect(await realm.run(code("a.n + b.n"))).toBe("ab");
+    expect(await realm.run(withResources("a.n + b.n"))).toBe("ab");
     expect(Reflect.get(globalThis, "disposed")).toEqual(["b", "a"]);
-    await expect(realm.run(code("throw new Error('stop')"))).rejects.toThrow("stop");
+    await expect(realm.run(withResources("throw new Error('stop')"))).rejects.toThrow("stop");
     expect(Reflect.get(globalThis, "disposed")).toEqual(["b", "a"]);
     Reflect.deleteProperty(globalThis, "disposed");
   });
@@ -261,10 +265,15 @@ el`;
   });
 
   test("the automatic JSX runtime becomes an import", () => {
-    const { imports } = compile("const el = <b/>", new Map(), { jsx: 4, jsxImportSource: "preact" });
+    const { imports } = compile("const el = <b/>", new Map(), { jsx: ts.JsxEmit.ReactJSX, jsxImportSource: "preact" });
     expect(imports).toEqual([
       { specifier: "preact/jsx-runtime", bindings: [{ imported: "jsx", local: "_jsx" }], line: 0 },
     ]);
+  });
+
+  test("a comment may name the JSX factory", async () => {
+    const code = "/** @jsx h */\nconst h = (...parts: any[]) => parts;\n<b>{1}</b>";
+    expect(await realm.run(code)).toEqual(["b", null, 1]);
   });
 
   test("errors name the user's line, in bodies, functions and transpiled classes", async () => {

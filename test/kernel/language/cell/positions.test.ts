@@ -1,4 +1,5 @@
-import fc from "fast-check";
+import vm from "node:vm";
+import * as fc from "fast-check";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { parseAs } from "../../../../kernel/src/language/cell/parse.ts";
@@ -121,8 +122,9 @@ async function evaluatePlainly(code: string, names: readonly string[]): Promise<
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
   const body = outputText.replace(/^(import|export) .*$/gm, "");
-  const run = new Function(`"use strict"; return (async () => { ${body}\nreturn { ${names.join(", ")} } })()`);
-  return (await run()) as Record<string, unknown>;
+  const run = vm.runInThisContext(`(async function () { "use strict"; ${body}
+return { ${names.join(", ")} } })`);
+  return (run as () => Promise<Record<string, unknown>>)();
 }
 
 /** Functions and classes by their kind and name; everything else as it is. */

@@ -7,6 +7,10 @@ import { toCellError } from "../../../../kernel/src/session/errors/traceback.ts"
 
 const directory = "/home/ada/my notebooks";
 
+function refuse(): never {
+  throw new Error("no");
+}
+
 function explain(thrown: unknown, source = "const a = 1;\na.b();"): string {
   const registry = new CellRegistry();
   const fileName = `${directory}/.cell-4.ts`;
@@ -66,9 +70,6 @@ test("an object like an error, from another realm, counts as one", () => {
 });
 
 test("a proxy that refuses everything is reported, not thrown", () => {
-  const refuse = (): never => {
-    throw new Error("no");
-  };
   const proxy: unknown = new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse, has: refuse });
   expect(() => explain(proxy)).not.toThrow();
 });

@@ -1,0 +1,112 @@
+/** A head's state machine and the world around it, in memory: effects are carried out at once and recorded. */
+import { brokenInvariants } from "../../../runtime/src/core/invariants.ts";
+import { toAmounts } from "../../../runtime/src/core/resources.ts";
+import { type CoreEffect, type CoreEvent, type CoreState, createState } from "../../../runtime/src/core/state.ts";
+import { step } from "../../../runtime/src/core/step.ts";
+import type { ActorId, ClientId, ObjectId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
+import type { ActorDescription, ActorSpec, FromHead } from "../../../runtime/src/protocol/messages.ts";
+
+export const driver = "d" as ClientId;
+
+export class CoreWorld {
+  readonly state: CoreState;
+  readonly effects: CoreEffect[] = [];
+  nowMs = 1_000;
+
+  constructor(total: Record<string, number> = { cpus: 2 }) {
+    this.state = createState(toAmounts(total));
+    this.apply({ type: "client-joined", clientId: driver });
+  }
+
+  apply(event: CoreEvent): CoreEffect[] {
+    const effects = step(this.state, event);
+    this.effects.push(...effects);
+    const broken = brokenInvariants(this.state);
+    if (broken.length > 0) throw new Error(`after ${JSON.stringify(event)}: ${broken.join("; ")}`);
+    return effects;
+  }
+
+  /** A process that was asked for is up. */
+  join(workerId: string): CoreEffect[] {
+    this.apply({ type: "client-joined", clientId: workerId as ClientId });
+    return this.apply({
+      type: "worker-joined",
+      workerId: workerId as WorkerId,
+      pid: 1,
+      address: `/${workerId}`,
+      atMs: this.nowMs,
+    });
+  }
+
+  die(workerId: string): CoreEffect[] {
+    const end = { pid: 1, exitCode: null, signal: "SIGKILL", stderrTail: "" };
+    return this.apply({ type: "worker-died", workerId: workerId as WorkerId, end, atMs: this.nowMs });
+  }
+
+  demand(client: string, cpus: number, count: number, depth = 0): CoreEffect[] {
+    const resources = toAmounts({ cpus });
+    const clientId = client as ClientId;
+    return this.apply({ type: "demand-changed", clientId, shape: `cpus=${cpus}`, resources, count, depth, atMs: this.nowMs });
+  }
+
+  giveBack(client: string, leaseId: string): CoreEffect[] {
+    const leaseIds = [leaseId] as unknown as Extract<CoreEvent, { type: "leases-returned" }>["leaseIds"];
+    return this.apply({ type: "leases-returned", clientId: client as ClientId, leaseIds, atMs: this.nowMs });
+  }
+
+  block(workerId: string, isBlocked = true): CoreEffect[] {
+    const type = isBlocked ? "worker-blocked" : "worker-unblocked";
+    return this.apply({ type, workerId: workerId as WorkerId, atMs: this.nowMs });
+  }
+
+  askActor(id: string, options: Partial<ActorSpec> = {}, isGetIfExists = false): CoreEffect[] {
+    const actorId = id as ActorId;
+    const value = { bytes: new Uint8Array(0) };
+    const spec: ActorSpec = {
+      actorId,
+      className: "Counter",
+      code: { codeId: "c", value },
+      args: value,
+      resources: {},
+      maxConcurrency: 1,
+      maxRestarts: 0,
+      depth: 0,
+      ...options,
+    };
+    const description: ActorDescription = { actorId, className: "Counter", retries: 0, methods: [], streamMethods: [] };
+    return this.apply({ type: "actor-asked", clientId: driver, requestId: 1, spec, description, isGetIfExists, atMs: this.nowMs });
+  }
+
+  watch(id: string, client: string = driver): CoreEffect[] {
+    return this.apply({ type: "actor-watched", clientId: client as ClientId, actorId: id as ActorId });
+  }
+
+  hold(client: string, id: string): CoreEffect[] {
+    return this.apply({ type: "objects-held", clientId: client as ClientId, objectIds: [id as ObjectId] });
+  }
+
+  release(client: string, id: string, count = 1): CoreEffect[] {
+    const objectIds = [id as ObjectId];
+    return this.apply({ type: "objects-released", clientId: client as ClientId, objectIds, counts: [count], atMs: this.nowMs });
+  }
+}
+
+/** Messages among the effects, with who gets them. */
+export function sent(effects: readonly CoreEffect[]): (FromHead & { to: string })[] {
+  return effects.flatMap((effect) => (effect.type === "send" ? [{ ...effect.message, to: effect.to as string }] : []));
+}
+
+export function started(effects: readonly CoreEffect[]): string[] {
+  return effects.flatMap((effect) => (effect.type === "start-worker" ? [effect.workerId as string] : []));
+}
+
+export function stopped(effects: readonly CoreEffect[]): string[] {
+  return effects.flatMap((effect) => (effect.type === "stop-worker" ? [effect.workerId as string] : []));
+}
+
+/** `client:worker` of each lease granted. */
+export function granted(effects: readonly CoreEffect[]): string[] {
+  return sent(effects).flatMap((message) =>
+    message.type === "lease-granted" ? [`${message.to}:${message.grant.workerId}`] : [],
+  );
+}

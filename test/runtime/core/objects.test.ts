@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { CoreWorld, sent } from "./core-world.ts";
+
+const value = { bytes: new Uint8Array([1]) };
+
+function allocate(world: CoreWorld, id: string, holder = "d"): void {
+  const region = { offset: 0, lengths: [8] };
+  world.apply({ type: "region-allocated", objectId: id as never, region, writer: "w1" as never, holder: holder as never });
+}
+
+function worldWithWorkers(): CoreWorld {
+  const world = new CoreWorld();
+  for (const clientId of ["w1", "w2"]) world.apply({ type: "client-joined", clientId: clientId as never });
+  return world;
+}
+
+describe("the directory of objects", () => {
+  it("frees a region when its last holder releases it", () => {
+    const world = worldWithWorkers();
+    allocate(world, "d.1");
+    world.hold("w1", "d.1");
+    expect(world.release("d", "d.1")).toEqual([]);
+    expect(world.release("w1", "d.1")).toMatchObject([{ type: "free-region", objectId: "d.1" }]);
+    expect(world.state.objects.size).toBe(0);
+  });
+
+  it("survives a release that overtakes the hold it answers", () => {
+    const world = worldWithWorkers();
+    allocate(world, "d.1");
+    expect(world.release("w1", "d.1")).toEqual([]);
+    world.hold("w1", "d.1");
+    expect(world.release("d", "d.1")).toMatchObject([{ type: "free-region" }]);
+  });
+
+  it("releases what a dead process held", () => {
+    const world = worldWithWorkers();
+    allocate(world, "w1.1", "w1");
+    expect(world.apply({ type: "client-left", clientId: "w1" as never, atMs: 1 })).toMatchObject([{ type: "free-region" }]);
+  });
+
+  it("sends a published result to those who wait, now and later", () => {
+    const world = worldWithWorkers();
+    world.apply({ type: "object-published", clientId: "d" as never, objectId: "d.1" as never });
+    expect(world.apply({ type: "object-sought", clientId: "w1" as never, objectId: "d.1" as never })).toEqual([]);
+    const result = { ok: true, value } as const;
+    const effects = world.apply({ type: "result-published", clientId: "d" as never, objectId: "d.1" as never, result });
+    expect(sent(effects)).toMatchObject([{ type: "object-result", to: "w1", objectId: "d.1" }]);
+    const later = world.apply({ type: "object-sought", clientId: "w2" as never, objectId: "d.1" as never });
+    expect(sent(later)).toMatchObject([{ type: "object-result", to: "w2" }]);
+  });
+
+  it("keeps what is inside a published value as long as the value", () => {
+    const world = worldWithWorkers();
+    allocate(world, "d.2");
+    world.apply({ type: "object-published", clientId: "d" as never, objectId: "d.1" as never });
+    const result = { ok: true, value: { ...value, refs: ["d.2" as never] } } as const;
+    world.apply({ type: "result-published", clientId: "d" as never, objectId: "d.1" as never, result });
+    expect(world.release("d", "d.2")).toEqual([]);
+    expect(world.release("d", "d.1")).toMatchObject([{ type: "free-region", objectId: "d.2" }]);
+  });
+
+  it("tells those who wait that the maker has died", () => {
+    const world = worldWithWorkers();
+    world.apply({ type: "object-published", clientId: "w1" as never, objectId: "w1.1" as never });
+    world.apply({ type: "object-sought", clientId: "d" as never, objectId: "w1.1" as never });
+    const effects = world.apply({ type: "client-left", clientId: "w1" as never, atMs: 1 });
+    expect(sent(effects)).toMatchObject([{ type: "object-result", to: "d", result: { ok: false, lost: expect.any(String) } }]);
+  });
+
+  it("answers at once for a maker that is gone already", () => {
+    const world = worldWithWorkers();
+    const effects = world.apply({ type: "object-sought", clientId: "d" as never, objectId: "w9.1" as never });
+    expect(sent(effects)).toMatchObject([{ type: "object-result", result: { ok: false } }]);
+  });
+});

@@ -1,0 +1,24 @@
+// A driver that has started everything there is to leave behind, prints the pids of its cluster, and stays.
+import { actor, cluster, init, put, task } from "mobula";
+
+await init({ cpus: 2 });
+const spin = task(() => {
+  for (;;);
+});
+spin();
+const Idle = actor(
+  class Idle {
+    pid() {
+      return process.pid;
+    }
+  },
+);
+const idle = new Idle();
+await idle.pid();
+globalThis.kept = [idle, put(new Float64Array(1e6))];
+const { pid, workers, objectStore } = await cluster();
+const pids = workers.map((worker) => worker.pid).filter((pid) => pid > 0);
+process.stdout.write(`${JSON.stringify({ head: pid, pids, arena: objectStore.directory })}\n`);
+if (process.argv[2] === "spin") for (;;);
+if (process.argv[2] === "exit") process.exit(0);
+setInterval(() => {}, 1_000);

@@ -1,0 +1,39 @@
+/** Driver programs in processes of their own, for tests of what they leave behind. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** @param name - a file of test/runtime/programs, without extension. */
+export function startProgram(name: string, ...args: string[]): ChildProcess {
+  const file = fileURLToPath(new URL(`../runtime/programs/${name}.mjs`, import.meta.url));
+  return spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+/** The first line a program prints. */
+export function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the program ended (${code}) and printed nothing`)));
+    if (child.stdout !== null) createInterface({ input: child.stdout }).once("line", resolve);
+  });
+}
+
+/** Does the process run? One that waits to be reaped by its parent does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+  } catch {
+    return false;
+  }
+}
+
+/** Wait until `isTrue`, at most so long. Returns whether it came. */
+export async function eventually(isTrue: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (performance.now() < deadline) {
+    if (await isTrue()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return isTrue();
+}
