@@ -57,7 +57,7 @@ async function runKernel(options: RunOptions): Promise<void> {
   debug(`process ${process.pid} answers for ${directory}`);
   await kernel.closed;
   // Whoever starts a kernel removes its connection file; here nobody is left who could.
-  if (isOrphan) await removeConnectionFile(options.connectionFile);
+  if (isOrphan) await removeConnectionFile(options.connectionFile, connection);
   debug("closed");
   process.exit(0);
 }

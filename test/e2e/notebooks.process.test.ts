@@ -120,8 +120,8 @@ function execute(name: string, options: string[]): { status: number | null; stde
 
 /** The tour's answer, computed apart from it: hour, flights, mean delay to one decimal. */
 function delaysByHour(): [string, number, number][] {
-  const file = createRequire(join(ROOT, "notebooks/package.json")).resolve("vega-datasets/data/flights-200k.arrow");
-  const flights = tableFromIPC(readFileSync(file));
+  const library = createRequire(join(ROOT, "notebooks/package.json")).resolve("vega-datasets");
+  const flights = tableFromIPC(readFileSync(join(library, "../../data/flights-200k.arrow")));
   const count = new Map<number, number>();
   const total = new Map<number, number>();
   for (const { time, delay } of flights) {

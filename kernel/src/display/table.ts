@@ -107,7 +107,7 @@ const DIM = "color:var(--jp-ui-font-color2,#888)";
 const BORDER = "border-bottom:1px solid var(--jp-border-color1,#9995)";
 
 function renderHtml({ shape, columns, head, tail }: Excerpt): string {
-  const align = columns.map(({ isNumeric }) => `text-align:${isNumeric ? "right" : "left"}`);
+  const align = columns.map(({ isNumeric }) => `padding:2px 8px;text-align:${isNumeric ? "right" : "left"}`);
   const row = (cells: readonly string[]): string =>
     `<tr>${cells.map((text, at) => `<td style="${align[at]}">${escapeMarkup(text)}</td>`).join("")}</tr>`;
   const names = columns.map(({ name }, at) => `<th style="${align[at]}">${escapeMarkup(name)}</th>`);
@@ -119,7 +119,7 @@ function renderHtml({ shape, columns, head, tail }: Excerpt): string {
   const body = [...head.map(row), ...(tail.length > 0 ? [gap] : []), ...tail.map(row)];
   return [
     `<div style="overflow-x:auto"><div style="${DIM};font-size:85%">${escapeMarkup(shape)}</div>`,
-    `<table style="border-collapse:collapse"><thead><tr>${names.join("")}</tr><tr>${types.join("")}</tr></thead>`,
+    `<table style="border-collapse:collapse;color:inherit"><thead><tr>${names.join("")}</tr><tr>${types.join("")}</tr></thead>`,
     `<tbody>${body.join("")}</tbody></table></div>`,
   ].join("\n");
 }

@@ -47,11 +47,15 @@ export async function readConnectionFile(path: string): Promise<Connection> {
 export const CONNECTION_FOLDER_PREFIX = "mobula-kernel-";
 
 /**
- * Remove the connection file of a kernel that nobody can reach any more, and the folder that was made for it. What is
- * not empty or not there stays as it is.
+ * Remove the connection file of a kernel that has ended and whose front end is gone, its sockets, and the folder that
+ * was made for them, when that is empty then.
  */
-export async function removeConnectionFile(path: string): Promise<void> {
-  await rm(path, { force: true });
+export async function removeConnectionFile(path: string, connection: Connection): Promise<void> {
+  // ZeroMQ removes its sockets too, but in a thread of its own and some time after they are closed.
+  const sockets = connection.transport === "ipc" ? CHANNELS.map((channel) => channelAddress(connection, channel)) : [];
+  for (const file of [path, ...sockets.map((address) => address.slice("ipc://".length))]) {
+    await rm(file, { force: true });
+  }
   const folder = dirname(resolve(path));
   if (basename(folder).startsWith(CONNECTION_FOLDER_PREFIX)) await rmdir(folder).catch(() => {});
 }

@@ -1,9 +1,11 @@
 /** A function or class as it is now: its text, the variables it uses, and which of them may change. */
 import { dirname } from "node:path";
+import { noteChange, originOf } from "./class-identity.ts";
 import { patchText, type Substitute } from "./class-text.ts";
+import type { ImportedName } from "./import-table.ts";
 import { type FoundVariable, type FunctionView, inspectFunction, inspectPrivateFields } from "./inspect.ts";
 import { isBuiltinGlobal, type KnownName, rememberImport } from "./known.ts";
-import { filePathOf, importerFor, isLoadable, moduleRef } from "./modules.ts";
+import { filePathOf, importerFor, isLoadable, moduleRef, requiredRef } from "./modules.ts";
 import { type CellNames, notebookNames } from "./notebook.ts";
 import { analyseAlone, type FreeVariable, type FunctionInfo, relativeTo } from "./scope-analysis.ts";
 import { offsetOf, placeOf, type Script, scriptById } from "./scripts.ts";
@@ -50,7 +52,7 @@ export interface FunctionDescription {
   readonly variables: readonly CapturedVariable[];
   readonly watches: readonly Watch[];
   readonly info: FunctionInfo;
-  /** Identity of this state of a class, so that it comes home as itself. */
+  /** Identity of a class in all processes, so that it comes home as itself. */
   readonly origin: string;
 }
 
@@ -70,10 +72,6 @@ export class Untransportable extends Error {
 export const REVIVING: object = Object.freeze({ on: false });
 
 const descriptions = new WeakMap<object, FunctionDescription>();
-/** The origin a revived class came under: it keeps it when it travels on. */
-const originOf = new WeakMap<object, string>();
-const processToken = `${process.pid.toString(36)}-${Date.now().toString(36)}`;
-let originCount = 0;
 
 /**
  * Describe a function. The last description is used again while its variables hold the same values.
@@ -83,6 +81,7 @@ let originCount = 0;
 export function describeFunction(fn: AnyFunction): FunctionDescription {
   const last = descriptions.get(fn);
   if (last !== undefined && isCurrent(last)) return last;
+  if (last !== undefined) noteChange();
   const description = inspectFunction(fn, (view) => describe(fn, view));
   descriptions.set(fn, description);
   return description;
@@ -158,7 +157,7 @@ function describe(fn: AnyFunction, view: FunctionView): FunctionDescription {
     variables,
     watches,
     info,
-    origin: info.kind === "class" ? originFor(fn) : "",
+    origin: info.kind === "class" ? originOf(fn) : "",
   };
 }
 
@@ -187,10 +186,10 @@ function variablesOf(context: Context): { variables: CapturedVariable[]; watches
   const imports = script?.analysis?.imports ?? new Map();
   const wanted = new Set([...[...info.free.values()].map(({ name }) => name), ...imports.keys()]);
   const found = view.find(wanted);
-  for (const [local, { specifier, path }] of imports) {
+  for (const [local, imported] of imports) {
     const value = found.get(local)?.value;
-    const module = moduleRef(specifier, context.url);
-    if (value !== undefined && isLoadable(module)) rememberImport(value, module, path);
+    const known = nameOfImport(imported, context.url);
+    if (value !== undefined && known?.type === "import") rememberImport(value, known.module, known.path);
   }
   const notebook = notebookNames();
   const variables: CapturedVariable[] = [];
@@ -200,6 +199,12 @@ function variablesOf(context: Context): { variables: CapturedVariable[]; watches
     if (variable !== undefined) variables.push(variable);
   }
   return { variables, watches };
+}
+
+/** @returns undefined for modules that plain Node cannot load. */
+function nameOfImport({ specifier, path, isRequired }: ImportedName, url: string): KnownName | undefined {
+  const module = isRequired ? requiredRef(specifier, url) : moduleRef(specifier, url);
+  return isLoadable(module) ? { type: "import", module, path } : undefined;
 }
 
 /** What Vitest writes for `import(…)` and `import.meta`. */
@@ -228,10 +233,8 @@ function captureVariable(
   }
   const imported = free.declaration?.import;
   if (imported !== undefined && !free.declaration?.isReassigned) {
-    const module = moduleRef(imported.specifier, context.url);
-    if (isLoadable(module)) {
-      return { ...base, ...identity, value: found.value, known: { type: "import", module, path: imported.path } };
-    }
+    const known = nameOfImport(imported, context.url);
+    if (known !== undefined) return { ...base, ...identity, value: found.value, known };
     return { ...base, ...identity, value: usedMembers(found.value, free.members), known: undefined };
   }
   if (mayChange(free, found)) watches.push({ type: "scope", name, value: found.value });
@@ -340,25 +343,4 @@ function formOf(info: FunctionInfo): FunctionForm {
 function nameOf(fn: AnyFunction): string {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, "name")?.value;
   return typeof name === "string" ? name : "";
-}
-
-const origins = new Map<string, WeakRef<AnyFunction>>();
-const forgetOrigin = new FinalizationRegistry<string>((origin) => origins.delete(origin));
-
-/** A class keeps its origin until its variables change; then old copies elsewhere are no longer the same. */
-function originFor(type: AnyFunction): string {
-  const origin = (descriptions.has(type) ? undefined : originOf.get(type)) ?? `${processToken}.${originCount++}`;
-  rememberOrigin(origin, type);
-  return origin;
-}
-
-/** The class that came under this origin, or went out under it, while it is alive. */
-export function classByOrigin(origin: string): AnyFunction | undefined {
-  return origins.get(origin)?.deref();
-}
-
-export function rememberOrigin(origin: string, type: AnyFunction): void {
-  origins.set(origin, new WeakRef(type));
-  forgetOrigin.register(type, origin);
-  originOf.set(type, origin);
 }

@@ -4,7 +4,9 @@ import type { SyntaxNode } from "./scope-analysis.ts";
 /** Where a name comes from. */
 export interface ImportedName {
   readonly specifier: string;
-  /** `[]`: the namespace; `["default"]`, `["readFile"]`: an export; longer: a property of it. */
+  /** `require` and `import` may find different files, with different exports. */
+  readonly isRequired?: true;
+  /** `[]`: the namespace, or what `require` returns; `["default"]`, `["readFile"]`: an export; longer: a property of it. */
   readonly path: readonly string[];
 }
 
@@ -42,7 +44,10 @@ export function importFromInitializer(init: SyntaxNode): ImportedName | undefine
   const argument = (value["arguments"] as readonly SyntaxNode[])[0];
   if (callee.type !== "Identifier" || argument === undefined) return undefined;
   const name = callee["name"] as string;
-  if (name === "require" && init === value) return fromLiteral(argument, ["default"]);
+  if (name === "require" && init === value) {
+    const required = fromLiteral(argument, []);
+    return required && { ...required, isRequired: true };
+  }
   return name === "__vite_ssr_import__" && init !== value ? fromLiteral(argument, []) : undefined;
 }
 

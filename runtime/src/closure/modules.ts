@@ -1,6 +1,6 @@
 /** Modules by name: from the file that imports them here, to the same module over there. */
 import { existsSync } from "node:fs";
-import { isBuiltin } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import vm from "node:vm";
@@ -11,6 +11,7 @@ import type { ModuleRef } from "../protocol/codec-format.ts";
 const OWN_ROOT = new URL("../", import.meta.url);
 const OWN_EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const OWN_SCHEME = "mobula-own:";
+const REQUIRE_SCHEME = "mobula-require:";
 
 /** How a file's import of `specifier` is spelled for another process. */
 export function moduleRef(specifier: string, importer: string): ModuleRef {
@@ -20,6 +21,11 @@ export function moduleRef(specifier: string, importer: string): ModuleRef {
   const url = fileUrlOf(specifier, importer);
   if (url === undefined) return { specifier, parent: importer === "" ? undefined : toUrl(importer) };
   return { specifier: ownSpecifier(url) ?? url, parent: undefined };
+}
+
+/** How a file's `require(specifier)` is spelled for another process. */
+export function requiredRef(specifier: string, importer: string): ModuleRef {
+  return { specifier: REQUIRE_SCHEME + specifier, parent: importer === "" ? undefined : toUrl(importer) };
 }
 
 /** The file that a relative, absolute or URL specifier names; undefined for bare ones. */
@@ -71,18 +77,20 @@ async function load(specifier: string, parent: string | undefined): Promise<unkn
   const own = ownUrl(specifier);
   if (own !== undefined) return import(/* @vite-ignore */ own);
   if (parent === undefined && !isBare(specifier)) return import(/* @vite-ignore */ specifier);
+  const isRequired = specifier.startsWith(REQUIRE_SCHEME);
+  const name = isRequired ? specifier.slice(REQUIRE_SCHEME.length) : specifier;
   const failures: unknown[] = [];
   for (const from of [parent, pathToFileURL(path.join(process.cwd(), "[mobula]")).href, import.meta.url]) {
     if (from === undefined) continue;
     try {
-      return await importFrom(from, specifier);
+      return isRequired ? createRequire(from)(name) : await importFrom(from, name);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       failures.push(error);
     }
   }
   throw new SerializationError(
-    `The module '${specifier}'${parent ? `, imported by ${parent},` : ""} cannot be found in the worker. ` +
+    `The module '${name}'${parent ? `, imported by ${parent},` : ""} cannot be found in the worker. ` +
       "Install it where the worker runs, or import it from a path that exists there.",
     { cause: failures[0] },
   );

@@ -3,9 +3,9 @@ import { SerializationError } from "../errors.ts";
 import type { CodeReader } from "../protocol/codec.ts";
 import { Tag } from "../protocol/codec-format.ts";
 import type { InstanceMaker, ValueReader } from "../protocol/codec-reader.ts";
+import { classHere, keepRevived } from "./class-identity.ts";
 import { PRIVATE_SETTER } from "./class-text.ts";
 import { type CompiledFunction, compileFunction, type VariableCell } from "./compile.ts";
-import { type AnyFunction, classByOrigin, rememberOrigin } from "./describe.ts";
 import { HIDDEN_INTRINSICS, rememberExports } from "./known.ts";
 import { importModule } from "./modules.ts";
 import { FORMS, FunctionFlag, VariableFlag } from "./writer.ts";
@@ -24,7 +24,6 @@ const cellsOf = new WeakMap<ValueReader, Map<number, VariableCell>>();
 /** Sets a private field of an instance; what a revived class leaves behind. */
 type PrivateSetter = (instance: object, name: string, value: unknown) => void;
 
-const revivedClasses = new WeakSet<object>();
 const privateSetters = new WeakMap<object, PrivateSetter>();
 
 /** While `on`, constructors of revived classes make private fields and do nothing else. */
@@ -97,7 +96,8 @@ function readFunction(number: number, reader: ValueReader): unknown {
   const late = variables.filter(({ flag }) => flag === 0);
   const hasPrivates = (flags & FunctionFlag.hasPrivates) !== 0;
   // A class that came from here, or came before, is that very class: instances stay instances of it.
-  const existing = origin === undefined ? undefined : reusableClass(origin, flags);
+  const inheritsPrivates = (flags & FunctionFlag.inheritsPrivates) !== 0;
+  const existing = origin === undefined ? undefined : classHere(origin, reader.epoch, inheritsPrivates);
   if (existing !== undefined) {
     reader.register(number, existing);
     reader.defer(() => skipLateParts(late.length, reader));
@@ -112,22 +112,9 @@ function readFunction(number: number, reader: ValueReader): unknown {
   );
   reader.register(number, compiled.fn);
   if (hasPrivates) takePrivateSetter(compiled.fn);
-  if (origin !== undefined) {
-    rememberOrigin(origin, compiled.fn);
-    revivedClasses.add(compiled.fn);
-  }
+  if (origin !== undefined) keepRevived(compiled.fn, origin, reader.epoch);
   reader.defer(() => readLateParts(compiled, late, cells, reader));
   return compiled.fn;
-}
-
-/**
- * A class with private fields, or a base that has them, is the same only as a revived one: the user's own cannot be made to
- * take the values of private fields.
- */
-function reusableClass(origin: string, flags: number): AnyFunction | undefined {
-  const existing = classByOrigin(origin);
-  if (existing === undefined || (flags & FunctionFlag.inheritsPrivates) === 0) return existing;
-  return revivedClasses.has(existing) ? existing : undefined;
 }
 
 function readVariables(reader: ValueReader): Variable[] {

@@ -564,7 +564,7 @@ function memberImport(imported: ImportedName | undefined, part: SyntaxNode): Imp
     return undefined;
   const key = part["key"] as SyntaxNode;
   const name = (key["name"] ?? key["value"]) as string;
-  return { specifier: imported.specifier, path: [...imported.path, name] };
+  return { ...imported, path: [...imported.path, name] };
 }
 
 function privateNamesOf(node: SyntaxNode): Set<string> {

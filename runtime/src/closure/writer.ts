@@ -4,6 +4,7 @@ import type { CodeWriter } from "../protocol/codec.ts";
 import { Tag } from "../protocol/codec-format.ts";
 import { isKeyElsewhere, nameOfClass } from "../protocol/codec-kinds.ts";
 import type { ValueWriter } from "../protocol/codec-writer.ts";
+import { epoch } from "./class-identity.ts";
 import {
   type AnyFunction,
   type CapturedVariable,
@@ -79,6 +80,7 @@ export function makeClosureWriter(log?: CaptureLog): CodeWriter {
     function: (fn, writer) => writeFunction(fn, writer, log),
     instance: (value, prototype, writer) => writeInstance(value, prototype, writer),
     known: (value, writer) => writeKnown(value, writer),
+    epoch,
     fileOf: (fn) => urlOf(fn),
   };
 }
@@ -173,7 +175,10 @@ function writeDescription(description: FunctionDescription, writer: ValueWriter)
   for (const text of [description.text, description.name, url]) writer.text(text);
   out.varint(Math.max(0, line));
   out.varint(Math.max(0, column));
-  if (info.kind === "class") writer.text(description.origin);
+  if (info.kind === "class") {
+    writer.text(description.origin);
+    writer.hasClasses = true;
+  }
   if (owner !== undefined) writer.value(owner);
   const late = writeVariables(description, writer);
   writer.defer(() => {

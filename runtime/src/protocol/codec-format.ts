@@ -125,8 +125,8 @@ export interface Header {
   readonly chunks: readonly { readonly byteLength: number; readonly isInline: boolean; readonly isBuffer: boolean }[];
   /** Numbers of captured variables that a captured function assigns. */
   readonly assigned: readonly number[];
-  /** Something was put off until after the value (`ValueWriter.defer`). */
-  readonly deferred: number;
+  /** The state of the sender's code: classes of the same state need to be made only once. Empty without classes. */
+  readonly epoch: string;
 }
 
 /** Buffers of at least this many bytes travel out of band. */
@@ -149,7 +149,7 @@ export function writeHeader(out: ByteWriter, header: Header): void {
     out.byte((chunk.isInline ? ChunkFlag.isInline : 0) | (chunk.isBuffer ? ChunkFlag.isBuffer : 0));
     out.varint(chunk.byteLength);
   }
-  out.varint(header.deferred);
+  out.utf8(header.epoch);
 }
 
 function writeIntegers(out: ByteWriter, integers: readonly number[]): void {
@@ -173,7 +173,7 @@ export function readHeader(input: ByteReader): Header {
       isBuffer: (flags & ChunkFlag.isBuffer) !== 0,
     };
   });
-  return { modules, ranges, chunks, assigned, deferred: input.varint() };
+  return { modules, ranges, chunks, assigned, epoch: input.utf8() };
 }
 
 function readList<T>(input: ByteReader, readItem: () => T): T[] {

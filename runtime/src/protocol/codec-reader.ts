@@ -56,6 +56,8 @@ export class ValueReader {
   readonly #ranges: readonly number[] = [];
   readonly #assigned: ReadonlySet<number> = new Set();
   readonly #queue: (() => void)[] = [];
+  /** The state of the code that the value's functions belong to. */
+  readonly epoch: string = "";
 
   /** @param modules - what `preload` loaded: the namespaces of the header's modules, in order. */
   constructor(payload: Payload, hooks: DecodeHooks, modules: readonly unknown[]) {
@@ -67,6 +69,7 @@ export class ValueReader {
     const { header, input } = readSections(payload);
     this.#ranges = header.ranges;
     this.#assigned = new Set(header.assigned);
+    this.epoch = header.epoch;
     this.#chunks = readChunks(header, input, payload.buffers);
   }
 

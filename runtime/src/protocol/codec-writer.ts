@@ -75,6 +75,9 @@ export class ValueWriter {
   /** The instance whose own properties are being written. */
   owner: object | undefined;
 
+  /** A class of the user's travels with the value. */
+  hasClasses = false;
+
   readonly #seen = new Map<object, number>();
   #objectCount = 0;
   readonly #shapes = new Map<string, Shape[]>();
@@ -127,7 +130,7 @@ export class ValueWriter {
         isBuffer: chunk.isBuffer,
       })),
       assigned: [...this.#assigned],
-      deferred: this.#deferredCount,
+      epoch: this.hasClasses ? (this.hooks.code?.epoch() ?? "") : "",
     });
     for (const chunk of chunks) if (isInline(chunk)) this.out.raw(chunk.bytes);
     const bytes = this.out.finish();

@@ -57,6 +57,8 @@ export interface CodeWriter {
   instance(value: object, prototype: object, writer: ValueWriter): void;
   /** Is `value` part of a module or of the language, so that its name says it? Then write the name. */
   known(value: object, writer: ValueWriter): boolean;
+  /** Names the state of this process's code; a new name after every change of a captured variable. */
+  epoch(): string;
   /** URL of the file a function comes from. */
   fileOf(fn: AnyFunction): string | undefined;
 }

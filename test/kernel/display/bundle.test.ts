@@ -91,7 +91,9 @@ describe("tables", () => {
         "\n",
       ),
     );
-    expect(data["text/html"]).toContain('<td style="text-align:right">22</td><td style="text-align:left">null</td>');
+    expect(data["text/html"]).toContain(
+      'text-align:right">22</td><td style="padding:2px 8px;text-align:left">null</td>',
+    );
     expect(data["text/html"]).toContain("&lt;a&gt;");
     expect(String(data["text/html"]).match(/#[0-9a-f]{3,8}(?![^(]*\))/gi)).toBeNull(); // Colours only as fallbacks of theme variables.
   });

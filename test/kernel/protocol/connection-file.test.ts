@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import {
   type Connection,
   channelAddress,
   formatConnection,
   readConnectionFile,
+  removeConnectionFile,
 } from "../../../kernel/src/protocol/connection-file.ts";
 
 const connection: Connection = {
@@ -56,4 +57,21 @@ test("a file that cannot be used is refused in one sentence that says why", asyn
   expect(await refusal(without("hb_port"))).toContain("hb_port");
   const scheme = { ...JSON.parse(formatConnection(connection)), signature_scheme: "hmac-md5" };
   expect(await refusal(fileWith(JSON.stringify(scheme)))).toContain("hmac-md5");
+});
+
+test("the folder that was made for a connection file goes with it, another one stays", async () => {
+  const made = await mkdtemp(join(tmpdir(), "mobula-kernel-"));
+  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  const at: Connection = { ...connection, transport: "ipc", ip: join(made, "channel") };
+  for (const name of ["connection.json", "channel-50001"]) await writeFile(join(made, name), "");
+  await writeFile(join(made, "notes.txt"), "");
+  await removeConnectionFile(join(made, "connection.json"), at);
+  expect(await readdir(made)).toEqual(["notes.txt"]);
+  await rm(join(made, "notes.txt"));
+  await removeConnectionFile(join(made, "connection.json"), at);
+  await expect(readdir(made)).rejects.toThrow("ENOENT");
+
+  const other = await fileWith(formatConnection(connection));
+  await removeConnectionFile(other, connection);
+  expect(await readdir(dirname(other))).toEqual([]);
 });

@@ -32,7 +32,6 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 5_000;
 
 /** Apply one event. */
-// oxlint-disable-next-line typescript/consistent-return -- every case returns, and the compiler reports a missing one
 export function step(state: LinkState, event: LinkEvent): Step {
   switch (event.type) {
     case "kernel-changed":

@@ -49,7 +49,6 @@ export function PhaseNotice({ phase }: { phase: Phase | null }): ReactElement {
   );
 }
 
-// oxlint-disable-next-line typescript/consistent-return -- every case returns, and the compiler reports a missing one
 function noticeOf(phase: Phase | null, { trans, actions }: PanelServices): Notice | null {
   const chooseKernel = { label: trans.__("Choose a kernel…"), act: actions.chooseKernel, isMain: true };
   const reconnect = { label: trans.__("Connect again"), act: actions.reconnect };

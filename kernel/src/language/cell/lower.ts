@@ -110,9 +110,10 @@ class Lowering {
 
   #lowerVariableStatement(node: ts.VariableStatement): void {
     const list = node.declarationList;
-    if (this.#isHelper(node)) {
+    const first = list.declarations[0];
+    if (this.#isPiece && first && this.#isHelper(node)) {
       // `let` keeps it inside the block around the piece.
-      this.#draft.edits.replace(list.getStart(), list.getStart() + 3, "let");
+      this.#draft.edits.blank(list.getStart(), first.getStart(), "let");
       return;
     }
     lowerVariables(list, this.#draft);
@@ -207,7 +208,8 @@ class Lowering {
   /** A variable that the transpiler added. */
   #isHelper(statement: ts.Statement): boolean {
     if (!ts.isVariableStatement(statement)) return false;
-    return !bindingNames(statement.declarationList).some(({ text }) => this.#context.isCellName(text));
+    const names = bindingNames(statement.declarationList);
+    return names.length > 0 && !names.some(({ text }) => this.#context.isCellName(text));
   }
 
   /**

@@ -207,6 +207,12 @@ describe("the emitted code runs", () => {
       "const log: string[] = []; { using a = { [Symbol.dispose]() { log.push('a') } } } log",
       ["a"],
     ],
+    ["patterns without names", "let count = 0; const {} = { n: count++ }, [] = [count++]; count", 2],
+    [
+      "using in a loop head",
+      "const gone: number[] = []; for (using r of [1, 2].map((n) => ({ [Symbol.dispose]: () => void gone.push(n) }))); gone",
+      [1, 2],
+    ],
     ["this is undefined", "typeof this", "undefined"],
     ["comments at the end", "1 // one", 1],
     ["a comment between the last statement and a class", "const a = 1 // one\n/* two */ class B {}\nB.name + a", "B1"],
