@@ -57,7 +57,7 @@ async function vitest(project) {
 async function kernelConformance() {
   const env = { ...process.env, JUPYTER_PATH: join(VENV, "share", "jupyter") };
   const folder = join(ROOT, "test", "e2e", "kernel", "jupyter_kernel_test");
-  const { code, output } = await run(VENV_PYTHON, ["-m", "unittest", "-v", "test_mobula_kernel"], { cwd: folder, env });
+  const { code, output } = await run(VENV_PYTHON, ["-m", "unittest", "-v", "test_mobula"], { cwd: folder, env });
   const ran = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
   const bad = ["failures", "errors"].reduce(
     (sum, word) => sum + Number(new RegExp(`${word}=(\\d+)`).exec(output)?.[1] ?? 0),

@@ -95,7 +95,9 @@ export class Executor {
     this.#running.set(running.taskId, running);
     this.#current = running;
     running.startedMs = performance.now();
-    this.#sendCollected(running);
+    const isShort = (this.#averages.get(codeOf(running)) ?? Number.POSITIVE_INFINITY) < SHORT_MS;
+    this.#engine.report.startedHere(running.name, isShort);
+    if (!isShort || running.startedMs - this.#lastFlushMs > COLLECT_MS) this.#sendCollected(running);
     const { call } = running;
     if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId);
     if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
@@ -104,7 +106,6 @@ export class Executor {
       this.#failed(running, undefined);
       return;
     }
-    this.#engine.report.startedHere(running.name);
     try {
       const fn = this.#hooks.functionOf(running);
       const args = this.#decodeArguments(running);
@@ -120,13 +121,11 @@ export class Executor {
     }
   }
 
-  /** Earlier results go out before code that may take long. */
+  /** Earlier results, and what the head should know, go out before code that may take long. */
   #sendCollected(running: RunningCall): void {
-    const average = this.#averages.get(codeOf(running));
-    const isShort = average !== undefined && average < SHORT_MS;
-    if (isShort && running.startedMs - this.#lastFlushMs < COLLECT_MS) return;
     this.#lastFlushMs = running.startedMs;
     running.flush();
+    this.#engine.link.flush();
   }
 
   #decodeArguments(running: RunningCall): unknown[] | Promise<unknown[]> {

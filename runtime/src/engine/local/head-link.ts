@@ -42,12 +42,14 @@ export class HeadLink {
       // The user's flags (a loader, a debugger) are for the user's code.
       execArgv: [],
     });
-    this.#thread.unref();
     this.#thread.on("message", (message: FromControlThread) => this.#receive(message));
     this.#thread.on("error", (error) => {
       process.stderr.write(`The connection to the cluster failed: ${error.stack ?? String(error)}\n`);
       this.#receive({ type: "closed" });
     });
+    // Neither keeps the process running; what is awaited does.
+    this.#thread.unref();
+    this.#syncPort.unref();
   }
 
   /** Messages that arrived before are delivered now. */

@@ -55,10 +55,11 @@ export class WorkReport {
     this.#planReport();
   }
 
-  /** This worker runs a task. */
-  startedHere(name: string): void {
+  /** This worker runs a task. One that may be long is told at once: no timer fires while it spins. */
+  startedHere(name: string, isShort: boolean): void {
     this.#runningHere = name;
-    this.#planReport();
+    if (isShort) this.#planReport();
+    else if (name !== this.#toldRunning) this.report();
   }
 
   endedHere(): void {
