@@ -28,7 +28,10 @@ export function describePath(path: readonly PathStep[]): PathDescription {
     if (typeof step === "object") {
       place = step.place;
       names.push(step.capture);
-    } else names.push((names.pop() ?? "") + formatStep(step, names.length === 0));
+    } else {
+      const name = names.pop();
+      names.push((name ?? "") + formatStep(step, name === undefined));
+    }
   }
   const text = names.join(" → ");
   const [root = "", ...captured] = names;

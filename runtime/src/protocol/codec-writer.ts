@@ -468,16 +468,17 @@ export class ValueWriter {
   }
 
   #arrow(value: object): void {
-    const bytes = tableToBytes(value, this.hooks.code);
-    if (bytes === undefined) {
+    const arrow = tableToBytes(value, this.hooks.code);
+    if (arrow === undefined) {
       throw this.refuse({
         kind: "Arrow table",
-        reason: "needs `apache-arrow`, which cannot be loaded",
-        advice: "Install it: npm install apache-arrow.",
+        reason: "comes from a copy of `apache-arrow` that cannot be found",
+        advice: "Install it in this project: npm install apache-arrow.",
       });
     }
+    const { bytes, file } = arrow;
     this.out.byte(Tag.arrow);
-    this.out.varint(this.module({ specifier: "apache-arrow", parent: undefined }));
+    this.out.varint(this.module({ specifier: "apache-arrow", parent: file }));
     this.out.varint(this.#ranges.add(bytes.buffer, bytes.byteOffset, bytes.byteLength, 8));
     this.out.varint(bytes.byteLength);
   }

@@ -40,7 +40,9 @@ describe("values", () => {
           withUnicodeString: true,
           maxDepth: 4,
         }),
-        (value) => expect(roundTrip(value)).toStrictEqual(value),
+        (value) => {
+          expect(roundTrip(value)).toStrictEqual(value);
+        },
       ),
       { numRuns: 400 },
     );

@@ -1,0 +1,158 @@
+/** What every engine does: one suite, run for each of them. */
+import { captureFunction } from "../../runtime/src/closure/index.ts";
+import type { Engine, TaskSpec } from "../../runtime/src/engine/engine.ts";
+import { decode, encode } from "../../runtime/src/protocol/codec.ts";
+import type { ObjectId } from "../../runtime/src/protocol/ids.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+export interface EngineContract {
+  create(): Engine | Promise<Engine>;
+  /** What this engine cannot do, by the title of its test, with the reason. */
+  readonly skip?: Readonly<Record<string, string>>;
+}
+
+type AnyFunction = Parameters<typeof captureFunction>[0];
+
+export function engineContract(name: string, { create, skip = {} }: EngineContract): void {
+  let engine: Engine;
+
+  const spec = (fn: AnyFunction, args: readonly unknown[], more: Partial<TaskSpec> = {}): TaskSpec => {
+    const { id, payload } = captureFunction(fn);
+    const code = { id, payload };
+    return { code, name: "f", args: encode(args), resources: { cpus: 10_000 }, retries: 0, depth: 0, ...more };
+  };
+  const settled = (id: ObjectId): Promise<void> => new Promise((resolve) => void engine.whenSettled(id, () => resolve()));
+  const valueOf = async (id: ObjectId): Promise<unknown> => {
+    await settled(id);
+    return decode(engine.read(id));
+  };
+  const errorOf = async (id: ObjectId): Promise<{ code?: string; message: string }> => {
+    await settled(id);
+    try {
+      engine.read(id);
+    } catch (error) {
+      return error as Error;
+    }
+    throw new Error("it did not fail");
+  };
+  const check = (title: string, test: () => Promise<void>): void => {
+    const reason = skip[title];
+    if (reason === undefined) it(title, test);
+    else it.skip(`${title} (${reason})`, test);
+  };
+
+  describe(`engine ${name}`, () => {
+    beforeAll(async () => {
+      engine = await create();
+    });
+    afterAll(() => engine.close());
+
+    check("runs a task and keeps its result until it is not used any more", async () => {
+      const id = engine.submit(spec((a: number, b: number) => a * b, [6, 7]));
+      expect(engine.isSettled(id)).toBe(false);
+      expect(await valueOf(id)).toBe(42);
+      engine.unuse(id);
+      expect(() => engine.read(id)).toThrow(/lost/);
+    });
+
+    check("passes results to tasks by their ids, before they are there", async () => {
+      const first = engine.submit(spec(() => 20, []));
+      const second = engine.submit(spec((n: number) => n + 1, [undefined], { refs: [{ index: 0, id: first }] }));
+      expect(await valueOf(second)).toBe(21);
+    });
+
+    check("stores values, small and large", async () => {
+      const small = engine.put(encode({ a: 1 }));
+      const large = engine.put(encode(new Float64Array(200_000).fill(2)));
+      expect(await valueOf(small)).toEqual({ a: 1 });
+      expect(((await valueOf(large)) as Float64Array).length).toBe(200_000);
+    });
+
+    check("reports what the function threw", async () => {
+      const id = engine.submit(
+        spec(() => {
+          throw new RangeError("no");
+        }, []),
+      );
+      expect(await errorOf(id)).toMatchObject({ code: "TASK_FAILED", message: "Task 'f' failed: RangeError: no" });
+    });
+
+    check("runs a task again when its process dies, as often as it may", async () => {
+      const dies = (): void => process.kill(process.pid, "SIGKILL");
+      expect(await errorOf(engine.submit(spec(dies, [], { retries: 1 })))).toMatchObject({ code: "WORKER_CRASHED" });
+    });
+
+    check("refuses what can never run", async () => {
+      const id = engine.submit(spec(() => 1, [], { resources: { cpus: 10_000_000 } }));
+      expect(await errorOf(id)).toMatchObject({ code: "UNSCHEDULABLE" });
+    });
+
+    check("cancels what waits and what runs", async () => {
+      const spin = (): void => {
+        for (;;);
+      };
+      const ids = [1, 2, 3].map(() => engine.submit(spec(spin, [])));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      for (const id of ids) engine.cancel(id);
+      for (const id of ids) expect(await errorOf(id)).toMatchObject({ code: "TASK_CANCELLED" });
+    });
+
+    check("streams items and ends", async () => {
+      const count = function* (n: number): Generator<number> {
+        for (let i = 0; i < n; i++) yield i;
+      };
+      const stream = engine.submitStream(spec(count, [40]));
+      const got: unknown[] = [];
+      for (let id = await stream.next(); id !== undefined; id = await stream.next()) {
+        got.push(await valueOf(id));
+        engine.unuse(id);
+      }
+      expect(got).toEqual(Array.from({ length: 40 }, (_, i) => i));
+    });
+
+    check("hosts actors, whose calls keep their order", async () => {
+      const type = class Log {
+        readonly list: number[] = [];
+        add(n: number): number[] {
+          this.list.push(n);
+          return this.list;
+        }
+      };
+      const { id, payload } = captureFunction(type);
+      const actor = engine.createActor({
+        code: { id, payload },
+        className: "Log",
+        args: encode([]),
+        resources: {},
+        isGetIfExists: false,
+        maxConcurrency: 1,
+        maxRestarts: 0,
+        retries: 0,
+        methods: ["add"],
+        streamMethods: [],
+        depth: 0,
+      });
+      const call = (n: number): ObjectId =>
+        engine.callActor({ actorId: actor.actorId, method: "add", name: "Log.add", args: encode([n]), retries: 0, depth: 0 });
+      const calls = [1, 2, 3].map(call);
+      expect(await valueOf(calls[2] as ObjectId)).toEqual([1, 2, 3]);
+      engine.killActor(actor.actorId, { isRestartable: false });
+      expect(await errorOf(call(4))).toMatchObject({ code: "ACTOR_DIED" });
+    });
+
+    check("describes the cluster", async () => {
+      const cluster = await engine.describe();
+      expect(cluster.resources["cpus"]?.total).toBe(2);
+    });
+
+    check("fails what is unfinished when it is closed, and what comes after", async () => {
+      const other = await create();
+      const id = other.submit(spec(() => new Promise(() => {}), []));
+      const ended = new Promise<void>((resolve) => void other.whenSettled(id, () => resolve()));
+      await other.close();
+      await ended;
+      expect(() => other.read(id)).toThrow(/closed/);
+      expect(() => other.submit(spec(() => 1, []))).toThrow(/closed/);
+    });
+  });
+}

@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { type Output, OutputCapture, type PrintingTask } from "../../../runtime/src/worker/output-capture.ts";
+
+it("tags text with the task that printed it, in order, streams apart", () => {
+  const seen: Output[] = [];
+  const task: PrintingTask = {
+    name: "load",
+    execution: { messageId: "m", executionCount: 3, cellId: "c" },
+    send: (output) => seen.push(output),
+    flush: () => {},
+  };
+  const capture = new OutputCapture(() => task);
+  const { stdout, stderr } = process;
+  const writes = [stdout.write, stderr.write] as const;
+  capture.install();
+  try {
+    stdout.write("a");
+    stdout.write(Buffer.from("b\n"));
+    stderr.write("c\n");
+    stdout.write("d\n");
+  } finally {
+    [stdout.write, stderr.write] = writes;
+  }
+  capture.flush();
+  expect(seen.map(({ stream, text }) => `${stream}: ${text}`)).toEqual(["stdout: ab\n", "stderr: c\n", "stdout: d\n"]);
+  expect(seen[0]).toMatchObject({ source: "load", execution: { cellId: "c", executionCount: 3 } });
+});
