@@ -1,9 +1,10 @@
 /** What every engine does: one suite, run for each of them. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { captureFunction } from "../../runtime/src/closure/index.ts";
 import type { Engine, TaskSpec } from "../../runtime/src/engine/engine.ts";
 import { decode, encode } from "../../runtime/src/protocol/codec.ts";
 import type { ObjectId } from "../../runtime/src/protocol/ids.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 export interface EngineContract {
   create(): Engine | Promise<Engine>;
@@ -21,7 +22,8 @@ export function engineContract(name: string, { create, skip = {} }: EngineContra
     const code = { id, payload };
     return { code, name: "f", args: encode(args), resources: { cpus: 10_000 }, retries: 0, depth: 0, ...more };
   };
-  const settled = (id: ObjectId): Promise<void> => new Promise((resolve) => void engine.whenSettled(id, () => resolve()));
+  const settled = (id: ObjectId): Promise<void> =>
+    new Promise((resolve) => void engine.whenSettled(id, () => resolve()));
   const valueOf = async (id: ObjectId): Promise<unknown> => {
     await settled(id);
     return decode(engine.read(id));
@@ -133,7 +135,14 @@ export function engineContract(name: string, { create, skip = {} }: EngineContra
         depth: 0,
       });
       const call = (n: number): ObjectId =>
-        engine.callActor({ actorId: actor.actorId, method: "add", name: "Log.add", args: encode([n]), retries: 0, depth: 0 });
+        engine.callActor({
+          actorId: actor.actorId,
+          method: "add",
+          name: "Log.add",
+          args: encode([n]),
+          retries: 0,
+          depth: 0,
+        });
       const calls = [1, 2, 3].map(call);
       expect(await valueOf(calls[2] as ObjectId)).toEqual([1, 2, 3]);
       engine.killActor(actor.actorId, { isRestartable: false });

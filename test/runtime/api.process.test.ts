@@ -93,9 +93,12 @@ describe("tasks", () => {
   });
 
   it("pass an argument's failure on", async () => {
-    const first = task(() => {
-      throw new Error("at the start");
-    }, { name: "first" });
+    const first = task(
+      () => {
+        throw new Error("at the start");
+      },
+      { name: "first" },
+    );
     const second = task((value: unknown) => value);
     expect((await failure(second(first()))).message).toContain("'first' failed");
   });
@@ -107,11 +110,14 @@ describe("tasks", () => {
   });
 
   it("hold resources that the cluster was given", async () => {
-    const busy = task(async (ms: number) => {
-      const start = Date.now();
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      return [start, Date.now()] as const;
-    }, { resources: { licence: 1 }, cpus: 0.5 });
+    const busy = task(
+      async (ms: number) => {
+        const start = Date.now();
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return [start, Date.now()] as const;
+      },
+      { resources: { licence: 1 }, cpus: 0.5 },
+    );
     const [a, b] = await get([busy(150), busy(150)]);
     expect(Math.min(a[1], b[1])).toBeLessThanOrEqual(Math.max(a[0], b[0]));
   });
@@ -132,10 +138,13 @@ describe("tasks", () => {
   });
 
   it("fail with exit code and last words when retries are used up", async () => {
-    const quits = task(() => {
-      process.stderr.write("last words\n");
-      process.exit(3);
-    }, { retries: 0, name: "quits" });
+    const quits = task(
+      () => {
+        process.stderr.write("last words\n");
+        process.exit(3);
+      },
+      { retries: 0, name: "quits" },
+    );
     const error = await failure(quits());
     expect(error.code).toBe("WORKER_CRASHED");
     expect(error.message).toContain("exit code 3");
@@ -143,29 +152,40 @@ describe("tasks", () => {
 
   it("are retried for errors that retryOn names", async () => {
     const counter = new CounterActor();
-    const flaky = task(async (runs: { add(k: number): PromiseLike<number> }) => {
-      const run = await runs.add(1);
-      if (run < 3) throw new RangeError(`run ${run}`);
-      return run;
-    }, { retryOn: [RangeError] });
+    const flaky = task(
+      async (runs: { add(k: number): PromiseLike<number> }) => {
+        const run = await runs.add(1);
+        if (run < 3) throw new RangeError(`run ${run}`);
+        return run;
+      },
+      { retryOn: [RangeError] },
+    );
     expect(await flaky(counter)).toBe(3);
     expect(hasCode(await failure(flaky.with({ retries: 0 })(new CounterActor())), "TASK_FAILED")).toBe(true);
   });
 
   it("stop when their time is over, also while they spin", async () => {
-    const spin = task(() => {
-      for (;;);
-    }, { timeoutMs: 200, name: "spin" });
+    const spin = task(
+      () => {
+        for (;;);
+      },
+      { timeoutMs: 200, name: "spin" },
+    );
     const error = await failure(spin());
     expect(error.code).toBe("TASK_CANCELLED");
     expect(error.message).toContain("200 ms");
   });
 
   it("know their context", async () => {
-    const where = task(() => {
-      const runtime = (globalThis as Record<symbol, { runtime: { current: { name: string } } }>)[Symbol.for("mobula.runtime")];
-      return runtime?.runtime.current.name;
-    }, { name: "named" });
+    const where = task(
+      () => {
+        const runtime = (globalThis as Record<symbol, { runtime: { current: { name: string } } }>)[
+          Symbol.for("mobula.runtime")
+        ];
+        return runtime?.runtime.current.name;
+      },
+      { name: "named" },
+    );
     expect(await where()).toBe("named");
     expect(context().kind).toBe("driver");
   });
@@ -457,9 +477,12 @@ describe("cancel", () => {
 
   it("follows a signal that the task was given", async () => {
     const controller = new AbortController();
-    const nap = task(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 5_000));
-    }, { signal: controller.signal });
+    const nap = task(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5_000));
+      },
+      { signal: controller.signal },
+    );
     const ref = nap();
     controller.abort();
     expect((await failure(ref)).code).toBe("TASK_CANCELLED");

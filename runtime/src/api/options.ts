@@ -50,5 +50,6 @@ export interface ActorOptions extends ResourceOptions {
 /** @throws RangeError */
 export function checkCount(name: string, value: number | undefined, least = 0): void {
   if (value === undefined) return;
-  if (!Number.isInteger(value) || value < least) throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
+  if (!Number.isInteger(value) || value < least)
+    throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
 }

@@ -1,10 +1,10 @@
 /** An engine with values: what the public functions and the refs of one cluster share. */
-import { captureFunction, type AnyClass, type AnyFunction, type CapturedCode } from "../closure/index.ts";
+import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction } from "../closure/index.ts";
 import type { ActorCallSpec, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
 import { GetTimeoutError, TaskCancelledError } from "../errors.ts";
+import { notebookExecution } from "../notebook/host.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
-import { notebookExecution } from "../notebook/host.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { encodeHooks, ValueCodec } from "./value-codec.ts";
 
@@ -161,7 +161,8 @@ export class Runtime {
         reject(error);
       };
       const onAbort = (): void => give(signal?.reason);
-      const onCancel = (): void => give(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited"));
+      const onCancel = (): void =>
+        give(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited"));
       if (signal?.aborted === true) {
         reject(signal.reason);
         return;

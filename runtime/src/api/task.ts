@@ -1,10 +1,11 @@
 /** `task(fn)`: a function that runs in the cluster. */
-import { resourceAmounts } from "./resources.ts";
-import type { TaskSpec, Thrown } from "../engine/engine.ts";
+
 import type { AnyFunction } from "../closure/index.ts";
+import type { TaskSpec, Thrown } from "../engine/engine.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { checkCount, type TaskOptions } from "./options.ts";
+import { resourceAmounts } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A ref is accepted wherever its value is. */

@@ -1,9 +1,9 @@
 /** Values of the user as payloads of the engine, with refs and actor handles as themselves. */
 import { closureReader, closureWriter } from "../closure/index.ts";
+import type { EncodedValue } from "../engine/engine.ts";
 import { type DecodeHooks, decode, type EncodeHooks, encode, type Payload, preload } from "../protocol/codec.ts";
 import type { ActorId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDescription } from "../protocol/messages.ts";
-import type { EncodedValue } from "../engine/engine.ts";
 import { actorDescriptionOf, makeHandle } from "./actor-handle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import type { Runtime } from "./runtime.ts";

@@ -29,7 +29,10 @@ export function get<const Refs extends readonly ObjectRef<unknown>[]>(
   refs: Refs,
   options?: GetOptions,
 ): Promise<Values<Refs>>;
-export function get(refs: ObjectRef<unknown> | readonly ObjectRef<unknown>[], options: GetOptions = {}): Promise<unknown> {
+export function get(
+  refs: ObjectRef<unknown> | readonly ObjectRef<unknown>[],
+  options: GetOptions = {},
+): Promise<unknown> {
   if (isObjectRef(refs)) return refs.runtime.getOne(refs, options);
   if (!Array.isArray(refs)) return Promise.reject(new TypeError("get() takes a ref or an array of refs"));
   return Promise.all((refs as readonly ObjectRef<unknown>[]).map((ref) => getListed(ref, options)));

@@ -1,6 +1,5 @@
 /** What the head knows, and what can happen to it. */
 
-import type { WireError } from "../protocol/wire-error.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "../protocol/ids.ts";
 import type {
   ActorCallsReport,
@@ -14,6 +13,7 @@ import type {
   WireRegion,
   WireResult,
 } from "../protocol/messages.ts";
+import type { WireError } from "../protocol/wire-error.ts";
 
 /** A client's wish for workers of one shape. */
 export interface Demand {

@@ -4,7 +4,13 @@
  */
 import type { Payload } from "../protocol/codec.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
-import type { ActorDescription, ClusterDescription, FromWorker, ResourceAmounts, WireExecution } from "../protocol/messages.ts";
+import type {
+  ActorDescription,
+  ClusterDescription,
+  FromWorker,
+  ResourceAmounts,
+  WireExecution,
+} from "../protocol/messages.ts";
 
 /** An encoded value and the actor handles inside it. */
 export interface EncodedValue extends Payload {

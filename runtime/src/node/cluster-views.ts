@@ -1,6 +1,13 @@
 /** The core's state as panels show it. */
 import { fromAmount } from "../core/resources.ts";
-import type { ActorView, ResourcesView, TaskGroupView, ViewData, ViewTopic, WorkerView } from "../protocol/cluster-view.ts";
+import type {
+  ActorView,
+  ResourcesView,
+  TaskGroupView,
+  ViewData,
+  ViewTopic,
+  WorkerView,
+} from "../protocol/cluster-view.ts";
 import { type Cluster, workerStateOf } from "./cluster.ts";
 import { MachineStats, machineMemory, type ProcessUsage } from "./machine-stats.ts";
 

@@ -1,11 +1,12 @@
 /** The loop around the core: messages become events, effects become messages, processes and regions. */
-import { ObjectStoreFullError } from "../errors.ts";
+
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
+import { ObjectStoreFullError } from "../errors.ts";
 import type { ClientId, WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
-import { type Arena, RegionAllocator, regionBytes, type Region } from "../store/index.ts";
+import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
 import { VERSION } from "../version.ts";
 import type { HeadOptions } from "./options.ts";
 import { WorkerProcesses } from "./worker-processes.ts";

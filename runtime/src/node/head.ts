@@ -3,7 +3,7 @@
  * whatever driver and workers do, and it ends with its driver.
  */
 import { rmSync } from "node:fs";
-import { PROTOCOL_VERSION, type FromHead } from "../protocol/messages.ts";
+import { type FromHead, PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { Arena } from "../store/index.ts";
 import { Cluster } from "./cluster.ts";
 import { listenForClients } from "./control-server.ts";

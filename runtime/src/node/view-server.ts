@@ -109,7 +109,11 @@ export async function listenForViews(cluster: Cluster, clusterId: string, addres
 }
 
 /** Lines from the kernel: an opened comm, its messages, its end. A line that is not ours is ignored. */
-function serveViewer(socket: Socket, viewers: Set<Viewer>, answer: (viewer: Viewer, request: ViewRequest) => void): void {
+function serveViewer(
+  socket: Socket,
+  viewers: Set<Viewer>,
+  answer: (viewer: Viewer, request: ViewRequest) => void,
+): void {
   const viewer: Viewer = {
     topics: new Set(),
     sent: new Map(),

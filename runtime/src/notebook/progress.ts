@@ -1,6 +1,7 @@
 /** One line per cell run that says how far its tasks are. Shown only when there is something to wait for. */
-import type { WireExecution } from "../protocol/messages.ts";
+
 import type { TaskOutcome } from "../engine/engine.ts";
+import type { WireExecution } from "../protocol/messages.ts";
 
 /** Shorter work is not worth a line, unless it is many tasks. */
 const SHOW_AFTER_MS = 300;

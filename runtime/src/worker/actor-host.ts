@@ -1,7 +1,8 @@
 /** Makes this worker the process of one actor. */
-import { toWireError } from "../errors.ts";
+
 import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
+import { toWireError } from "../errors.ts";
 import type { ActorSpec } from "../protocol/messages.ts";
 import type { CodeCache, UserFunction } from "./code-cache.ts";
 import type { Executor } from "./executor.ts";

@@ -1,8 +1,8 @@
 /** Functions this worker has been sent, revived once each. */
 import { reviveFunction } from "../closure/index.ts";
+import type { ObjectTable } from "../engine/local/object-table.ts";
 import type { DecodeHooks } from "../protocol/codec.ts";
 import type { WireCode } from "../protocol/messages.ts";
-import type { ObjectTable } from "../engine/local/object-table.ts";
 
 export type UserFunction = (...args: unknown[]) => unknown;
 

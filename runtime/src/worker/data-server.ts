@@ -1,9 +1,9 @@
 /** The worker's socket: clients push calls here, results go back the same way. */
 import { createServer, type Server } from "node:net";
+import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { MessageSocket } from "../node/message-socket.ts";
 import type { ClientId } from "../protocol/ids.ts";
 import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "../protocol/messages.ts";
-import type { LocalEngine } from "../engine/local/local-engine.ts";
 import type { CodeCache } from "./code-cache.ts";
 import type { Executor } from "./executor.ts";
 import { type Client, RunningCall } from "./running-call.ts";

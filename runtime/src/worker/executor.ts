@@ -5,12 +5,12 @@
  * would leave behind; a promise job does not.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { toWireError } from "../errors.ts";
-import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
-import type { LocalEngine } from "../engine/local/local-engine.ts";
-import type { ObjectId, TaskId } from "../protocol/ids.ts";
-import type { ValueCodec } from "../api/value-codec.ts";
 import { isObjectRef } from "../api/object-ref.ts";
+import type { ValueCodec } from "../api/value-codec.ts";
+import type { LocalEngine } from "../engine/local/local-engine.ts";
+import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
+import { toWireError } from "../errors.ts";
+import type { ObjectId, TaskId } from "../protocol/ids.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
@@ -138,7 +138,9 @@ export class Executor {
     }
     const rest = resolved.map(({ value }) => this.#codec.decode(objects.toPayload(value)));
     if (decoded instanceof Promise || rest.some((value) => value instanceof Promise)) {
-      return Promise.all([decoded, ...rest]).then(([list, ...values]) => this.#fill(running, list as unknown[], values));
+      return Promise.all([decoded, ...rest]).then(([list, ...values]) =>
+        this.#fill(running, list as unknown[], values),
+      );
     }
     return this.#fill(running, decoded, rest);
   }

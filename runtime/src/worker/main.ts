@@ -1,8 +1,9 @@
 /** The program of a worker process: runs tasks, or becomes an actor, until the head ends it. */
-import { HeadLink } from "../engine/local/head-link.ts";
-import { LocalEngine } from "../engine/local/local-engine.ts";
+
 import { adoptRuntime } from "../api/lifecycle.ts";
 import { Runtime } from "../api/runtime.ts";
+import { HeadLink } from "../engine/local/head-link.ts";
+import { LocalEngine } from "../engine/local/local-engine.ts";
 import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress } from "../node/options.ts";
 import type { TaskId, WorkerId } from "../protocol/ids.ts";
 import { clientOfWorker } from "../protocol/ids.ts";
@@ -28,8 +29,7 @@ adoptRuntime(runtime);
 const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
 const actor = new ActorHost(engine, runtime.codec, codes);
 const executor: Executor = new Executor(engine, runtime.codec, {
-  functionOf: (running) =>
-    "codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running),
+  functionOf: (running) => ("codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running)),
 });
 const server = new DataServer(engine, executor, codes);
 

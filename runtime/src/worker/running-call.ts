@@ -1,8 +1,8 @@
 /** A call that a worker runs, or is about to. */
-import type { ClientId, TaskId } from "../protocol/ids.ts";
-import type { ActorCall, FromWorker, TaskCall, WireExecution } from "../protocol/messages.ts";
+
 import type { MessageSocket } from "../node/message-socket.ts";
-import type { ToWorker } from "../protocol/messages.ts";
+import type { ClientId, TaskId } from "../protocol/ids.ts";
+import type { ActorCall, FromWorker, TaskCall, ToWorker, WireExecution } from "../protocol/messages.ts";
 import type { PrintingTask } from "./output-capture.ts";
 
 /** The process whose work this is. */

@@ -33,7 +33,9 @@ describe("actors", () => {
     expect(sent(world.die("w1"))).toMatchObject([{ type: "actor-state", state: { state: "restarting" } }]);
     world.join("w2");
     world.apply({ type: "actor-ready", actorId: "d.a0" as never, workerId: "w2" as never });
-    expect(sent(world.die("w2"))).toMatchObject([{ type: "actor-state", state: { state: "dead", death: { reason: "crashed" } } }]);
+    expect(sent(world.die("w2"))).toMatchObject([
+      { type: "actor-state", state: { state: "dead", death: { reason: "crashed" } } },
+    ]);
   });
 
   it("a constructor that throws is not tried again", () => {
@@ -42,7 +44,10 @@ describe("actors", () => {
     const error = { name: "TypeError", message: "no" };
     world.apply({ type: "actor-failed", actorId: "d.a0" as never, error, atMs: 1 });
     world.die("w1");
-    expect(world.state.actors.get("d.a0" as never)?.work).toMatchObject({ state: "dead", death: { reason: "constructor-failed" } });
+    expect(world.state.actors.get("d.a0" as never)?.work).toMatchObject({
+      state: "dead",
+      death: { reason: "constructor-failed" },
+    });
   });
 
   it("end when nobody holds a handle, unless they have a name", () => {
@@ -58,7 +63,9 @@ describe("actors", () => {
     living(world, "d.a0", { name: "one" });
     expect(sent(world.askActor("d.a1", { name: "one" }))).toMatchObject([{ type: "actor-refused" }]);
     expect(sent(world.askActor("d.a2", { name: "one" }, true))).toMatchObject([{ type: "actor-registered" }]);
-    expect(sent(world.watch("d.a2"))).toMatchObject([{ type: "actor-state", actorId: "d.a2", state: { state: "alive" } }]);
+    expect(sent(world.watch("d.a2"))).toMatchObject([
+      { type: "actor-state", actorId: "d.a2", state: { state: "alive" } },
+    ]);
     world.apply({ type: "actor-kill-asked", actorId: "d.a2" as never, isRestartable: false, atMs: 1 });
     expect(world.state.actorNames.size).toBe(0);
   });

@@ -46,7 +46,15 @@ export class CoreWorld {
   demand(client: string, cpus: number, count: number, depth = 0): CoreEffect[] {
     const resources = toAmounts({ cpus });
     const clientId = client as ClientId;
-    return this.apply({ type: "demand-changed", clientId, shape: `cpus=${cpus}`, resources, count, depth, atMs: this.nowMs });
+    return this.apply({
+      type: "demand-changed",
+      clientId,
+      shape: `cpus=${cpus}`,
+      resources,
+      count,
+      depth,
+      atMs: this.nowMs,
+    });
   }
 
   giveBack(client: string, leaseId: string): CoreEffect[] {
@@ -74,7 +82,15 @@ export class CoreWorld {
       ...options,
     };
     const description: ActorDescription = { actorId, className: "Counter", retries: 0, methods: [], streamMethods: [] };
-    return this.apply({ type: "actor-asked", clientId: driver, requestId: 1, spec, description, isGetIfExists, atMs: this.nowMs });
+    return this.apply({
+      type: "actor-asked",
+      clientId: driver,
+      requestId: 1,
+      spec,
+      description,
+      isGetIfExists,
+      atMs: this.nowMs,
+    });
   }
 
   watch(id: string, client: string = driver): CoreEffect[] {
@@ -87,7 +103,13 @@ export class CoreWorld {
 
   release(client: string, id: string, count = 1): CoreEffect[] {
     const objectIds = [id as ObjectId];
-    return this.apply({ type: "objects-released", clientId: client as ClientId, objectIds, counts: [count], atMs: this.nowMs });
+    return this.apply({
+      type: "objects-released",
+      clientId: client as ClientId,
+      objectIds,
+      counts: [count],
+      atMs: this.nowMs,
+    });
   }
 }
 

@@ -5,7 +5,13 @@ const value = { bytes: new Uint8Array([1]) };
 
 function allocate(world: CoreWorld, id: string, holder = "d"): void {
   const region = { offset: 0, lengths: [8] };
-  world.apply({ type: "region-allocated", objectId: id as never, region, writer: "w1" as never, holder: holder as never });
+  world.apply({
+    type: "region-allocated",
+    objectId: id as never,
+    region,
+    writer: "w1" as never,
+    holder: holder as never,
+  });
 }
 
 function worldWithWorkers(): CoreWorld {
@@ -35,7 +41,9 @@ describe("the directory of objects", () => {
   it("releases what a dead process held", () => {
     const world = worldWithWorkers();
     allocate(world, "w1.1", "w1");
-    expect(world.apply({ type: "client-left", clientId: "w1" as never, atMs: 1 })).toMatchObject([{ type: "free-region" }]);
+    expect(world.apply({ type: "client-left", clientId: "w1" as never, atMs: 1 })).toMatchObject([
+      { type: "free-region" },
+    ]);
   });
 
   it("sends a published result to those who wait, now and later", () => {
@@ -64,7 +72,9 @@ describe("the directory of objects", () => {
     world.apply({ type: "object-published", clientId: "w1" as never, objectId: "w1.1" as never });
     world.apply({ type: "object-sought", clientId: "d" as never, objectId: "w1.1" as never });
     const effects = world.apply({ type: "client-left", clientId: "w1" as never, atMs: 1 });
-    expect(sent(effects)).toMatchObject([{ type: "object-result", to: "d", result: { ok: false, lost: expect.any(String) } }]);
+    expect(sent(effects)).toMatchObject([
+      { type: "object-result", to: "d", result: { ok: false, lost: expect.any(String) } },
+    ]);
   });
 
   it("answers at once for a maker that is gone already", () => {

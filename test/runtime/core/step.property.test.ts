@@ -6,8 +6,26 @@ import { CoreWorld } from "./core-world.ts";
 /** Anything that can happen, by numbers that are read against the state of that moment. */
 const happening = fc.record({
   kind: fc.constantFrom(
-    "demand", "join", "die", "return", "block", "unblock", "actor", "ready", "fail", "kill", "watch",
-    "allocate", "hold", "release", "publish", "result", "seek", "leave", "tick", "report",
+    "demand",
+    "join",
+    "die",
+    "return",
+    "block",
+    "unblock",
+    "actor",
+    "ready",
+    "fail",
+    "kill",
+    "watch",
+    "allocate",
+    "hold",
+    "release",
+    "publish",
+    "result",
+    "seek",
+    "leave",
+    "tick",
+    "report",
   ),
   pick: fc.nat(30),
   other: fc.nat(30),
@@ -20,7 +38,10 @@ function pickOf<Item>(items: Iterable<Item>, index: number): Item | undefined {
 }
 
 /** `CoreWorld.apply` checks the invariants after every step. */
-function happen(world: CoreWorld, { kind, pick, other, amount }: { kind: string; pick: number; other: number; amount: number }): void {
+function happen(
+  world: CoreWorld,
+  { kind, pick, other, amount }: { kind: string; pick: number; other: number; amount: number },
+): void {
   const { state } = world;
   world.nowMs += other * 20;
   const client = (pickOf(state.clients, pick) ?? "d") as ClientId;
@@ -32,7 +53,8 @@ function happen(world: CoreWorld, { kind, pick, other, amount }: { kind: string;
       world.demand(client, amount, other % 5, pick % 3);
       return;
     case "join":
-      for (const record of state.workers.values()) if (record.work.state === "starting") return void world.join(record.workerId);
+      for (const record of state.workers.values())
+        if (record.work.state === "starting") return void world.join(record.workerId);
       return;
     case "die":
       if (worker !== undefined) world.die(worker);
@@ -58,16 +80,32 @@ function happen(world: CoreWorld, { kind, pick, other, amount }: { kind: string;
       if (worker !== undefined) world.apply({ type: "actor-ready", actorId: actorId as never, workerId: worker });
       return;
     case "fail":
-      world.apply({ type: "actor-failed", actorId: actorId as never, error: { name: "E", message: "m" }, atMs: world.nowMs });
+      world.apply({
+        type: "actor-failed",
+        actorId: actorId as never,
+        error: { name: "E", message: "m" },
+        atMs: world.nowMs,
+      });
       return;
     case "kill":
-      world.apply({ type: "actor-kill-asked", actorId: actorId as never, isRestartable: other % 2 === 0, atMs: world.nowMs });
+      world.apply({
+        type: "actor-kill-asked",
+        actorId: actorId as never,
+        isRestartable: other % 2 === 0,
+        atMs: world.nowMs,
+      });
       return;
     case "watch":
       world.watch(actorId, client);
       return;
     case "allocate":
-      world.apply({ type: "region-allocated", objectId, region: { offset: 0, lengths: [1] }, writer: client, holder: client });
+      world.apply({
+        type: "region-allocated",
+        objectId,
+        region: { offset: 0, lengths: [1] },
+        writer: client,
+        holder: client,
+      });
       return;
     case "hold":
       world.hold(client, objectId);

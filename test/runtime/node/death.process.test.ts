@@ -15,7 +15,9 @@ function sockets(): string[] {
   return readdirSync(tmpdir()).filter((name) => /^mobula-[A-Za-z0-9]{6}$/.test(name));
 }
 
-async function standing(mode: string): Promise<{ child: ReturnType<typeof startProgram>; cluster: Standing; before: string[] }> {
+async function standing(
+  mode: string,
+): Promise<{ child: ReturnType<typeof startProgram>; cluster: Standing; before: string[] }> {
   const before = sockets();
   const child = startProgram("standing", mode);
   const cluster = JSON.parse(await firstLine(child)) as Standing;

@@ -12,7 +12,9 @@ class Panel {
 
   constructor(address: string) {
     this.#socket = connect(address);
-    createInterface({ input: this.#socket }).on("line", (line) => this.replies.push((JSON.parse(line) as { data: ViewReply }).data));
+    createInterface({ input: this.#socket }).on("line", (line) =>
+      this.replies.push((JSON.parse(line) as { data: ViewReply }).data),
+    );
     this.#write({ type: "comm-open", commId: "1", target: "mobula.cluster.v1", data: {} });
   }
 
@@ -77,8 +79,9 @@ it("counts tasks, shows what workers run, and cancels a group, while the workers
     (panel.last("tasks")?.data as TaskGroupView[] | undefined)?.find((each) => each.function === "spinner");
   expect(await eventually(() => group()?.running === 2 && group()?.queued === 1, 4_000)).toBe(true);
   const isSeen = (): boolean =>
-    ((panel.last("workers")?.data ?? []) as WorkerView[]).filter((worker) => worker.running === "spinner" && worker.cpuPercent > 5)
-      .length === 2;
+    ((panel.last("workers")?.data ?? []) as WorkerView[]).filter(
+      (worker) => worker.running === "spinner" && worker.cpuPercent > 5,
+    ).length === 2;
   expect(await eventually(isSeen, 5_000)).toBe(true);
   panel.send({ op: "cancel-tasks", id: 5, function: "spinner" });
   expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);

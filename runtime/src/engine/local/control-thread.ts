@@ -79,7 +79,12 @@ function receive(messages: FromHead[]): void {
 }
 
 function isForThisThread(message: FromHead): boolean {
-  return message.type === "allocated" || message.type === "allocate-failed" || message.type === "stop-task" || message.type === "welcome";
+  return (
+    message.type === "allocated" ||
+    message.type === "allocate-failed" ||
+    message.type === "stop-task" ||
+    message.type === "welcome"
+  );
 }
 
 /** Returns whether the message needs no visit to the main thread. */

@@ -2,9 +2,25 @@
  * The local engine as one process sees it, driver or worker: leases workers from the head, pushes calls to them directly,
  * and keeps what comes back.
  */
-import { ActorDiedError, EngineClosedError, TaskCancelledError, UnschedulableError, UnsupportedError } from "../../errors.ts";
+
+import { shapeOf } from "../../core/resources.ts";
+import {
+  ActorDiedError,
+  EngineClosedError,
+  TaskCancelledError,
+  UnschedulableError,
+  UnsupportedError,
+} from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
-import { type ActorId, type ClientId, IdMaker, type ObjectId, type TaskId, taskOf, type WorkerId } from "../../protocol/ids.ts";
+import {
+  type ActorId,
+  type ClientId,
+  IdMaker,
+  type ObjectId,
+  type TaskId,
+  taskOf,
+  type WorkerId,
+} from "../../protocol/ids.ts";
 import type { ActorDescription, ClusterDescription, FromHead, WireArgument } from "../../protocol/messages.ts";
 import type {
   ActorCallSpec,
@@ -17,7 +33,6 @@ import type {
   TaskOutcome,
   TaskSpec,
 } from "../engine.ts";
-import { shapeOf } from "../../core/resources.ts";
 import { ActorClient } from "./actor-client.ts";
 import type { Call } from "./calls.ts";
 import { CodeTable } from "./code-table.ts";
@@ -25,12 +40,12 @@ import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
-import { handleWorkerMessage } from "./worker-messages.ts";
-import { crashError } from "./task-errors.ts";
 import { StreamBuffer } from "./stream-buffer.ts";
+import { crashError } from "./task-errors.ts";
 import { Durations, type Lease, TaskQueue } from "./task-queue.ts";
 import { WorkReport } from "./work-report.ts";
 import { WorkerConnection } from "./worker-connection.ts";
+import { handleWorkerMessage } from "./worker-messages.ts";
 
 const SWEEP_EVERY_MS = 50;
 /** Shared memory used since the last collection before there is another at once, and when nothing more is used. */
@@ -116,7 +131,8 @@ export class LocalEngine implements Engine {
       case "cancel-group":
         for (const call of [...this.calls.values()]) {
           const isOfCell = message.cellId === undefined || call.execution?.cellId === message.cellId;
-          if (call.name === message.function && isOfCell) this.#cancel(call, { reason: "it was cancelled in the panel" });
+          if (call.name === message.function && isOfCell)
+            this.#cancel(call, { reason: "it was cancelled in the panel" });
         }
         return;
       case "output":
@@ -461,7 +477,14 @@ export class LocalEngine implements Engine {
     if (this.#closedWith !== undefined) throw this.#closedWith;
     const actorId = this.#ids.actorId();
     const { className, name, retries, methods, streamMethods } = spec;
-    const description = { actorId, className, retries, methods, streamMethods, ...(name === undefined ? {} : { name }) };
+    const description = {
+      actorId,
+      className,
+      retries,
+      methods,
+      streamMethods,
+      ...(name === undefined ? {} : { name }),
+    };
     const args = this.objects.toWire(spec.args);
     this.objects.adopt(args);
     const refs = spec.refs ?? [];
@@ -641,12 +664,16 @@ export class LocalEngine implements Engine {
     const call = this.calls.get(taskOf(id));
     if (call !== undefined) this.#cancel(call, options);
     else if (!this.objects.isSettled(id)) {
-      throw new UnsupportedError("Cancelling a task that another process submitted", "Cancel it where it was submitted.");
+      throw new UnsupportedError(
+        "Cancelling a task that another process submitted",
+        "Cancel it where it was submitted.",
+      );
     }
   }
 
   cancelExecution(messageId: string, reason: string): void {
-    for (const call of [...this.calls.values()]) if (call.execution?.messageId === messageId) this.#cancel(call, { reason });
+    for (const call of [...this.calls.values()])
+      if (call.execution?.messageId === messageId) this.#cancel(call, { reason });
   }
 
   /** Cancel what this task has submitted from here. */
@@ -721,5 +748,8 @@ function refusal(
   { reason, needs, has }: Extract<FromHead, { type: "actor-refused" }>,
 ): Error {
   if (reason === "unschedulable") return new UnschedulableError(className, needs, has);
-  return new UnsupportedError(`A second actor named '${name}'`, "Pass { getIfExists: true } to use the first, or kill it.");
+  return new UnsupportedError(
+    `A second actor named '${name}'`,
+    "Pass { getIfExists: true } to use the first, or kill it.",
+  );
 }

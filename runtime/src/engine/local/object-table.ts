@@ -202,8 +202,7 @@ export class ObjectTable {
         if (known !== undefined && inner !== id) this.#publish(known);
       }
     }
-    const result: WireResult =
-      value !== undefined ? { ok: true, value } : { ok: false, error: toWireError(error) };
+    const result: WireResult = value !== undefined ? { ok: true, value } : { ok: false, error: toWireError(error) };
     this.#link.send({ type: "publish-result", objectId: id, result });
   }
 

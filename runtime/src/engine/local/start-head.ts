@@ -79,7 +79,9 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
 function unrefChild(child: ChildProcess, onError: (text: string) => void): void {
   child.unref();
   // Standard input stays open as long as this process lives: that is how the head knows.
-  const { stdin, stderr } = child as { stdin: { unref?(): void; on(name: "error", listener: () => void): void } | null } & ChildProcess;
+  const { stdin, stderr } = child as {
+    stdin: { unref?(): void; on(name: "error", listener: () => void): void } | null;
+  } & ChildProcess;
   stdin?.unref?.();
   stdin?.on("error", () => {});
   stderr?.setEncoding("utf8").on("data", onError);

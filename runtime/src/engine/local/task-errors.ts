@@ -1,5 +1,11 @@
 /** Errors of calls, made where the caller waits. */
-import { errorFromWire, TaskCancelledError, TaskFailedError, type WireError, WorkerCrashedError } from "../../errors.ts";
+import {
+  errorFromWire,
+  TaskCancelledError,
+  TaskFailedError,
+  type WireError,
+  WorkerCrashedError,
+} from "../../errors.ts";
 import type { ProcessEnd } from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 

@@ -49,9 +49,7 @@ export class Durations {
     const average = this.#averages.get(codeId);
     // A slow run weighs at once: guessing too short makes others wait.
     const next =
-      average === undefined || durationMs > 10 * average
-        ? durationMs
-        : average + SMOOTHING * (durationMs - average);
+      average === undefined || durationMs > 10 * average ? durationMs : average + SMOOTHING * (durationMs - average);
     this.#averages.set(codeId, next);
   }
 }

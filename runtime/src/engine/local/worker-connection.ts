@@ -3,7 +3,13 @@ import { connect } from "node:net";
 import { MessageSocket } from "../../node/message-socket.ts";
 import type { ClientId, TaskId, WorkerId } from "../../protocol/ids.ts";
 import { clientOfWorker } from "../../protocol/ids.ts";
-import { type FromWorker, PROTOCOL_VERSION, type TaskCall, type ToWorker, type WireValue } from "../../protocol/messages.ts";
+import {
+  type FromWorker,
+  PROTOCOL_VERSION,
+  type TaskCall,
+  type ToWorker,
+  type WireValue,
+} from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 import type { CodeTable } from "./code-table.ts";
 import type { ObjectTable } from "./object-table.ts";
