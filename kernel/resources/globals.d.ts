@@ -25,7 +25,7 @@ interface ArrowLike {
  */
 declare function display(value: unknown, options?: { id?: string; update?: boolean }): Promise<void>;
 
-/** HTML to show. Values are inserted as they are: escape what comes from outside. */
+/** HTML to show. Inserted values are escaped, except those made by `html` or `svg`. */
 declare function html(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
 
 /** Markdown to show. */

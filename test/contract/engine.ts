@@ -14,7 +14,9 @@ export interface EngineContract {
 
 type AnyFunction = Parameters<typeof captureFunction>[0];
 
-export function engineContract(name: string, { create, skip = {} }: EngineContract): void {
+export function engineContract(name: string, contract: EngineContract): void {
+  const { skip = {} } = contract;
+  const create = (): Engine | Promise<Engine> => contract.create();
   let engine: Engine;
 
   const spec = (fn: AnyFunction, args: readonly unknown[], more: Partial<TaskSpec> = {}): TaskSpec => {
@@ -47,7 +49,9 @@ export function engineContract(name: string, { create, skip = {} }: EngineContra
     beforeAll(async () => {
       engine = await create();
     });
-    afterAll(() => engine.close());
+    afterAll(async () => {
+      await engine.close();
+    });
 
     check("runs a task and keeps its result until it is not used any more", async () => {
       const id = engine.submit(spec((a: number, b: number) => a * b, [6, 7]));
@@ -80,7 +84,7 @@ export function engineContract(name: string, { create, skip = {} }: EngineContra
     });
 
     check("runs a task again when its process dies, as often as it may", async () => {
-      const dies = (): void => process.kill(process.pid, "SIGKILL");
+      const dies = (): boolean => process.kill(process.pid, "SIGKILL");
       expect(await errorOf(engine.submit(spec(dies, [], { retries: 1 })))).toMatchObject({ code: "WORKER_CRASHED" });
     });
 

@@ -1,3 +1,4 @@
+// oxlint-disable typescript/await-thenable -- TypeScript thinks that `for await` awaits items; at run time they are refs.
 import { actor, cancel, cluster, context, get, hasCode, init, kill, put, shutdown, task, wait } from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { firstLine, startProgram } from "../support/driver-program.ts";
@@ -7,11 +8,13 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 beforeAll(() => init({ cpus: 2, objectStoreBytes: 256 * 1024 ** 2, resources: { licence: 1 } }));
 afterAll(() => shutdown());
 
-async function failure(promise: PromiseLike<unknown>): Promise<Error & { code?: string; cause?: Error }> {
+type Failure = Error & { readonly code: string; readonly cause: Error };
+
+async function failure(promise: PromiseLike<unknown>): Promise<Failure> {
   try {
     await promise;
   } catch (error) {
-    return error as Error;
+    return error as Failure;
   }
   throw new Error("it did not fail");
 }

@@ -1,19 +1,13 @@
 /** `actor(class)`: objects that live in processes of their own. */
-import type { AnyClass } from "../closure/index.ts";
 import { actorDescriptionOf, actorIdOf, makeHandle, runtimeOf } from "./actor-handle.ts";
 import { currentRuntime } from "./lifecycle.ts";
-import type { ObjectRef } from "./object-ref.ts";
 import { type ActorOptions, checkCount } from "./options.ts";
 import { resourceAmounts } from "./resources.ts";
-import type { WithRefs } from "./task.ts";
+import type { ResultOf, WithRefs } from "./task.ts";
 
 /** A method as a handle has it: the call goes to the actor, a ref to the result comes back at once. */
 export type ActorMethod<Method> = Method extends (...args: infer Args) => infer Result
-  ? (
-      ...args: WithRefs<Args>
-    ) => [Result] extends [AsyncGenerator<infer Item, unknown, never> | Generator<infer Item, unknown, never>]
-      ? AsyncIterableIterator<ObjectRef<Awaited<Item>>>
-      : ObjectRef<Awaited<Result>>
+  ? (...args: WithRefs<Args>) => ResultOf<Result>
   : never;
 
 /** The methods of an actor of class `Instance`. Its properties are its own: read them through methods. */
@@ -63,7 +57,7 @@ function makeActorClass<Args extends unknown[], Instance>(
   const isAsync = methods.some((method) => ASYNC_KINDS.has(kinds.get(method) ?? ""));
   const create = function (...args: unknown[]): object {
     const runtime = currentRuntime();
-    const { code } = runtime.capture(type as unknown as AnyClass, className);
+    const { code } = runtime.capture(type, className);
     const description = runtime.engine.createActor({
       ...runtime.encodeArguments(args, `new ${className} arguments`),
       ...runtime.origin(),

@@ -74,8 +74,7 @@ export class Runtime {
   /** The function as code. A function redefined or with other captured values is other code. */
   capture(fn: AnyFunction | AnyClass, name: string): { readonly captured: CapturedCode; readonly code: TaskCode } {
     const handles: ActorId[] = [];
-    const { refOf, actorOf } = encodeHooks(handles);
-    const captured = captureFunction(fn, { name, hooks: { ...(refOf && { refOf }), ...(actorOf && { actorOf }) } });
+    const captured = captureFunction(fn, { name, hooks: encodeHooks(handles) });
     let code = this.#codes.get(captured);
     if (code === undefined) {
       code = { id: captured.id, payload: handles.length === 0 ? captured.payload : { ...captured.payload, handles } };

@@ -1,6 +1,5 @@
 /** `task(fn)`: a function that runs in the cluster. */
 
-import type { AnyFunction } from "../closure/index.ts";
 import type { TaskSpec, Thrown } from "../engine/engine.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
@@ -26,14 +25,20 @@ export interface StreamingTask<Args extends readonly unknown[], Item> {
   readonly options: TaskOptions;
 }
 
-/** What a function becomes. */
-export type TaskOf<Args extends readonly unknown[], Result> = 0 extends 1 & Result
-  ? Task<Args, Result>
+/** What a call gives: a ref, or refs as they are yielded. */
+export type ResultOf<Result> = 0 extends 1 & Result
+  ? ObjectRef<Result>
   : [Result] extends [never]
-    ? Task<Args, never>
+    ? ObjectRef<never>
     : [Result] extends [AsyncGenerator<infer Item, unknown, never> | Generator<infer Item, unknown, never>]
-      ? StreamingTask<Args, Item>
-      : Task<Args, Result>;
+      ? AsyncIterableIterator<ObjectRef<Awaited<Item>>>
+      : ObjectRef<Awaited<Result>>;
+
+/** What a function becomes. */
+export type TaskOf<Args extends readonly unknown[], Result> =
+  ResultOf<Result> extends AsyncIterableIterator<ObjectRef<infer Item>>
+    ? StreamingTask<Args, Item>
+    : Task<Args, Result>;
 
 const DEFAULT_RETRIES = 3;
 
@@ -54,7 +59,7 @@ export function task<Args extends unknown[], Result>(
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
     options.signal?.throwIfAborted();
-    const { captured, code } = runtime.capture(fn as unknown as AnyFunction, name);
+    const { captured, code } = runtime.capture(fn, name);
     const shouldRetry = retryRule(options.retryOn);
     const spec: TaskSpec = {
       ...runtime.encodeArguments(args, `${name} arguments`),
@@ -87,8 +92,7 @@ function cancelOnAbort(runtime: Runtime, ref: ObjectRef<unknown>, signal: AbortS
 function retryRule(retryOn: TaskOptions["retryOn"]): ((thrown: Thrown) => boolean) | undefined {
   if (retryOn === undefined) return undefined;
   if (typeof retryOn === "function") {
-    const accept = retryOn as (error: unknown) => boolean;
-    return ({ error }) => accept(error);
+    return ({ error }) => retryOn(error);
   }
   const names = new Set(retryOn.map((type) => type.name));
   return ({ error, classNames }) =>

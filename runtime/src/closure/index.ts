@@ -57,9 +57,9 @@ const descriptionsOf = new WeakMap<CapturedCode, readonly FunctionDescription[]>
  * @throws SerializationError that names the variable which cannot travel, and where it is used.
  */
 export function captureFunction(fn: AnyFunction | AnyClass, options: CaptureOptions = {}): CapturedCode {
-  const last = captures.get(fn);
-  if (last !== undefined && !isStale(last)) return last;
   const name = options.name ?? (fn.name || "anonymous");
+  const last = captures.get(fn);
+  if (last !== undefined && !isStale(last)) return last.name === name ? last : renamed(last, name);
   const descriptions: FunctionDescription[] = [];
   const writer = new ValueWriter(
     {
@@ -81,6 +81,13 @@ export function captureFunction(fn: AnyFunction | AnyClass, options: CaptureOpti
   captures.set(fn, captured);
   descriptionsOf.set(captured, descriptions);
   return captured;
+}
+
+/** The same code under another name, as `task.with({ name })` asks for. */
+function renamed(captured: CapturedCode, name: string): CapturedCode {
+  const copy = { ...captured, name };
+  descriptionsOf.set(copy, descriptionsOf.get(captured) ?? []);
+  return copy;
 }
 
 /** Has a variable that `captured` depends on been assigned since? `captureFunction` asks this itself. */

@@ -7,7 +7,6 @@ import type { ValueWriter } from "../protocol/codec-writer.ts";
 import { epoch } from "./class-identity.ts";
 import {
   type AnyFunction,
-  type CapturedVariable,
   describeFunction,
   type FunctionDescription,
   REVIVING,
@@ -18,6 +17,7 @@ import { inspectPrivateFields } from "./inspect.ts";
 import { builtinName, exportName, importName, isRequire, type KnownName } from "./known.ts";
 import { importingFile, moduleRef } from "./modules.ts";
 import { formatPlace } from "./place.ts";
+import type { CapturedVariable } from "./variables.ts";
 
 /** Order is part of the format. */
 export const FORMS = ["expression", "method", "getter", "setter", "class"] as const;
@@ -115,8 +115,8 @@ function writeFunction(fn: AnyFunction, writer: ValueWriter, log: CaptureLog | u
   if (description.url.startsWith("node:")) {
     throw writer.refuse({
       kind: `function '${fn.name}'`,
-      reason: "is internal to Node",
-      advice: "Import its module inside the task.",
+      reason: "belongs to Node itself",
+      advice: "Create or import it inside the task.",
     });
   }
   log?.descriptions.push(description);

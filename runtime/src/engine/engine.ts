@@ -39,7 +39,7 @@ interface CallSpec {
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
   /** Runs again this often after a crash of its worker, or an error that `shouldRetry` accepts. */
   readonly retries: number;
-  shouldRetry?(thrown: Thrown): boolean;
+  readonly shouldRetry?: (thrown: Thrown) => boolean;
   readonly timeoutMs?: number;
   readonly execution?: WireExecution;
   /** The task whose code makes this call; `cancel` of it may include this one. */

@@ -6,6 +6,7 @@ import { isArrowTable, tableToBytes } from "./codec-arrow.ts";
 import { ACTOR_BRAND, REDUCE, REF_BRAND, type Reduced } from "./codec-brands.ts";
 import { ByteWriter } from "./codec-bytes.ts";
 import { type Chunk, RangeCollector } from "./codec-chunks.ts";
+import { writeArray, writeContent } from "./codec-content.ts";
 import {
   FORMAT_PLAIN,
   FORMAT_SECTIONS,
@@ -13,20 +14,16 @@ import {
   OUT_OF_BAND_BYTES,
   PropertyFlag,
   Tag,
-  VIEW_KINDS,
   writeHeader,
 } from "./codec-format.ts";
 import {
   adviceFor,
-  hasHoles,
   hasOnlyPlainData,
   isKeyElsewhere,
   isSameClassElsewhere,
   nameOfClass,
-  numbersKind,
   sameKeys,
   usualPrototype,
-  viewName,
   WELL_KNOWN_SYMBOLS,
 } from "./codec-kinds.ts";
 import { describePath, type PathStep } from "./codec-path.ts";
@@ -58,8 +55,6 @@ type WellFormed = string & { isWellFormed(): boolean };
 
 /** Shapes whose first key is the same are searched one by one, so their number is bounded. */
 const MAX_SHAPES_PER_BUCKET = 8;
-/** Plain arrays of numbers of at least this length travel as typed arrays. */
-const PACK_NUMBERS_FROM = 8;
 
 export class ValueWriter {
   readonly hooks: EncodeHooks;
@@ -287,7 +282,7 @@ export class ValueWriter {
 
   #object(value: object): void {
     if (this.#isBackReference(value)) return;
-    if (Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype) return this.#array(value);
+    if (Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype) return writeArray(value, this);
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype && !types.isProxy(value)) {
       if (this.#special(value) || (this.keepsAccessors && this.#known(value))) return;
@@ -368,103 +363,20 @@ export class ValueWriter {
       this.hooks.code.instance(value, prototype, this);
       const { owner } = this;
       this.owner = value;
-      this.#content(value);
+      this.#contentOf(value);
       this.owner = owner;
       return;
     }
-    this.#content(value);
+    this.#contentOf(value);
   }
 
-  #content(value: object): void {
-    const out = this.out;
-    if (Array.isArray(value)) this.#array(value);
-    else if (ArrayBuffer.isView(value)) this.#view(value);
-    else if (types.isArrayBuffer(value)) {
-      out.byte(Tag.arrayBuffer);
-      out.varint(this.#ranges.add(value, 0, value.byteLength, 8, true));
-    } else if (types.isMap(value)) {
-      out.byte(Tag.map);
-      out.varint(Reflect.get(Map.prototype, "size", value));
-      let index = 0;
-      for (const [key, item] of Map.prototype.entries.call(value) as IterableIterator<[unknown, unknown]>) {
-        this.child(index++, key);
-        this.child(typeof key === "string" ? key : index, item);
-      }
-    } else if (types.isSet(value)) {
-      out.byte(Tag.set);
-      out.varint(Reflect.get(Set.prototype, "size", value));
-      let index = 0;
-      for (const item of Set.prototype.values.call(value) as IterableIterator<unknown>) this.child(index++, item);
-    } else if (types.isDate(value)) {
-      out.byte(Tag.date);
-      out.double(Date.prototype.getTime.call(value));
-    } else if (types.isRegExp(value)) {
-      out.byte(Tag.regexp);
-      this.text(value.source);
-      this.text(value.flags);
-      out.varint(Math.max(0, value.lastIndex));
-    } else if (types.isBoxedPrimitive(value)) {
-      out.byte(Tag.boxed);
-      this.value((value as { valueOf(): unknown }).valueOf());
-    } else if (value instanceof URL) {
-      out.byte(Tag.url);
-      this.text(value.href);
-    } else if (value instanceof URLSearchParams) {
-      out.byte(Tag.urlSearchParams);
-      this.text(value.toString());
-    } else this.#properties(value);
+  #contentOf(value: object): void {
+    if (!writeContent(value, this)) this.#properties(value);
   }
 
-  #array(value: readonly unknown[]): void {
-    const out = this.out;
-    const length = value.length;
-    if (length >= PACK_NUMBERS_FROM && this.#packedNumbers(value as readonly number[])) return;
-    if (hasHoles(value)) return this.#sparse(value);
-    if (length < 32) out.byte(Tag.shortArray + length);
-    else {
-      out.byte(Tag.array);
-      out.varint(length);
-    }
-    const depth = this.path.push(0) - 1;
-    for (let index = 0; index < length; index++) {
-      this.path[depth] = index;
-      this.value(value[index]);
-    }
-    this.path.pop();
-  }
-
-  #packedNumbers(value: readonly number[]): boolean {
-    const kind = numbersKind(value);
-    if (kind === undefined) return false;
-    const packed = kind === "ints" ? Int32Array.from(value) : Float64Array.from(value);
-    this.out.byte(Tag[kind]);
-    this.out.varint(value.length);
-    this.out.varint(this.#ranges.add(packed.buffer, 0, packed.byteLength, packed.BYTES_PER_ELEMENT));
-    return true;
-  }
-
-  #sparse(value: readonly unknown[]): void {
-    const indexes = Object.keys(value).filter((key) => String(Number(key) >>> 0) === key);
-    this.out.byte(Tag.sparse);
-    this.out.varint(value.length);
-    this.out.varint(indexes.length);
-    for (const index of indexes) {
-      this.out.varint(Number(index));
-      this.child(Number(index), value[Number(index)]);
-    }
-  }
-
-  #view(value: ArrayBufferView): void {
-    const name = Buffer.isBuffer(value) ? "Buffer" : viewName(value);
-    const kind = VIEW_KINDS.indexOf(name);
-    if (kind < 0)
-      throw this.refuse({ kind: name, reason: "is of an unknown kind", advice: "Copy it to another array." });
-    const size = (value as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
-    // A DataView reads at any alignment; what matters is only that views beside it keep theirs.
-    this.out.byte(Tag.view);
-    this.out.byte(kind);
-    this.out.varint(this.#ranges.add(value.buffer, value.byteOffset, value.byteLength, size));
-    this.out.varint(value.byteLength / size);
+  /** Number of a range of memory in the value; see `RangeCollector.add`. */
+  range(buffer: ArrayBufferLike, start: number, byteLength: number, alignment: number, isBuffer = false): number {
+    return this.#ranges.add(buffer, start, byteLength, alignment, isBuffer);
   }
 
   #arrow(value: object): void {

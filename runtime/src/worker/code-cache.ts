@@ -33,7 +33,7 @@ export class CodeCache {
   }
 
   async revive(value: WireCode["value"]): Promise<UserFunction> {
-    return (await reviveFunction(this.#objects.toPayload(value), this.#hooks)) as UserFunction;
+    return await reviveFunction(this.#objects.toPayload(value), this.#hooks);
   }
 
   /** The function at once, or a promise while it is revived. */

@@ -138,9 +138,7 @@ export class Executor {
     }
     const rest = resolved.map(({ value }) => this.#codec.decode(objects.toPayload(value)));
     if (decoded instanceof Promise || rest.some((value) => value instanceof Promise)) {
-      return Promise.all([decoded, ...rest]).then(([list, ...values]) =>
-        this.#fill(running, list as unknown[], values),
-      );
+      return Promise.all([decoded, ...rest]).then(([list, ...values]) => this.#fill(running, list, values));
     }
     return this.#fill(running, decoded, rest);
   }

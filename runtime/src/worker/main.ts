@@ -69,9 +69,14 @@ process.on("unhandledRejection", (reason) => {
   process.stderr.write(`Unhandled rejection in a worker: ${String((reason as Error)?.stack ?? reason)}\n`);
 });
 
-await server.listen(workerAddress(directory, workerId));
+const address = workerAddress(directory, workerId);
+await server.listen(address);
 link.listen({
-  onMessage: (message) => engine.receive(message),
+  onMessage: (message) => {
+    engine.receive(message);
+    // Not before: a task whose arguments lie in the arena could come first.
+    if (message.type === "welcome") link.send({ type: "worker-ready", address, pid: process.pid });
+  },
   onTimedOut: (taskId) => {
     link.stopSeen(taskId);
     executor.stop(taskId as TaskId, "timeout", true);
@@ -83,4 +88,3 @@ link.listen({
   // The control thread ends this process.
   onClosed: () => {},
 });
-link.send({ type: "worker-ready", address: workerAddress(directory, workerId), pid: process.pid });

@@ -54,7 +54,7 @@ export class OutputCapture {
         if (callback !== undefined) process.nextTick(callback);
         return true;
       };
-      process[stream].write = write as typeof process.stdout.write;
+      process[stream].write = write;
     }
   }
 
@@ -69,7 +69,7 @@ export class OutputCapture {
       this.flush();
       this.#pending = { task, stream, text: allowed };
       this.#pendingSinceMs = performance.now();
-      this.#timer ??= setTimeout(() => this.#due(), FLUSH_AFTER_MS).unref();
+      if (this.#timer === undefined) this.#timer = setTimeout(() => this.#due(), FLUSH_AFTER_MS).unref();
     }
     if (performance.now() - this.#pendingSinceMs > OVERDUE_MS) {
       this.flush();

@@ -107,7 +107,7 @@ const tools = {
     return "computed";
   },
 };
-const { times } = tools;
+const times = Reflect.get(tools, "times");
 
 function legacy(this: { n: number }, n: number): void {
   this.n = n;
@@ -312,7 +312,8 @@ const cases: readonly Case[] = [
       outer: for (;;) {
         try {
           throw new Error(`${text?.length ?? FACTOR}`);
-        } catch ({ message }: any) {
+        } catch (error) {
+          const { message } = error as Error;
           if (message) break outer;
         }
       }
@@ -388,13 +389,9 @@ describe("captureFunction", () => {
   });
 
   test("names the kinds of functions", () => {
-    const kinds = [
-      () => 1,
-      async () => 1,
-      function* () {},
-      async function* () {},
-      class {} as unknown as AnyFunction,
-    ].map((fn) => captureFunction(fn).kind);
+    const kinds = [() => 1, async () => 1, function* () {}, async function* () {}, Shape as unknown as AnyFunction].map(
+      (fn) => captureFunction(fn).kind,
+    );
     expect(kinds).toEqual(["function", "async", "generator", "async-generator", "class"]);
   });
 });

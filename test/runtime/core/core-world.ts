@@ -115,7 +115,7 @@ export class CoreWorld {
 
 /** Messages among the effects, with who gets them. */
 export function sent(effects: readonly CoreEffect[]): (FromHead & { to: string })[] {
-  return effects.flatMap((effect) => (effect.type === "send" ? [{ ...effect.message, to: effect.to as string }] : []));
+  return effects.flatMap((effect) => (effect.type === "send" ? [{ ...effect.message, to: effect.to }] : []));
 }
 
 export function started(effects: readonly CoreEffect[]): string[] {

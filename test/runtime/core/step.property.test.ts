@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
-import type { ClientId, LeaseId, ObjectId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
+import type { ClientId, ObjectId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
 import { CoreWorld } from "./core-world.ts";
 
 /** Anything that can happen, by numbers that are read against the state of that moment. */
@@ -45,7 +45,7 @@ function happen(
   const { state } = world;
   world.nowMs += other * 20;
   const client = (pickOf(state.clients, pick) ?? "d") as ClientId;
-  const worker = pickOf(state.workers.keys(), pick) as WorkerId | undefined;
+  const worker = pickOf<WorkerId>(state.workers.keys(), pick);
   const actorId = `d.a${pick % 5}`;
   const objectId = `${client}.${other % 6}` as ObjectId;
   switch (kind) {
@@ -61,7 +61,7 @@ function happen(
       return;
     case "return": {
       const lease = pickOf(state.leases.values(), pick);
-      if (lease !== undefined) world.giveBack(lease.clientId, lease.leaseId as LeaseId);
+      if (lease !== undefined) world.giveBack(lease.clientId, lease.leaseId);
       return;
     }
     case "block":

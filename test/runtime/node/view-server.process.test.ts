@@ -2,7 +2,13 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { cancel, init, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { TaskGroupView, ViewReply, ViewRequest, WorkerView } from "../../../runtime/src/protocol/cluster-view.ts";
+import type {
+  TaskGroupView,
+  ViewReply,
+  ViewRequest,
+  ViewTopic,
+  WorkerView,
+} from "../../../runtime/src/protocol/cluster-view.ts";
 import { eventually } from "../../support/driver-program.ts";
 
 /** A panel on the kernel's side of a delegated comm. */
@@ -26,7 +32,7 @@ class Panel {
     this.#write({ type: "comm-message", data });
   }
 
-  last<Topic extends string>(topic: Topic): Extract<ViewReply, { op: "snapshot" }> | undefined {
+  last(topic: ViewTopic): Extract<ViewReply, { op: "snapshot" }> | undefined {
     return this.replies.findLast((reply) => reply.op === "snapshot" && reply.topic === topic) as
       | Extract<ViewReply, { op: "snapshot" }>
       | undefined;

@@ -3,4 +3,4 @@ import { get, task } from "mobula";
 
 const double = task((n) => 2 * n);
 const values = await get([double(1), double(2)]);
-process.stdout.write(`${values}\n`);
+process.stdout.write(`${values.join()}\n`);

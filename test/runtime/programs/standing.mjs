@@ -1,5 +1,5 @@
 // A driver that has started everything there is to leave behind, prints the pids of its cluster, and stays.
-import { actor, cluster, init, put, task } from "mobula";
+import { actor, cluster, get, init, put, task } from "mobula";
 
 await init({ cpus: 2 });
 const spin = task(() => {
@@ -14,7 +14,7 @@ const Idle = actor(
   },
 );
 const idle = new Idle();
-await idle.pid();
+await get(idle.pid());
 globalThis.kept = [idle, put(new Float64Array(1e6))];
 const { pid, workers, objectStore } = await cluster();
 const pids = workers.map((worker) => worker.pid).filter((pid) => pid > 0);

@@ -279,12 +279,16 @@ describe("refs, handles and values that make themselves", () => {
 });
 
 describe("what cannot travel", () => {
+  class Pool {
+    size = 1;
+  }
+
   test.each([
     ["a WeakMap", [{ db: new WeakMap() }], "args[0].db", "`args[0].db` (WeakMap) exists only in this process"],
     ["a promise", { "a b": [Promise.resolve()] }, 'args["a b"][0]', "Await it first"],
     ["a symbol", [Symbol("mine")], "args[0]", "Symbol.for"],
     ["a function without the means to carry it", { f: () => 1 }, "args.f", "is a function"],
-    ["an instance without the means to carry it", [new (class Pool {})()], "args[0]", "Pool"],
+    ["an instance without the means to carry it", [new Pool()], "args[0]", "Pool"],
     ["shared memory", new SharedArrayBuffer(8), "args", "SharedArrayBuffer"],
     ["a ref without a hook", { [REF_BRAND]: true }, "args", "ObjectRef"],
   ])("%s is refused with its path", (_, value, path, words) => {

@@ -1,6 +1,11 @@
 import { expect, it } from "vitest";
 import { type Output, OutputCapture, type PrintingTask } from "../../../runtime/src/worker/output-capture.ts";
 
+function restore(stream: object, write: PropertyDescriptor | undefined): void {
+  if (write === undefined) Reflect.deleteProperty(stream, "write");
+  else Object.defineProperty(stream, "write", write);
+}
+
 it("tags text with the task that printed it, in order, streams apart", () => {
   const seen: Output[] = [];
   const task: PrintingTask = {
@@ -11,7 +16,7 @@ it("tags text with the task that printed it, in order, streams apart", () => {
   };
   const capture = new OutputCapture(() => task);
   const { stdout, stderr } = process;
-  const writes = [stdout.write, stderr.write] as const;
+  const writes = [stdout, stderr].map((stream) => [stream, Object.getOwnPropertyDescriptor(stream, "write")] as const);
   capture.install();
   try {
     stdout.write("a");
@@ -19,7 +24,7 @@ it("tags text with the task that printed it, in order, streams apart", () => {
     stderr.write("c\n");
     stdout.write("d\n");
   } finally {
-    [stdout.write, stderr.write] = writes;
+    for (const [stream, write] of writes) restore(stream, write);
   }
   capture.flush();
   expect(seen.map(({ stream, text }) => `${stream}: ${text}`)).toEqual(["stdout: ab\n", "stderr: c\n", "stdout: d\n"]);

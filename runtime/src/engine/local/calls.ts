@@ -1,6 +1,6 @@
 /** A task or actor call on its way, from submission to its end. */
 import type { ActorId, ObjectId, TaskId } from "../../protocol/ids.ts";
-import type { WireArgument, WireExecution, WireValue } from "../../protocol/messages.ts";
+import type { ResourceAmounts, WireArgument, WireExecution, WireValue } from "../../protocol/messages.ts";
 import type { TaskSpec, Thrown } from "../engine.ts";
 import type { StreamBuffer } from "./stream-buffer.ts";
 
@@ -24,7 +24,13 @@ export interface Call {
   cancelReason: string | undefined;
   isOver: boolean;
   readonly work:
-    | { readonly kind: "task"; readonly codeId: string; readonly code: TaskSpec["code"]; readonly shape: string }
+    | {
+        readonly kind: "task";
+        readonly codeId: string;
+        readonly code: TaskSpec["code"];
+        readonly shape: string;
+        readonly resources: ResourceAmounts;
+      }
     | { readonly kind: "actor"; readonly actorId: ActorId; readonly method: string };
   /** What it is expected to take, while it waits in a worker's queue. */
   expectedMs: number;

@@ -73,39 +73,24 @@ function send(message: ToHead): void {
 }
 
 function receive(messages: FromHead[]): void {
-  let rest = messages;
-  if (messages.some((message) => isForThisThread(message))) rest = messages.filter((message) => !handle(message));
+  const rest = messages.filter((message) => !handle(message));
   if (rest.length > 0) tell({ type: "messages", messages: rest });
-}
-
-function isForThisThread(message: FromHead): boolean {
-  return (
-    message.type === "allocated" ||
-    message.type === "allocate-failed" ||
-    message.type === "stop-task" ||
-    message.type === "welcome"
-  );
 }
 
 /** Returns whether the message needs no visit to the main thread. */
 function handle(message: FromHead): boolean {
-  switch (message.type) {
-    case "welcome":
-      arenaDirectory = message.arena;
-      answerSync();
-      return false;
-    case "stop-task":
-      stopTask(message.taskId, message.isForced);
-      return false;
-    case "allocated":
-    case "allocate-failed":
-      if (message.requestId !== syncRequest?.requestId) return false;
-      syncRequest.reply = message;
-      answerSync();
-      return true;
-    default:
-      return false;
+  if (message.type === "welcome") {
+    arenaDirectory = message.arena;
+    answerSync();
+  } else if (message.type === "stop-task") {
+    stopTask(message.taskId, message.isForced);
+  } else if (message.type === "allocated" || message.type === "allocate-failed") {
+    if (message.requestId !== syncRequest?.requestId) return false;
+    syncRequest.reply = message;
+    answerSync();
+    return true;
   }
+  return false;
 }
 
 /** Wake the main thread once it can use the reply: that needs the arena. */

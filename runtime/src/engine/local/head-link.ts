@@ -159,7 +159,7 @@ export class HeadLink {
 
   #end(): void {
     this.#isClosed = true;
-    for (const { reject } of this.#requests.values()) reject(new EngineClosedError("the head process is gone"));
+    for (const request of this.#requests.values()) request.reject(new EngineClosedError("the head process is gone"));
     this.#requests.clear();
   }
 

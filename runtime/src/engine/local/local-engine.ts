@@ -4,13 +4,7 @@
  */
 
 import { shapeOf } from "../../core/resources.ts";
-import {
-  ActorDiedError,
-  EngineClosedError,
-  TaskCancelledError,
-  UnschedulableError,
-  UnsupportedError,
-} from "../../errors.ts";
+import { EngineClosedError, TaskCancelledError, UnsupportedError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -21,7 +15,13 @@ import {
   taskOf,
   type WorkerId,
 } from "../../protocol/ids.ts";
-import type { ActorDescription, ClusterDescription, FromHead, WireArgument } from "../../protocol/messages.ts";
+import type {
+  ActorDescription,
+  ClusterDescription,
+  FromHead,
+  ProcessEnd,
+  WireArgument,
+} from "../../protocol/messages.ts";
 import type {
   ActorCallSpec,
   CancelOptions,
@@ -33,7 +33,7 @@ import type {
   TaskOutcome,
   TaskSpec,
 } from "../engine.ts";
-import { ActorClient } from "./actor-client.ts";
+import { ActorDirectory } from "./actor-directory.ts";
 import type { Call } from "./calls.ts";
 import { CodeTable } from "./code-table.ts";
 import { Garbage } from "./garbage.ts";
@@ -42,16 +42,14 @@ import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
 import { StreamBuffer } from "./stream-buffer.ts";
 import { crashError } from "./task-errors.ts";
-import { Durations, type Lease, TaskQueue } from "./task-queue.ts";
+import { TaskPool } from "./task-pool.ts";
 import { WorkReport } from "./work-report.ts";
 import { WorkerConnection } from "./worker-connection.ts";
 import { handleWorkerMessage } from "./worker-messages.ts";
 
-const SWEEP_EVERY_MS = 50;
 /** Shared memory used since the last collection before there is another at once, and when nothing more is used. */
 const GARBAGE_BYTES: number = 1024 ** 3;
 const GARBAGE_IDLE_MS = 300;
-const turn: Promise<void> = Promise.resolve();
 
 export class LocalEngine implements Engine {
   readonly name = "local";
@@ -64,17 +62,11 @@ export class LocalEngine implements Engine {
   readonly closed: Promise<Error | undefined>;
   readonly #ids: IdMaker;
   readonly #codes: CodeTable;
-  readonly #durations = new Durations();
-  readonly #queues = new Map<string, TaskQueue>();
-  readonly #dirty = new Set<TaskQueue>();
-  readonly #leases = new Map<string, { readonly queue: TaskQueue; readonly lease: Lease }>();
+  readonly #tasks: TaskPool;
+  readonly #actors: ActorDirectory;
   readonly #connections = new Map<WorkerId, WorkerConnection>();
-  readonly #actors = new Map<ActorId, ActorClient>();
-  /** The ref that holds back an actor call. */
-  readonly #awaited = new WeakMap<Call, ObjectId>();
   readonly #observers = new Set<TaskObserver>();
   readonly #keepAlive = new KeepAlive();
-  #sweep: NodeJS.Timeout | undefined;
   #closedWith: Error | undefined;
   #resolveClosed: (error: Error | undefined) => void = () => {};
   #onStop: ((message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void) | undefined;
@@ -88,6 +80,24 @@ export class LocalEngine implements Engine {
     this.objects = new ObjectTable(link, clientId, this.#ids, new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS));
     this.#codes = new CodeTable(this.objects);
     this.report = new WorkReport({ send: (message) => link.send(message), running: () => this.#runningCalls() });
+    const shared = {
+      fail: (call: Call, error: Error) => this.fail(call, error),
+      connect: (target: Parameters<LocalEngine["connect"]>[0]) => this.connect(target),
+    };
+    this.#tasks = new TaskPool({
+      ...shared,
+      send: (message) => link.send(message),
+      endedByCancel: (call) => this.#endedByCancel(call),
+      crashed: (call, end) => this.#crashed(call, end),
+    });
+    this.#actors = new ActorDirectory(link, this.objects, this.#codes, {
+      ...shared,
+      fail: (call, error) => {
+        if (!this.#endedByCancel(call)) this.fail(call, error);
+      },
+      retry: (call) => this.retry(call),
+      resolveRefs: (call) => this.#resolveRefs(call),
+    });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -106,27 +116,23 @@ export class LocalEngine implements Engine {
         this.objects.useArena(message.arena);
         return;
       case "lease-granted":
-        this.#leaseGranted(message);
+        this.#tasks.granted(message);
         return;
       case "unschedulable":
-        this.#unschedulable(message);
+        this.#tasks.unschedulable(message);
         return;
-      case "reclaim": {
-        let { count } = message;
-        for (const queue of this.#queues.values()) {
-          count -= queue.reclaim(count);
-          this.#plan(queue);
-        }
+      case "reclaim":
+        this.#tasks.reclaim(message.count);
         return;
-      }
       case "worker-died":
-        this.#workerDied(message);
+        this.#tasks.workerDied(message.workerId, message.end);
+        this.#connections.get(message.workerId)?.close();
         return;
       case "object-result":
         this.objects.resolved(message.objectId, message.result);
         return;
       case "actor-state":
-        this.#actors.get(message.actorId)?.changed(message.state);
+        this.#actors.changed(message.actorId, message.state);
         return;
       case "cancel-group":
         for (const call of [...this.calls.values()]) {
@@ -156,18 +162,8 @@ export class LocalEngine implements Engine {
     }
   }
 
-  #leaseGranted({ shape, grant }: Extract<FromHead, { type: "lease-granted" }>): void {
-    const queue = this.#queues.get(shape);
-    if (queue === undefined) {
-      this.link.send({ type: "return-leases", leaseIds: [grant.leaseId] });
-      return;
-    }
-    queue.addLease(grant.leaseId, this.#connect(grant), performance.now());
-    queue.dispatch();
-    this.#sweep ??= setInterval(() => this.#sweepLeases(), SWEEP_EVERY_MS).unref();
-  }
-
-  #connect(target: { workerId: WorkerId; address: string; pid: number }): WorkerConnection {
+  /** The connection to a worker; a new one when there is none. */
+  connect(target: { workerId: WorkerId; address: string; pid: number }): WorkerConnection {
     const known = this.#connections.get(target.workerId);
     if (known !== undefined && !known.isClosed) return known;
     const connection = new WorkerConnection(target, this.clientId, this.objects, this.#codes, {
@@ -181,41 +177,6 @@ export class LocalEngine implements Engine {
     return connection;
   }
 
-  #sweepLeases(): void {
-    const now = performance.now();
-    let isNeeded = false;
-    for (const queue of this.#queues.values()) if (queue.sweep(now)) isNeeded = true;
-    if (isNeeded) return;
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
-  }
-
-  #unschedulable(message: Extract<FromHead, { type: "unschedulable" }>): void {
-    const { needs, has, startFailure } = message;
-    for (const call of this.#queues.get(message.shape)?.takeAll() ?? []) {
-      const error =
-        startFailure === undefined
-          ? new UnschedulableError(call.name, needs, has)
-          : new EngineClosedError(`no worker starts: ${startFailure}`);
-      this.fail(call, error);
-    }
-    this.#queues.delete(message.shape);
-  }
-
-  #workerDied({ workerId, end }: Extract<FromHead, { type: "worker-died" }>): void {
-    for (const queue of this.#queues.values()) {
-      for (const lease of queue.leases) {
-        if (lease.connection.workerId !== workerId) continue;
-        const [running, ...queued] = queue.removeLease(lease);
-        for (const call of [running, ...queued]) if (call !== undefined) this.#leases.delete(call.taskId);
-        queue.addFirst(queued.filter((call) => !this.#endedByCancel(call)));
-        if (running !== undefined && !this.#endedByCancel(running)) this.#crashed(running, crashError(running, end));
-        this.#plan(queue);
-      }
-    }
-    this.#connections.get(workerId)?.close();
-  }
-
   #endedByCancel(call: Call): boolean {
     if (call.isOver) return true;
     if (call.cancelReason === undefined) return false;
@@ -224,11 +185,11 @@ export class LocalEngine implements Engine {
   }
 
   /** The call's process ended under it: again elsewhere, or the end. */
-  #crashed(call: Call, error: Error): void {
+  #crashed(call: Call, end: ProcessEnd): void {
     // What the dead worker stored for us, nobody will tell us about.
     this.link.send({ type: "forget", objectIds: [`${call.taskId}#${call.attempt}` as ObjectId] });
     if (call.retriesLeft > 0) this.retry(call);
-    else this.fail(call, error);
+    else this.fail(call, crashError(call, end));
   }
 
   // ── submitting ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,17 +203,10 @@ export class LocalEngine implements Engine {
   }
 
   #submitTask(spec: TaskSpec, isStream: boolean): Call {
-    const { code } = spec;
-    const shape = shapeOf(spec.resources);
-    if (!this.#queues.has(shape)) {
-      const queue = new TaskQueue(shape, spec.resources, this.#durations, {
-        demand: (shape, resources, count, depth) => this.link.send({ type: "demand", shape, resources, count, depth }),
-        returnLeases: (leaseIds) => this.link.send({ type: "return-leases", leaseIds }),
-      });
-      this.#queues.set(shape, queue);
-    }
-    const call = this.#newCall(spec, { kind: "task", codeId: code.id, code, shape }, isStream);
-    this.#whenReady(call, () => this.#enqueue(call));
+    const { code, resources } = spec;
+    const shape = shapeOf(resources);
+    const call = this.#newCall(spec, { kind: "task", codeId: code.id, code, shape, resources }, isStream);
+    this.#whenReady(call, () => this.#tasks.enqueue(call));
     return call;
   }
 
@@ -329,32 +283,9 @@ export class LocalEngine implements Engine {
     return true;
   }
 
-  #enqueue(call: Call): void {
-    if (call.work.kind !== "task") return;
-    const queue = this.#queues.get(call.work.shape);
-    if (queue === undefined) {
-      this.fail(call, this.#closedWith ?? new EngineClosedError());
-      return;
-    }
-    queue.add(call);
-    this.#plan(queue);
-  }
-
-  /** Dispatch at the end of this turn, when all calls made in it are in the queue. */
-  #plan(queue: TaskQueue): void {
-    if (this.#dirty.size === 0) void turn.then(() => this.#dispatchDirty());
-    this.#dirty.add(queue);
-  }
-
-  #dispatchDirty(): void {
-    const queues = [...this.#dirty];
-    this.#dirty.clear();
-    for (const queue of queues) queue.dispatch();
-  }
-
   /** After V8 dropped pending microtasks: do what was planned for them. */
   recover(): void {
-    this.#dispatchDirty();
+    this.#tasks.dispatchPlanned();
     this.objects.flushReleases();
     for (const connection of this.#connections.values()) connection.flush();
     this.link.flush();
@@ -362,52 +293,22 @@ export class LocalEngine implements Engine {
 
   // ── calls under way ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The lease a pushed task is on. */
-  leaseOf(call: Call): { queue: TaskQueue; lease: Lease } | undefined {
-    if (call.work.kind !== "task") return undefined;
-    const queue = this.#queues.get(call.work.shape);
-    if (queue === undefined) return undefined;
-    for (const lease of queue.leases) if (lease.inflight.has(call.taskId)) return { queue, lease };
-    return undefined;
-  }
-
   connectionOf(taskId: TaskId): WorkerConnection | undefined {
     const call = this.calls.get(taskId);
     if (call === undefined) return undefined;
-    if (call.work.kind === "task") return this.leaseOf(call)?.lease.connection;
+    if (call.work.kind === "task") return this.#tasks.connectionOf(call);
     const actor = this.#actors.get(call.work.actorId);
     return actor?.inflight.has(taskId) === true ? actor.connection : undefined;
   }
 
   /** The worker is done with the call, one way or the other: its place is free. */
   left(call: Call, durationMs?: number): void {
-    if (call.work.kind === "actor") {
-      this.#actors.get(call.work.actorId)?.finished(call);
-      return;
-    }
-    const place = this.leaseOf(call);
-    if (place === undefined) return;
-    place.queue.finished(place.lease, call, performance.now(), durationMs);
-    this.#plan(place.queue);
+    if (call.work.kind === "task") this.#tasks.left(call, durationMs);
+    else this.#actors.get(call.work.actorId)?.finished(call);
   }
 
-  /** The worker will not run these now: first in the queue again. */
   returned(connection: WorkerConnection, taskIds: readonly TaskId[]): void {
-    for (const queue of this.#queues.values()) {
-      for (const lease of queue.leases) {
-        if (lease.connection !== connection) continue;
-        const calls: Call[] = [];
-        for (const taskId of taskIds) {
-          const call = lease.inflight.get(taskId);
-          if (call === undefined) continue;
-          queue.finished(lease, call, performance.now());
-          if (!this.#endedByCancel(call)) calls.push(call);
-        }
-        lease.isBlocked = lease.inflight.size > 0;
-        queue.addFirst(calls);
-        this.#plan(queue);
-      }
-    }
+    this.#tasks.returned(connection, taskIds);
   }
 
   retry(call: Call): void {
@@ -415,7 +316,7 @@ export class LocalEngine implements Engine {
     call.attempt++;
     this.report.ended(call, "retried");
     for (const observer of this.#observers) observer.ended(call.execution, call.name, "retried");
-    if (call.work.kind === "task") this.#enqueue(call);
+    if (call.work.kind === "task") this.#tasks.enqueue(call);
   }
 
   /** An actor's method threw what the user wants to try again. */
@@ -449,20 +350,8 @@ export class LocalEngine implements Engine {
   }
 
   *#runningCalls(): Iterable<Call> {
-    for (const queue of this.#queues.values()) {
-      for (const lease of queue.leases) {
-        for (const call of lease.inflight.values()) {
-          yield call;
-          break;
-        }
-      }
-    }
-    for (const actor of this.#actors.values()) {
-      for (const call of actor.inflight.values()) {
-        yield call;
-        break;
-      }
-    }
+    yield* this.#tasks.running();
+    yield* this.#actors.running();
   }
 
   runningOf(messageId: string): number {
@@ -475,121 +364,15 @@ export class LocalEngine implements Engine {
 
   createActor(spec: NewActorSpec): ActorDescription {
     if (this.#closedWith !== undefined) throw this.#closedWith;
-    const actorId = this.#ids.actorId();
-    const { className, name, retries, methods, streamMethods } = spec;
-    const description = {
-      actorId,
-      className,
-      retries,
-      methods,
-      streamMethods,
-      ...(name === undefined ? {} : { name }),
-    };
-    const args = this.objects.toWire(spec.args);
-    this.objects.adopt(args);
-    const refs = spec.refs ?? [];
-    for (const { id } of refs) this.objects.use(id);
-    this.objects.use(actorId);
-    const actor = this.#actorClient(description);
-    const letGo = (): void => {
-      this.objects.drop(args);
-      for (const { id } of refs) this.objects.unuse(id);
-    };
-    let missing = 1;
-    const settled = (): void => {
-      if (--missing > 0) return;
-      this.#register(spec, description, args, refs).then(letGo, (error: Error) => {
-        actor.end(error);
-        letGo();
-      });
-    };
-    for (const { id } of refs) {
-      missing++;
-      this.objects.whenSettled(id, settled);
-    }
-    settled();
-    return description;
+    return this.#actors.create(this.#ids.actorId(), spec);
   }
 
-  async #register(
-    spec: NewActorSpec,
-    description: ActorDescription,
-    args: Call["args"],
-    refs: Call["refs"],
-  ): Promise<void> {
-    const { actorId } = description;
-    const resolved = refs.map(({ index, id }) => ({ index, value: this.objects.valueOf(id) }));
-    const code = this.#codes.wireCode(spec.code);
-    const values = [code.value, args, ...resolved.map(({ value }) => value)];
-    this.objects.publishInside(values);
-    const { className, resources, name, maxConcurrency, maxRestarts, execution, depth, isGetIfExists } = spec;
-    const reply = await this.link.request((requestId) => ({
-      type: "create-actor",
-      requestId,
-      description,
-      isGetIfExists,
-      spec: {
-        actorId,
-        className,
-        code,
-        args,
-        resolved,
-        resources,
-        maxConcurrency,
-        maxRestarts,
-        depth,
-        ...(name === undefined ? {} : { name }),
-        ...(execution === undefined ? {} : { execution }),
-      },
-    }));
-    if (reply.type === "actor-refused") throw refusal(className, name, reply);
-    this.objects.heldByHead(actorId);
-    this.link.send({ type: "watch-actor", actorId });
+  findActor(name: string): Promise<ActorDescription | undefined> {
+    return this.#actors.find(name);
   }
 
-  #actorClient(description: ActorDescription): ActorClient {
-    const known = this.#actors.get(description.actorId);
-    if (known !== undefined) return known;
-    const actor: ActorClient = new ActorClient(description.actorId, description.className, {
-      connect: (target) => this.#connect(target),
-      isReady: (call) => this.#isActorCallReady(actor, call),
-      fail: (call, error) => {
-        if (!this.#endedByCancel(call)) this.fail(call, error);
-      },
-      retry: (call) => this.retry(call),
-    });
-    this.#actors.set(description.actorId, actor);
-    return actor;
-  }
-
-  #isActorCallReady(actor: ActorClient, call: Call): boolean {
-    if (call.resolved !== undefined) return true;
-    const missing = call.refs.filter(({ id }) => !this.objects.isSettled(id));
-    const [first] = missing;
-    if (first !== undefined) {
-      if (this.#awaited.get(call) === first.id) return false;
-      this.#awaited.set(call, first.id);
-      this.objects.whenSettled(first.id, () => actor.pump());
-      return this.objects.isSettled(first.id) && this.#isActorCallReady(actor, call);
-    }
-    this.#resolveRefs(call);
-    return true;
-  }
-
-  async findActor(name: string): Promise<ActorDescription | undefined> {
-    const reply = await this.link.request((requestId) => ({ type: "find-actor", requestId, name }));
-    if (reply.type !== "actor-found" || reply.description === undefined) return undefined;
-    this.objects.use(reply.description.actorId);
-    this.objects.heldByHead(reply.description.actorId);
-    this.knowActor(reply.description);
-    return reply.description;
-  }
-
-  /** A handle has arrived, or is about to be used. */
   knowActor(description: ActorDescription): void {
-    if (this.#actors.has(description.actorId)) return;
-    this.#actorClient(description);
-    this.link.send({ type: "watch-actor", actorId: description.actorId });
+    this.#actors.know(description);
   }
 
   callActor(spec: ActorCallSpec): ObjectId {
@@ -611,10 +394,7 @@ export class LocalEngine implements Engine {
   }
 
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void {
-    this.link.send({ type: "kill-actor", actorId, isRestartable: options.isRestartable });
-    const actor = this.#actors.get(actorId);
-    // Calls after this one must not overtake it on their own socket.
-    if (!options.isRestartable) actor?.end(new ActorDiedError(actor.className, "it was killed"));
+    this.#actors.kill(actorId, options.isRestartable);
   }
 
   // ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -692,7 +472,7 @@ export class LocalEngine implements Engine {
     call.cancelReason ??= reason;
     const connection = this.connectionOf(call.taskId);
     if (connection === undefined) {
-      if (call.work.kind === "task") this.#queues.get(call.work.shape)?.remove(call);
+      if (call.work.kind === "task") this.#tasks.remove(call);
       else this.#actors.get(call.work.actorId)?.remove(call);
       this.fail(call, new TaskCancelledError(call.name, call.cancelReason), "cancelled");
       return;
@@ -725,9 +505,9 @@ export class LocalEngine implements Engine {
   async end(error: Error): Promise<void> {
     if (this.#closedWith !== undefined) return;
     this.#closedWith = error;
-    clearInterval(this.#sweep);
+    this.#tasks.close();
     for (const call of [...this.calls.values()]) this.fail(call, error);
-    for (const actor of this.#actors.values()) actor.end(error);
+    this.#actors.close(error);
     this.objects.close(error);
     for (const connection of this.#connections.values()) connection.close();
     this.#keepAlive.close();
@@ -740,16 +520,4 @@ export class LocalEngine implements Engine {
     this.link.flush();
     await this.end(new EngineClosedError());
   }
-}
-
-function refusal(
-  className: string,
-  name: string | undefined,
-  { reason, needs, has }: Extract<FromHead, { type: "actor-refused" }>,
-): Error {
-  if (reason === "unschedulable") return new UnschedulableError(className, needs, has);
-  return new UnsupportedError(
-    `A second actor named '${name}'`,
-    "Pass { getIfExists: true } to use the first, or kill it.",
-  );
 }

@@ -213,7 +213,7 @@ export class ObjectTable {
    * @param holder - who keeps the region; default this process, which must then `adopt` the value.
    */
   toWire(payload: EncodedValue, options: { owner?: ObjectId; holder?: ClientId } = {}): WireValue {
-    const refs = payload.refs.length === 0 ? undefined : (payload.refs as readonly string[] as readonly ObjectId[]);
+    const refs = payload.refs.length === 0 ? undefined : (payload.refs as readonly ObjectId[]);
     const handles = payload.handles === undefined || payload.handles.length === 0 ? undefined : payload.handles;
     const inside = { ...(refs === undefined ? {} : { refs }), ...(handles === undefined ? {} : { handles }) };
     let sizeBytes = payload.bytes.byteLength;

@@ -1,0 +1,177 @@
+/** Actors that this process made, found or was given. */
+import { ActorDiedError, UnschedulableError, UnsupportedError } from "../../errors.ts";
+import type { ActorId, ObjectId } from "../../protocol/ids.ts";
+import type { ActorDescription, ActorState, FromHead } from "../../protocol/messages.ts";
+import type { NewActorSpec } from "../engine.ts";
+import { ActorClient, type ActorClientHooks } from "./actor-client.ts";
+import type { Call } from "./calls.ts";
+import type { CodeTable } from "./code-table.ts";
+import type { HeadLink } from "./head-link.ts";
+import type { ObjectTable } from "./object-table.ts";
+
+export interface ActorDirectoryHooks extends Omit<ActorClientHooks, "isReady"> {
+  /** Set `resolved` from refs that are there, or fail the call with what one of them failed with. */
+  resolveRefs(call: Call): void;
+}
+
+export class ActorDirectory {
+  readonly #link: HeadLink;
+  readonly #objects: ObjectTable;
+  readonly #codes: CodeTable;
+  readonly #hooks: ActorDirectoryHooks;
+  readonly #actors = new Map<ActorId, ActorClient>();
+  /** The ref that holds back a call. */
+  readonly #awaited = new WeakMap<Call, ObjectId>();
+
+  constructor(link: HeadLink, objects: ObjectTable, codes: CodeTable, hooks: ActorDirectoryHooks) {
+    this.#link = link;
+    this.#objects = objects;
+    this.#codes = codes;
+    this.#hooks = hooks;
+  }
+
+  get(actorId: ActorId): ActorClient | undefined {
+    return this.#actors.get(actorId);
+  }
+
+  /** Start an actor in the background; a failure shows in its calls. */
+  create(actorId: ActorId, spec: NewActorSpec): ActorDescription {
+    const { className, name, retries, methods, streamMethods } = spec;
+    const named = name === undefined ? {} : { name };
+    const description = { actorId, className, retries, methods, streamMethods, ...named };
+    const args = this.#objects.toWire(spec.args);
+    this.#objects.adopt(args);
+    const refs = spec.refs ?? [];
+    for (const { id } of refs) this.#objects.use(id);
+    this.#objects.use(actorId);
+    const actor = this.#client(description);
+    const letGo = (): void => {
+      this.#objects.drop(args);
+      for (const { id } of refs) this.#objects.unuse(id);
+    };
+    let missing = 1;
+    const settled = (): void => {
+      if (--missing > 0) return;
+      this.#register(spec, description, args, refs).then(letGo, (error: Error) => {
+        actor.end(error);
+        letGo();
+      });
+    };
+    for (const { id } of refs) {
+      missing++;
+      this.#objects.whenSettled(id, settled);
+    }
+    settled();
+    return description;
+  }
+
+  async #register(
+    spec: NewActorSpec,
+    description: ActorDescription,
+    args: Call["args"],
+    refs: Call["refs"],
+  ): Promise<void> {
+    const { actorId } = description;
+    const resolved = refs.map(({ index, id }) => ({ index, value: this.#objects.valueOf(id) }));
+    const code = this.#codes.wireCode(spec.code);
+    this.#objects.publishInside([code.value, args, ...resolved.map(({ value }) => value)]);
+    const { className, resources, name, maxConcurrency, maxRestarts, execution, depth, isGetIfExists } = spec;
+    const caused = execution === undefined ? {} : { execution };
+    const named = name === undefined ? {} : { name };
+    const reply = await this.#link.request((requestId) => ({
+      type: "create-actor",
+      requestId,
+      description,
+      isGetIfExists,
+      spec: {
+        actorId,
+        className,
+        code,
+        args,
+        resolved,
+        resources,
+        maxConcurrency,
+        maxRestarts,
+        depth,
+        ...named,
+        ...caused,
+      },
+    }));
+    if (reply.type === "actor-refused") throw refusal(className, name, reply);
+    this.#objects.heldByHead(actorId);
+    this.#link.send({ type: "watch-actor", actorId });
+  }
+
+  async find(name: string): Promise<ActorDescription | undefined> {
+    const reply = await this.#link.request((requestId) => ({ type: "find-actor", requestId, name }));
+    if (reply.type !== "actor-found" || reply.description === undefined) return undefined;
+    this.#objects.use(reply.description.actorId);
+    this.#objects.heldByHead(reply.description.actorId);
+    this.know(reply.description);
+    return reply.description;
+  }
+
+  /** A handle has arrived. */
+  know(description: ActorDescription): void {
+    if (this.#actors.has(description.actorId)) return;
+    this.#client(description);
+    this.#link.send({ type: "watch-actor", actorId: description.actorId });
+  }
+
+  #client({ actorId, className }: ActorDescription): ActorClient {
+    const actor: ActorClient = new ActorClient(actorId, className, {
+      ...this.#hooks,
+      isReady: (call) => this.#isReady(actor, call),
+    });
+    this.#actors.set(actorId, actor);
+    return actor;
+  }
+
+  #isReady(actor: ActorClient, call: Call): boolean {
+    if (call.resolved !== undefined) return true;
+    const missing = call.refs.find(({ id }) => !this.#objects.isSettled(id));
+    if (missing === undefined) {
+      this.#hooks.resolveRefs(call);
+      return true;
+    }
+    if (this.#awaited.get(call) === missing.id) return false;
+    this.#awaited.set(call, missing.id);
+    this.#objects.whenSettled(missing.id, () => actor.pump());
+    return false;
+  }
+
+  changed(actorId: ActorId, state: ActorState): void {
+    this.#actors.get(actorId)?.changed(state);
+  }
+
+  kill(actorId: ActorId, isRestartable: boolean): void {
+    this.#link.send({ type: "kill-actor", actorId, isRestartable });
+    const actor = this.#actors.get(actorId);
+    // Calls after this one must not overtake it on their own socket.
+    if (!isRestartable) actor?.end(new ActorDiedError(actor.className, "it was killed"));
+  }
+
+  /** The first call under way of each actor. */
+  *running(): Iterable<Call> {
+    for (const actor of this.#actors.values()) {
+      const first = actor.inflight.values().next();
+      if (first.done !== true) yield first.value;
+    }
+  }
+
+  close(error: Error): void {
+    for (const actor of this.#actors.values()) actor.end(error);
+  }
+}
+
+function refusal(
+  className: string,
+  name: string | undefined,
+  { reason, needs, has }: Extract<FromHead, { type: "actor-refused" }>,
+): Error {
+  if (reason === "unschedulable") return new UnschedulableError(className, needs, has);
+  return new UnsupportedError(
+    `A second actor named '${name}'`,
+    "Pass { getIfExists: true } to use the first, or kill it.",
+  );
+}

@@ -1,0 +1,176 @@
+/** Tasks of this process and the workers leased for them, over all shapes. */
+import { EngineClosedError, UnschedulableError } from "../../errors.ts";
+import type { TaskId, WorkerId } from "../../protocol/ids.ts";
+import type { FromHead, LeaseGrant, ProcessEnd, ResourceAmounts, ToHead } from "../../protocol/messages.ts";
+import type { Call } from "./calls.ts";
+import { Durations, type Lease, TaskQueue } from "./task-queue.ts";
+import type { WorkerConnection } from "./worker-connection.ts";
+
+const SWEEP_EVERY_MS = 50;
+const turn: Promise<void> = Promise.resolve();
+
+export interface TaskPoolHooks {
+  send(message: ToHead): void;
+  connect(grant: LeaseGrant): WorkerConnection;
+  fail(call: Call, error: Error): void;
+  /** Fail the call if it was cancelled meanwhile. Returns whether it is over. */
+  endedByCancel(call: Call): boolean;
+  /** Its process ended under it. */
+  crashed(call: Call, end: ProcessEnd): void;
+}
+
+export class TaskPool {
+  readonly #hooks: TaskPoolHooks;
+  readonly #durations = new Durations();
+  readonly #queues = new Map<string, TaskQueue>();
+  /** To be dispatched at the end of this turn. */
+  readonly #dirty = new Set<TaskQueue>();
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(hooks: TaskPoolHooks) {
+    this.#hooks = hooks;
+  }
+
+  enqueue(call: Call): void {
+    if (call.work.kind !== "task") return;
+    const { shape, resources } = call.work;
+    const queue = this.#queues.get(shape) ?? this.#newQueue(shape, resources);
+    queue.add(call);
+    this.#plan(queue);
+  }
+
+  #newQueue(shape: string, resources: ResourceAmounts): TaskQueue {
+    const queue = new TaskQueue(shape, resources, this.#durations, {
+      demand: (shape, resources, count, depth) => this.#hooks.send({ type: "demand", shape, resources, count, depth }),
+      returnLeases: (leaseIds) => this.#hooks.send({ type: "return-leases", leaseIds }),
+    });
+    this.#queues.set(shape, queue);
+    return queue;
+  }
+
+  /** Dispatch at the end of this turn, when all calls made in it are in the queue. */
+  #plan(queue: TaskQueue): void {
+    if (this.#dirty.size === 0) void turn.then(() => this.dispatchPlanned());
+    this.#dirty.add(queue);
+  }
+
+  dispatchPlanned(): void {
+    const queues = [...this.#dirty];
+    this.#dirty.clear();
+    for (const queue of queues) queue.dispatch();
+  }
+
+  // ── what the head says ────────────────────────────────────────────────────────────────────────────────────────────
+
+  granted({ shape, grant }: Extract<FromHead, { type: "lease-granted" }>): void {
+    const queue = this.#queues.get(shape);
+    if (queue === undefined) {
+      this.#hooks.send({ type: "return-leases", leaseIds: [grant.leaseId] });
+      return;
+    }
+    queue.addLease(grant.leaseId, this.#hooks.connect(grant), performance.now());
+    queue.dispatch();
+    this.#sweep ??= setInterval(() => this.#sweepLeases(), SWEEP_EVERY_MS).unref();
+  }
+
+  #sweepLeases(): void {
+    const now = performance.now();
+    let isNeeded = false;
+    for (const queue of this.#queues.values()) if (queue.sweep(now)) isNeeded = true;
+    if (isNeeded) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  unschedulable({ shape, needs, has, startFailure }: Extract<FromHead, { type: "unschedulable" }>): void {
+    const calls = this.#queues.get(shape)?.takeAll() ?? [];
+    this.#queues.delete(shape);
+    for (const call of calls) {
+      const error =
+        startFailure === undefined
+          ? new UnschedulableError(call.name, needs, has)
+          : new EngineClosedError(`no worker starts: ${startFailure}`);
+      this.#hooks.fail(call, error);
+    }
+  }
+
+  reclaim(count: number): void {
+    let missing = count;
+    for (const queue of this.#queues.values()) {
+      missing -= queue.reclaim(missing);
+      this.#plan(queue);
+    }
+  }
+
+  /** The first call of a lease ran; those behind it had not begun. */
+  workerDied(workerId: WorkerId, end: ProcessEnd): void {
+    for (const queue of this.#queues.values()) {
+      for (const lease of queue.leases) {
+        if (lease.connection.workerId !== workerId) continue;
+        const [running, ...queued] = queue.removeLease(lease);
+        queue.addFirst(queued.filter((call) => !this.#hooks.endedByCancel(call)));
+        if (running !== undefined && !this.#hooks.endedByCancel(running)) this.#hooks.crashed(running, end);
+        this.#plan(queue);
+      }
+    }
+  }
+
+  // ── calls under way ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  #placeOf(call: Call): { readonly queue: TaskQueue; readonly lease: Lease } | undefined {
+    if (call.work.kind !== "task") return undefined;
+    const queue = this.#queues.get(call.work.shape);
+    if (queue === undefined) return undefined;
+    for (const lease of queue.leases) if (lease.inflight.has(call.taskId)) return { queue, lease };
+    return undefined;
+  }
+
+  connectionOf(call: Call): WorkerConnection | undefined {
+    return this.#placeOf(call)?.lease.connection;
+  }
+
+  /** The worker is done with the call, one way or the other: its place is free. */
+  left(call: Call, durationMs?: number): void {
+    const place = this.#placeOf(call);
+    if (place === undefined) return;
+    place.queue.finished(place.lease, call, performance.now(), durationMs);
+    this.#plan(place.queue);
+  }
+
+  /** The worker will not run these now: first in the queue again. Its first call waits for something. */
+  returned(connection: WorkerConnection, taskIds: readonly TaskId[]): void {
+    for (const queue of this.#queues.values()) {
+      for (const lease of queue.leases) {
+        if (lease.connection !== connection) continue;
+        const calls: Call[] = [];
+        for (const taskId of taskIds) {
+          const call = lease.inflight.get(taskId);
+          if (call === undefined) continue;
+          queue.finished(lease, call, performance.now());
+          if (!this.#hooks.endedByCancel(call)) calls.push(call);
+        }
+        lease.isBlocked = lease.inflight.size > 0;
+        queue.addFirst(calls);
+        this.#plan(queue);
+      }
+    }
+  }
+
+  remove(call: Call): void {
+    if (call.work.kind === "task") this.#queues.get(call.work.shape)?.remove(call);
+  }
+
+  /** The call each worker runs now, as far as one can tell from here. */
+  *running(): Iterable<Call> {
+    for (const queue of this.#queues.values()) {
+      for (const lease of queue.leases) {
+        const first = lease.inflight.values().next();
+        if (first.done !== true) yield first.value;
+      }
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+  }
+}
