@@ -237,6 +237,22 @@ describe("streams", () => {
   });
 });
 
+describe("the signal of a stream's task", () => {
+  it("ends the loop with TaskCancelledError", async () => {
+    const controller = new AbortController();
+    const endless = task(
+      async function* () {
+        for (let i = 0; ; i++) yield i;
+      },
+      { signal: controller.signal },
+    );
+    const loop = async (): Promise<void> => {
+      for await (const item of endless()) if ((await item) === 5) controller.abort();
+    };
+    expect((await failure(loop())).code).toBe("TASK_CANCELLED");
+  });
+});
+
 describe("objects", () => {
   it("put and get small and large values", async () => {
     expect(await put({ a: [1, 2] })).toEqual({ a: [1, 2] });

@@ -111,7 +111,7 @@ export async function menu(page: Page, ...names: readonly string[]): Promise<voi
 
 export async function setTheme(page: Page, theme: "Light" | "Dark"): Promise<void> {
   await menu(page, "Settings", "Theme", `JupyterLab ${theme}`);
-  await page.locator(`body[data-jp-theme-light="${theme === "Light"}"]`).waitFor();
+  await page.locator(`body[data-jp-theme-light="${theme === "Light"}"]`).waitFor({ state: "attached" });
   await sleep(500);
 }
 

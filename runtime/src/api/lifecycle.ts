@@ -18,7 +18,7 @@ export interface InitOptions {
   readonly objectStoreBytes?: number;
   /** `local` (default), or the address of a running cluster. Default: the environment variable MOBULA_ADDRESS. */
   readonly address?: string;
-  /** How views call this program. */
+  /** What `cluster()` calls it. */
   readonly name?: string;
 }
 
@@ -66,13 +66,14 @@ function connect(options: InitOptions): Connected {
       "This version runs on the local machine: leave out address, or unset MOBULA_ADDRESS.",
     );
   }
-  const { cpus, gpus, memoryBytes, resources, objectStoreBytes } = options;
+  const { cpus, gpus, memoryBytes, resources, objectStoreBytes, name } = options;
   const local: LocalOptions = {
     ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(resources === undefined ? {} : { resources }),
     ...(objectStoreBytes === undefined ? {} : { objectStoreBytes }),
+    ...(name === undefined ? {} : { name }),
   };
   const engine: LocalEngine = startLocalEngine(local);
   const runtime = new Runtime(engine);

@@ -182,36 +182,43 @@ export class Runtime {
   }
 
   /** Resolves when `count` of the refs are settled, or the time is over. */
-  async waitFor(refs: readonly ObjectRef<unknown>[], count: number, options: GetOptions): Promise<void> {
-    const isEnough = (): boolean => refs.filter((ref) => ref.isSettled).length >= count;
-    if (isEnough()) return;
-    const over = new AbortController();
-    const { timeoutMs, signal } = options;
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => over.abort(), timeoutMs);
-    const onAbort = (): void => over.abort();
-    signal?.addEventListener("abort", onAbort);
-    let settled = refs.filter((ref) => ref.isSettled).length;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        over.signal.addEventListener("abort", () => resolve());
-        for (const ref of refs) {
-          if (ref.isSettled) continue;
-          this.#wait(ref.id as ObjectId, { signal: over.signal }).then(
-            () => {
-              if (++settled >= count) resolve();
-            },
-            (error: unknown) => {
-              if (!over.signal.aborted) reject(error);
-            },
-          );
-        }
-      });
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      over.abort();
-    }
-    signal?.throwIfAborted();
+  waitFor(refs: readonly ObjectRef<unknown>[], count: number, { timeoutMs, signal }: GetOptions): Promise<void> {
+    const context = this.#hooks?.current();
+    return new Promise((resolve, reject) => {
+      let missing = count;
+      const stops: (() => void)[] = [];
+      const end = (finish: () => void): void => {
+        if (missing === Number.POSITIVE_INFINITY) return;
+        missing = Number.POSITIVE_INFINITY;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        context?.signal.removeEventListener("abort", onCancel);
+        for (const stop of stops) stop();
+        if (isBlocked && context !== undefined) this.#hooks?.onUnblock(context.taskId);
+        finish();
+      };
+      const onAbort = (): void => end(() => reject(signal?.reason));
+      const onCancel = (): void =>
+        end(() => reject(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited")));
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(resolve), timeoutMs);
+      let isBlocked = false;
+      signal?.addEventListener("abort", onAbort);
+      context?.signal.addEventListener("abort", onCancel);
+      if (signal?.aborted === true) onAbort();
+      const unsettled = refs.filter((ref) => !ref.isSettled);
+      missing -= refs.length - unsettled.length;
+      if (missing <= 0) {
+        end(resolve);
+        return;
+      }
+      if (missing === Number.POSITIVE_INFINITY) return;
+      isBlocked = context !== undefined && !context.isOver;
+      if (isBlocked && context !== undefined) this.#hooks?.onBlock(context.taskId);
+      const settled = (): void => {
+        if (--missing <= 0) end(resolve);
+      };
+      for (const ref of unsettled) stops.push(this.engine.whenSettled(ref.id as ObjectId, settled));
+    });
   }
 
   // ── actors and streams ────────────────────────────────────────────────────────────────────────────────────────────

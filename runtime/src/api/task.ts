@@ -1,6 +1,7 @@
 /** `task(fn)`: a function that runs in the cluster. */
 
 import type { TaskSpec, Thrown } from "../engine/engine.ts";
+import { type ObjectId, resultOf } from "../protocol/ids.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { checkCount, type TaskOptions } from "./options.ts";
@@ -72,7 +73,10 @@ export function task<Args extends unknown[], Result>(
       ...(shouldRetry === undefined ? {} : { shouldRetry }),
     };
     if (captured.kind === "generator" || captured.kind === "async-generator") {
-      return runtime.items(runtime.engine.submitStream(spec));
+      const stream = runtime.engine.submitStream(spec);
+      const result = resultOf(stream.taskId);
+      options.signal?.addEventListener("abort", () => cancelFor(runtime, result), { once: true });
+      return runtime.items(stream);
     }
     const ref = new ObjectRef<unknown>(runtime, runtime.engine.submit(spec));
     if (options.signal !== undefined) cancelOnAbort(runtime, ref, options.signal);
@@ -82,9 +86,13 @@ export function task<Args extends unknown[], Result>(
   return Object.assign(call, { with: withOptions, options }) as unknown as TaskOf<Args, Result>;
 }
 
+function cancelFor(runtime: Runtime, id: ObjectId): void {
+  runtime.engine.cancel(id, { reason: "its signal was aborted" });
+}
+
 function cancelOnAbort(runtime: Runtime, ref: ObjectRef<unknown>, signal: AbortSignal): void {
-  const id = ref.id as Parameters<Runtime["engine"]["cancel"]>[0];
-  const onAbort = (): void => runtime.engine.cancel(id, { reason: "its signal was aborted" });
+  const id = ref.id as ObjectId;
+  const onAbort = (): void => cancelFor(runtime, id);
   signal.addEventListener("abort", onAbort, { once: true });
   runtime.engine.whenSettled(id, () => signal.removeEventListener("abort", onAbort));
 }

@@ -1,4 +1,17 @@
-/** Functions as data: what `task(fn)` sends to a worker, and how the worker gets the function back. */
+/**
+ * Functions as data: what `task(fn)` sends to a worker, and how the worker gets the function back.
+ *
+ * - A function travels as its text and the variables it uses, with what these hold, and so on. Functions that see the same
+ *   variable share it on the other side too; there it is theirs, and assignments to it do not come back.
+ * - A variable is taken as it is at the first call after it was assigned. Changes inside an object are not noticed.
+ * - Imports, exports of installed packages, `node:` modules and built-ins travel by name. Relative imports become absolute.
+ *   An import of a file that plain Node cannot load (TypeScript) travels by value, reduced to what is used of it.
+ * - Classes travel like functions. Static fields keep their values; their initial values and static blocks are not
+ *   evaluated again. Instances keep their class and private fields, except those of classes that come from a module.
+ * - A class that comes home is the class it was, and a worker that meets a class again uses the one it has.
+ * - Not at all: bound and native functions, methods that use `super` without their class, arrow functions that use a `this`
+ *   around them (unless they are properties of the instance itself), and what exists only in one process.
+ */
 import { createHash } from "node:crypto";
 import {
   type CodeWriter,

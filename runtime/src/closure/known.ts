@@ -62,6 +62,8 @@ function up(value: object): object {
 
 const names = new Map<object, KnownName>();
 const namedModules = new Set<string>();
+/** How long Node's list of loaded modules was when it was looked through last. */
+let seenModules = 0;
 let hasGlobals = false;
 
 /** The name of a built-in value, if it has one. */
@@ -107,7 +109,10 @@ function isConstantPart(value: object): boolean {
 
 /** Name the exports of `node:` modules that are loaded by now; others nobody can hold a part of. */
 function nameLoadedModules(): void {
-  for (const name of loadedBuiltins()) {
+  const list = (process as unknown as { moduleLoadList?: readonly string[] }).moduleLoadList ?? [];
+  if (list.length === seenModules) return;
+  seenModules = list.length;
+  for (const name of publicModulesIn(list)) {
     if (namedModules.has(name)) continue;
     namedModules.add(name);
     const exports = process.getBuiltinModule(name);
@@ -121,9 +126,8 @@ function nameLoadedModules(): void {
 
 const publicModules: ReadonlySet<string> = new Set(builtinModules.filter((name) => !name.startsWith("_")));
 
-function loadedBuiltins(): string[] {
-  const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] };
-  return (moduleLoadList ?? [])
+function publicModulesIn(list: readonly string[]): string[] {
+  return list
     .filter((entry) => entry.startsWith("NativeModule "))
     .map((entry) => entry.slice("NativeModule ".length))
     .filter((name) => publicModules.has(name));

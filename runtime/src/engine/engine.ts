@@ -137,6 +137,8 @@ export interface Engine {
   cancelExecution(messageId: string, reason: string): void;
   /** Tasks of one cell run that run now. */
   runningOf(messageId: string): number;
+  /** V8 was made to stop what ran here and dropped pending microtasks: do what was planned for them. */
+  recover(): void;
   observe(observer: TaskObserver): () => void;
   describe(): Promise<ClusterDescription>;
   close(): Promise<void>;

@@ -9,7 +9,7 @@ import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.
 import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
 import { VERSION } from "../version.ts";
 import type { HeadOptions } from "./options.ts";
-import { WorkerProcesses } from "./worker-processes.ts";
+import type { WorkerProcesses } from "./worker-processes.ts";
 
 const TICK_MS = 50;
 
@@ -28,11 +28,12 @@ export class Cluster {
   readonly #tick: NodeJS.Timeout;
   #arena: Arena | undefined;
 
-  constructor(options: HeadOptions) {
+  constructor(options: HeadOptions, processes: WorkerProcesses) {
     this.#options = options;
     this.state = createState(toAmounts(options.resources));
     this.#allocator = new RegionAllocator(options.objectStoreBytes);
-    this.#processes = new WorkerProcesses(options.directory, {
+    this.#processes = processes;
+    processes.listen({
       onEnd: (workerId, end) => this.apply({ type: "worker-died", workerId, end, atMs: Date.now() }),
       onOutput: (workerId, pid, stream, text) => this.#forwardRawOutput(workerId, pid, stream, text),
     });
@@ -199,6 +200,7 @@ export class Cluster {
     });
     return {
       id: this.#options.clusterId,
+      ...(this.#options.name === undefined ? {} : { name: this.#options.name }),
       engine: "local",
       version: VERSION,
       startedAtMs: this.startedAtMs,

@@ -3,15 +3,28 @@
  * whatever driver and workers do, and it ends with its driver.
  */
 import { rmSync } from "node:fs";
-import { type FromHead, PROTOCOL_VERSION } from "../protocol/messages.ts";
-import { Arena } from "../store/index.ts";
-import { Cluster } from "./cluster.ts";
-import { listenForClients } from "./control-server.ts";
+import { workerIdOf } from "../protocol/ids.ts";
+import type { FromHead } from "../protocol/messages.ts";
 import { HEAD_OPTIONS_VARIABLE, type HeadOptions, headAddress, viewAddress } from "./options.ts";
-import { listenForViews } from "./view-server.ts";
+import { WorkerProcesses } from "./worker-processes.ts";
 
-async function main(options: HeadOptions): Promise<void> {
-  const cluster = new Cluster(options);
+type Welcome = Extract<FromHead, { type: "welcome" }>;
+
+const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
+// The first workers boot while this process loads the rest of its own program.
+const processes = new WorkerProcesses(options.directory);
+for (let number = 1; number <= options.prestart; number++) processes.start(workerIdOf(number));
+
+const [{ PROTOCOL_VERSION }, { Cluster }, { listenForClients }, { listenForViews }, { Arena }] = await Promise.all([
+  import("../protocol/messages.ts"),
+  import("./cluster.ts"),
+  import("./control-server.ts"),
+  import("./view-server.ts"),
+  import("../store/index.ts"),
+]);
+
+async function main(): Promise<void> {
+  const cluster = new Cluster(options, processes);
   let isEnding = false;
   const end = (exitCode: number): void => {
     if (isEnding) return;
@@ -33,15 +46,14 @@ async function main(options: HeadOptions): Promise<void> {
     end(1);
   });
 
-  let welcomeAll: (welcome: Extract<FromHead, { type: "welcome" }>) => void = () => {};
-  const welcome = new Promise<Extract<FromHead, { type: "welcome" }>>((resolve) => {
+  let welcomeAll: (welcome: Welcome) => void = () => {};
+  const welcome = new Promise<Welcome>((resolve) => {
     welcomeAll = resolve;
   });
   await listenForClients(cluster, headAddress(options.directory), {
     welcome: () => welcome,
     onDriverGone: () => end(0),
   });
-  process.stdout.write("ready\n");
   cluster.apply({ type: "workers-wanted", count: options.prestart });
   const { clusterId } = options;
   const arena = Arena.create({ clusterId, capacityBytes: options.objectStoreBytes, ownerPid: process.pid });
@@ -57,4 +69,4 @@ async function main(options: HeadOptions): Promise<void> {
   });
 }
 
-await main(JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions);
+await main();

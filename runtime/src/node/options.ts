@@ -9,7 +9,8 @@ export interface HeadOptions {
   readonly objectStoreBytes: number;
   /** Workers to start at once. */
   readonly prestart: number;
-  readonly driverPid: number;
+  /** What the driver calls itself. */
+  readonly name?: string;
 }
 
 export const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";
@@ -19,6 +20,8 @@ export const WORKER_OPTIONS_VARIABLE = "MOBULA_WORKER_OPTIONS";
 export interface WorkerOptions {
   readonly workerId: string;
   readonly directory: string;
+  /** A worker whose parent is another process was orphaned. */
+  readonly headPid: number;
 }
 
 export function headAddress(directory: string): string {

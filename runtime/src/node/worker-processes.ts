@@ -16,16 +16,31 @@ export interface WorkerProcessHooks {
 
 export class WorkerProcesses {
   readonly #directory: string;
-  readonly #hooks: WorkerProcessHooks;
   readonly #children = new Map<WorkerId, ChildProcess>();
+  readonly #started = new Set<WorkerId>();
+  #hooks: WorkerProcessHooks | undefined;
+  /** Reports for which nobody listened yet. */
+  #early: ((hooks: WorkerProcessHooks) => void)[] = [];
 
-  constructor(directory: string, hooks: WorkerProcessHooks) {
+  constructor(directory: string) {
     this.#directory = directory;
-    this.#hooks = hooks;
   }
 
+  listen(hooks: WorkerProcessHooks): void {
+    this.#hooks = hooks;
+    for (const report of this.#early.splice(0)) report(hooks);
+  }
+
+  #report(report: (hooks: WorkerProcessHooks) => void): void {
+    if (this.#hooks === undefined) this.#early.push(report);
+    else report(this.#hooks);
+  }
+
+  /** A worker that was started ahead of being wanted is not started again. */
   start(workerId: WorkerId): void {
-    const options: WorkerOptions = { workerId, directory: this.#directory };
+    if (this.#started.has(workerId)) return;
+    this.#started.add(workerId);
+    const options: WorkerOptions = { workerId, directory: this.#directory, headPid: process.pid };
     const env = { ...process.env, [WORKER_OPTIONS_VARIABLE]: JSON.stringify(options) };
     // The flag lets a worker survive the termination of a spinning task inside a timer.
     const args = ["--no-force-async-hooks-checks", "--no-deprecation", fileURLToPath(programUrl("worker/main"))];
@@ -33,18 +48,19 @@ export class WorkerProcesses {
     this.#children.set(workerId, child);
     let stderrTail = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      this.#hooks.onOutput(workerId, child.pid ?? 0, "stdout", text);
+      this.#report((hooks) => hooks.onOutput(workerId, child.pid ?? 0, "stdout", text));
     });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       stderrTail = (stderrTail + text).slice(-STDERR_TAIL_CHARS);
-      this.#hooks.onOutput(workerId, child.pid ?? 0, "stderr", text);
+      this.#report((hooks) => hooks.onOutput(workerId, child.pid ?? 0, "stderr", text));
     });
     let isOver = false;
     const end = (exitCode: number | null, signal: string | null): void => {
       if (isOver) return;
       isOver = true;
       this.#children.delete(workerId);
-      this.#hooks.onEnd(workerId, { pid: child.pid ?? 0, exitCode, signal, stderrTail: stderrTail.trimEnd() });
+      const report: ProcessEnd = { pid: child.pid ?? 0, exitCode, signal, stderrTail: stderrTail.trimEnd() };
+      this.#report((hooks) => hooks.onEnd(workerId, report));
     };
     child.once("error", (error) => {
       stderrTail += String(error);

@@ -5,6 +5,8 @@ import type { FromWorker } from "../protocol/messages.ts";
 import { type NotebookHost, notebookHost } from "./host.ts";
 import { Progress } from "./progress.ts";
 
+const RECOVER_AFTER_MS: readonly number[] = [50, 500, 2_000];
+
 type Output = Extract<FromWorker, { type: "output" }>;
 
 /** Show output and progress, and cancel on interrupt. Returns the way to stop that. */
@@ -40,7 +42,11 @@ function attachHost(engine: Engine, host: NotebookHost): () => void {
       ended: (execution, _name, outcome) => progress.ended(execution, outcome),
       output: ({ execution, stream, text }: Output) => host.stream(execution, stream, text),
     }),
-    host.onInterrupt(({ messageId }) => engine.cancelExecution(messageId, "the cell was interrupted")),
+    host.onInterrupt(({ messageId }) => {
+      engine.cancelExecution(messageId, "the cell was interrupted");
+      // What follows may end in a termination of the cell's code, whenever that gives up.
+      for (const delayMs of RECOVER_AFTER_MS) setTimeout(() => engine.recover(), delayMs).unref();
+    }),
     () => progress.close(),
   ];
   const { viewAddress } = engine;

@@ -244,7 +244,7 @@ export class ValueReader {
         const length = input.varint();
         const type = tag === Tag.ints ? Int32Array : Float64Array;
         const { buffer, offset } = this.#place(input.varint(), type.BYTES_PER_ELEMENT);
-        return adopt(this.register(number, Array.from(new type(buffer, offset, length))), maker);
+        return adopt(this.register(number, toArray(new type(buffer, offset, length))), maker);
       }
       case Tag.map: {
         const map = this.register(number, (maker?.construct?.() ?? adopt(new Map(), maker)) as Map<unknown, unknown>);
@@ -386,6 +386,13 @@ function readChunks(header: Header, input: ByteReader, buffers: readonly Uint8Ar
     if (!isUsable || !(bytes.buffer instanceof ArrayBuffer)) return copied(bytes.subarray(0, byteLength));
     return { buffer: bytes.buffer, offset: bytes.byteOffset };
   });
+}
+
+/** A loop, as `Array.from` takes ten times as long. */
+function toArray(numbers: Int32Array | Float64Array): number[] {
+  const array: number[] = [];
+  for (let index = 0; index < numbers.length; index++) array.push(numbers[index] as number);
+  return array;
 }
 
 function copied(bytes: Uint8Array): Chunk {

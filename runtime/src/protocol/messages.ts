@@ -278,6 +278,8 @@ export interface ProcessEnd {
 
 export interface ClusterDescription {
   readonly id: string;
+  /** From `init({ name })`. */
+  readonly name?: string;
   readonly engine: string;
   readonly version: string;
   readonly startedAtMs: number;

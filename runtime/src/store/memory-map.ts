@@ -9,7 +9,11 @@ const PUNCH_HOLE_KEEP_SIZE = 2 | 1;
 const libc = koffi.load(null);
 const mmap = libc.func("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)");
 const munmap = libc.func("int munmap(void *address, size_t length)");
-const fallocate = libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
+/** Linux only. */
+const fallocate =
+  process.platform === "linux"
+    ? libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)")
+    : undefined;
 
 interface Mapping {
   readonly address: unknown;
@@ -36,12 +40,30 @@ export function mapFile(fd: number, offset: number, length: number, onRelease?: 
     throw new Error(`cannot map ${length} bytes of the object store: too many mappings or out of address space`);
   }
   const memory = koffi.view(address, length);
-  markAsUntransferable(memory);
+  keepFromMoving(memory);
   mappings.register(memory, { address, length, onRelease });
   return memory;
 }
 
+/**
+ * A moved ArrayBuffer leaves an empty one behind, whose collection would unmap memory that is in use. So this one cannot
+ * be posted to a thread, and `transfer()`, where there is one, copies it.
+ */
+function keepFromMoving(memory: ArrayBuffer): void {
+  markAsUntransferable(memory);
+  for (const method of ["transfer", "transferToFixedLength"]) {
+    if (!(method in memory)) continue;
+    Object.defineProperty(memory, method, {
+      value: (length = memory.byteLength): ArrayBuffer => {
+        const copy = new Uint8Array(length);
+        copy.set(new Uint8Array(memory, 0, Math.min(length, memory.byteLength)));
+        return copy.buffer;
+      },
+    });
+  }
+}
+
 /** Give the pages of a part of a file back; it reads as zeros then. Where the file system cannot, they stay. */
 export function punchHole(fd: number, offset: number, length: number): void {
-  fallocate(fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
+  fallocate?.(fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
 }

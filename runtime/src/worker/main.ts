@@ -13,12 +13,12 @@ import { DataServer } from "./data-server.ts";
 import { Executor } from "./executor.ts";
 import { type Output, OutputCapture, type PrintingTask } from "./output-capture.ts";
 
-const { workerId, directory } = JSON.parse(process.env[WORKER_OPTIONS_VARIABLE] ?? "{}") as WorkerOptions;
+const { workerId, directory, headPid } = JSON.parse(process.env[WORKER_OPTIONS_VARIABLE] ?? "{}") as WorkerOptions;
 const clientId = clientOfWorker(workerId as WorkerId);
 // Child processes of user code are not workers.
 delete process.env[WORKER_OPTIONS_VARIABLE];
 
-const link = new HeadLink("worker", clientId, directory);
+const link = new HeadLink("worker", clientId, directory, headPid);
 const engine = new LocalEngine(link, clientId);
 const runtime = new Runtime(engine, {
   current: () => executor.current,

@@ -107,7 +107,7 @@ const tools = {
     return "computed";
   },
 };
-const times = Reflect.get(tools, "times");
+const times: (this: { scale: number }, n: number) => number = Reflect.get(tools, "times");
 
 function legacy(this: { n: number }, n: number): void {
   this.n = n;
@@ -180,7 +180,7 @@ const cases: readonly Case[] = [
     fn: (
       (join) => () =>
         join("x", "y")
-    )(path.join),
+    )(Reflect.get(path, "join")),
     expected: path.join("x", "y"),
   },
   {
@@ -290,7 +290,7 @@ const cases: readonly Case[] = [
   { title: "a ref", fn: () => (ref as { id: string }).id, expected: "object-1" },
   {
     title: "an actor handle",
-    fn: () => handle as unknown,
+    fn: () => handle,
     expected: { handleOf: { actorId: "a1", className: "Counter" } },
   },
   {
@@ -438,7 +438,7 @@ describe("what cannot travel", () => {
     },
     { title: "a bound function", fn: helper.bind(null), path: "task 'load'", words: ["bound function"] },
   ])("is refused by name: $title", ({ fn, path: where, words }) => {
-    const error = thrownBy(() => captureFunction(fn as AnyFunction, { name: "load" }));
+    const error = thrownBy(() => captureFunction(fn, { name: "load" }));
     expect(hasCode(error, "SERIALIZATION")).toBe(true);
     expect((error as { path?: string }).path).toBe(where);
     for (const word of words) expect((error as Error).message).toContain(word);

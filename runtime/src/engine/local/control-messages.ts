@@ -5,6 +5,8 @@ export interface ControlThreadData {
   readonly role: "driver" | "worker";
   readonly clientId: string;
   readonly directory: string;
+  /** For a worker: the process that must be its parent as long as there is a cluster. */
+  readonly headPid: number | undefined;
   /** Woken when a reply to `send-sync` is on `syncPort`. */
   readonly flag: Int32Array;
   /** See `TaskCell`. */

@@ -44,7 +44,8 @@ function tell(message: FromControlThread): void {
 function connectToHead(): void {
   const socket = connect(headAddress(data.directory));
   const retry = (): void => {
-    if (performance.now() > CONNECT_WITHIN_MS) headGone();
+    const isOrphan = data.headPid !== undefined && process.ppid !== data.headPid;
+    if (isOrphan || performance.now() > CONNECT_WITHIN_MS) headGone();
     else setTimeout(connectToHead, CONNECT_EVERY_MS);
   };
   socket.once("error", retry);

@@ -32,10 +32,17 @@ export class HeadLink {
   #nextRequest = 1;
   #isClosed = false;
 
-  constructor(role: "driver" | "worker", clientId: ClientId, directory: string) {
+  constructor(role: "driver" | "worker", clientId: ClientId, directory: string, headPid?: number) {
     const { port1, port2 } = new MessageChannel();
     this.#syncPort = port1;
-    const data: ControlThreadData = { role, clientId, directory, flag: this.#flag, taskCell: this.taskCell.buffer };
+    const data: ControlThreadData = {
+      role,
+      clientId,
+      directory,
+      headPid,
+      flag: this.#flag,
+      taskCell: this.taskCell.buffer,
+    };
     this.#thread = new Worker(programUrl("engine/local/control-thread"), {
       workerData: { ...data, syncPort: port2 },
       transferList: [port2],

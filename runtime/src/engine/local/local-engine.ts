@@ -443,7 +443,7 @@ export class LocalEngine implements Engine {
   cancel(id: ObjectId, options: CancelOptions = {}): void {
     const call = this.calls.get(taskOf(id));
     if (call !== undefined) this.#cancel(call, options);
-    else if (!this.objects.isSettled(id)) {
+    else if (!id.startsWith(`${this.clientId}.`) && !this.objects.isSettled(id)) {
       throw new UnsupportedError(
         "Cancelling a task that another process submitted",
         "Cancel it where it was submitted.",

@@ -25,6 +25,7 @@ export interface LocalOptions {
   readonly memoryBytes?: number;
   readonly resources?: Readonly<Record<string, number>>;
   readonly objectStoreBytes?: number;
+  readonly name?: string;
 }
 
 /** Start a cluster that ends with this process. Returns at once; calls wait until it is up. */
@@ -43,7 +44,7 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     resources,
     objectStoreBytes: options.objectStoreBytes ?? defaultStoreBytes(),
     prestart: Math.max(1, Math.ceil(cpus)),
-    driverPid: process.pid,
+    ...(options.name === undefined ? {} : { name: options.name }),
   };
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
     env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },

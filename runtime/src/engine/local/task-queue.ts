@@ -132,12 +132,10 @@ export class TaskQueue {
     call.expectedMs = work.kind === "task" ? this.#durations.expectedMs(work.codeId) : 0;
     let best: Lease | undefined;
     for (const lease of this.leases) {
-      if (lease.isDraining || lease.isBlocked || lease.connection.isClosed) continue;
+      if (lease.isDraining || lease.isBlocked || lease.connection.isClosed || !hasRoom(lease, call)) continue;
       if (best === undefined || lease.inflight.size < best.inflight.size) best = lease;
     }
-    if (best === undefined || best.inflight.size === 0) return best;
-    const isRoom = best.inflight.size < MAX_AHEAD && best.expectedMs + call.expectedMs <= AHEAD_MS;
-    return isRoom ? best : undefined;
+    return best;
   }
 
   #push(lease: Lease, call: Call): void {
@@ -202,4 +200,10 @@ export class TaskQueue {
     for (const lease of leases) this.leases.delete(lease);
     this.#hooks.returnLeases(leases.map((lease) => lease.leaseId));
   }
+}
+
+/** Nothing waits behind work that may be long. */
+function hasRoom(lease: Lease, call: Call): boolean {
+  const { size } = lease.inflight;
+  return size === 0 || (size < MAX_AHEAD && lease.expectedMs + call.expectedMs <= AHEAD_MS);
 }

@@ -1,0 +1,69 @@
+import { type ActorHandle, actor, get, type ObjectRef, put, type Task, task, wait } from "mobula";
+import { expectTypeOf, it } from "vitest";
+
+class Counter {
+  n: number;
+  constructor(start: number) {
+    this.n = start;
+  }
+  add(k: number): number {
+    return k;
+  }
+  async load(path: string): Promise<Uint8Array> {
+    return Buffer.from(path);
+  }
+  *items(): Generator<string> {
+    yield "a";
+  }
+}
+
+// Checked by the compiler; nothing here runs a cluster.
+it("tasks, actors and values have the types of what they wrap", () => {
+  const area = task((w: number, h: number) => w * h);
+  expectTypeOf(area).toEqualTypeOf<Task<[w: number, h: number], number>>();
+  expectTypeOf<ReturnType<typeof area>>().toEqualTypeOf<ObjectRef<number>>();
+  expectTypeOf(area).parameter(0).toEqualTypeOf<number | ObjectRef<number>>();
+  const load = task(async (path: string) => path.length);
+  expectTypeOf<ReturnType<typeof load>>().toEqualTypeOf<ObjectRef<number>>();
+  const words = task(async function* (text: string) {
+    yield text;
+  });
+  expectTypeOf<ReturnType<typeof words>>().toEqualTypeOf<AsyncIterableIterator<ObjectRef<string>>>();
+
+  const Counters = actor(Counter);
+  type Handle = InstanceType<typeof Counters>;
+  expectTypeOf<Handle>().toEqualTypeOf<ActorHandle<Counter>>();
+  expectTypeOf<ReturnType<Handle["add"]>>().toEqualTypeOf<ObjectRef<number>>();
+  expectTypeOf<ReturnType<Handle["load"]>>().toEqualTypeOf<ObjectRef<Uint8Array>>();
+  expectTypeOf<ReturnType<Handle["items"]>>().toEqualTypeOf<AsyncIterableIterator<ObjectRef<string>>>();
+
+  expectTypeOf(put<number[]>).returns.toEqualTypeOf<ObjectRef<number[]>>();
+  expectTypeOf<Awaited<ReturnType<typeof wait<number>>>>().toEqualTypeOf<
+    [ready: ObjectRef<number>[], rest: ObjectRef<number>[]]
+  >();
+  const both = (a: ObjectRef<number>, b: ObjectRef<string>): Promise<[number, string]> => get([a, b]);
+  expectTypeOf(both).returns.toEqualTypeOf<Promise<[number, string]>>();
+});
+
+it("wrong arguments, methods and options are red", () => {
+  const wrong = (): void => {
+    const area = task((w: number, h: number) => w * h);
+    // @ts-expect-error a string is no width
+    area("2", 3);
+    // @ts-expect-error a ref to a string is neither
+    area(put("2"), 3);
+    // @ts-expect-error one argument is missing
+    area(2);
+    // @ts-expect-error no such option
+    task(() => 1, { cpu: 1 });
+    const Counters = actor(Counter);
+    // @ts-expect-error the constructor takes a number
+    void new Counters("x");
+    const counter = new Counters(1);
+    // @ts-expect-error no such method
+    counter.subtract(1);
+    // @ts-expect-error properties stay with the actor
+    counter.n.toFixed();
+  };
+  expectTypeOf(wrong).toBeFunction();
+});
