@@ -12,6 +12,7 @@ const ARROWS: { from: string; mayImport: readonly string[]; why: string }[] = [
     mayImport: [
       "kernel/src/core",
       "kernel/src/protocol",
+      "kernel/src/traceback",
       "kernel/src/language/language.ts",
       "kernel/src/session/session.ts",
       "kernel/src/transport/transport.ts",

@@ -3,11 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
 
-/** @param name - a file of test/runtime/programs, without extension. */
+/** Killed when the test is over. @param name - a file of test/runtime/programs, without extension. */
 export function startProgram(name: string, ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`../runtime/programs/${name}.mjs`, import.meta.url));
-  return spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
 }
 
 /** The first line a program prints. */

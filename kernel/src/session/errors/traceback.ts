@@ -1,10 +1,10 @@
 /** Turns what a cell threw into Jupyter's error message: what happened, where in the user's code, and how it got there. */
 import { readFileSync } from "node:fs";
 import { type InspectOptions, inspect } from "node:util";
+import { bold, cyan, dim } from "../../traceback/ansi.ts";
+import { codeFrame } from "../../traceback/code-frame.ts";
 import type { CellRegistry } from "../cell-registry.ts";
 import type { CellError } from "../session.ts";
-import { boldRed, cyan, dim } from "./ansi.ts";
-import { codeFrame } from "./code-frame.ts";
 import { describePosition, isInternal, parseFrames, type StackFrame } from "./stack-frames.ts";
 
 const MAX_FRAMES = 25;
@@ -24,7 +24,7 @@ export interface TracebackContext {
 export const INTERRUPTED: CellError = {
   ename: "KeyboardInterrupt",
   evalue: "Execution interrupted",
-  traceback: [`${boldRed("KeyboardInterrupt")}: Execution interrupted`],
+  traceback: [`${bold("KeyboardInterrupt")}: Execution interrupted`],
 };
 
 /** Describe a thrown value of any kind; never throws itself. */
@@ -35,13 +35,13 @@ export function toCellError(thrown: unknown, context: TracebackContext): CellErr
   } catch {
     const ename = "Error";
     const evalue = "an error whose properties cannot be read";
-    return { ename, evalue, traceback: [`${boldRed(ename)}: ${evalue}`] };
+    return { ename, evalue, traceback: [`${bold(ename)}: ${evalue}`] };
   }
 }
 
 function describe(thrown: unknown, context: TracebackContext, seen: Set<unknown>): string[] {
   const { name, message } = headline(thrown);
-  const lines = `${boldRed(name)}: ${message}`.split("\n");
+  const lines = `${bold(name)}: ${message}`.split("\n");
   if (!isErrorLike(thrown)) return lines;
   seen.add(thrown);
   const properties = describeProperties(thrown);
@@ -93,7 +93,7 @@ function sourceFrame(frames: readonly StackFrame[], { registry, directory }: Tra
   for (const { position } of frames) {
     if (position === undefined) continue;
     const source = registry.cell(position.fileName)?.source ?? readLocalFile(position.fileName, directory);
-    if (source !== undefined) return codeFrame(source, position.line, position.column);
+    if (source !== undefined) return codeFrame(source, position);
   }
   return [];
 }
