@@ -123,9 +123,8 @@ describe("the tour in JupyterLab", () => {
     await screenshot(page, "lab-completion");
     await page.keyboard.press("Escape");
     await typeIntoNew(page, "summarise");
-    await screenshot(page, "lab-hover");
     await page.keyboard.press("Shift+Tab");
-    await page.locator(".jp-Tooltip").getByText("ObjectRef").first().waitFor({ timeout: 10_000 });
+    await page.locator(".jp-Tooltip").getByText("HourSums").first().waitFor({ timeout: 10_000 });
     await screenshot(page, "lab-hover");
     await page.keyboard.press("Escape");
   });

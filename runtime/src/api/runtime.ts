@@ -16,6 +16,9 @@ export interface CallContext {
   readonly signal: AbortSignal;
   readonly call: { readonly depth: number; readonly attempt: number };
   readonly isOver: boolean;
+  readonly isStopping: boolean;
+  /** Returns the way to unsubscribe. */
+  onStop(listener: () => void): () => void;
 }
 
 /** What a worker adds: whose code runs, and that it waits. */
@@ -142,6 +145,7 @@ export class Runtime {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       let stop: () => void = () => {};
+      let forget: () => void = () => {};
       let isOver = false;
       const over = (): boolean => {
         if (isOver) return false;
@@ -149,7 +153,7 @@ export class Runtime {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
         if (isTask) {
-          context.signal.removeEventListener("abort", onCancel);
+          forget();
           this.#hooks?.onUnblock(context.taskId);
         }
         return true;
@@ -168,7 +172,7 @@ export class Runtime {
       }
       if (isTask) {
         this.#hooks?.onBlock(context.taskId);
-        context.signal.addEventListener("abort", onCancel);
+        forget = context.onStop(onCancel);
       }
       signal?.addEventListener("abort", onAbort);
       if (timeoutMs !== undefined) {
@@ -177,7 +181,7 @@ export class Runtime {
       stop = this.engine.whenSettled(id, () => {
         if (over()) resolve();
       });
-      if (isTask && context.signal.aborted) onCancel();
+      if (isTask && context.isStopping) onCancel();
     });
   }
 
@@ -192,7 +196,7 @@ export class Runtime {
         missing = Number.POSITIVE_INFINITY;
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
-        context?.signal.removeEventListener("abort", onCancel);
+        forget?.();
         for (const stop of stops) stop();
         if (isBlocked && context !== undefined) this.#hooks?.onUnblock(context.taskId);
         finish();
@@ -203,7 +207,7 @@ export class Runtime {
       const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(resolve), timeoutMs);
       let isBlocked = false;
       signal?.addEventListener("abort", onAbort);
-      context?.signal.addEventListener("abort", onCancel);
+      const forget = context?.onStop(onCancel);
       if (signal?.aborted === true) onAbort();
       const unsettled = refs.filter((ref) => !ref.isSettled);
       missing -= refs.length - unsettled.length;

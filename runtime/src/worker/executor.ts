@@ -101,7 +101,7 @@ export class Executor {
     const { call } = running;
     if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId);
     if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
-    running.onStopped = () => this.#limitStopping(running);
+    running.onStop(() => this.#limitStopping(running));
     if (running.stopReason !== undefined) {
       this.#failed(running, undefined);
       return;

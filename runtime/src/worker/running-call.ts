@@ -25,7 +25,7 @@ export class RunningCall implements PrintingTask {
   /** Items its consumer has taken; wakes a stream that waits. */
   consumed = 0;
   onConsumed: (() => void) | undefined;
-  onStopped: (() => void) | undefined;
+  readonly #stopListeners = new Set<() => void>();
   #controller: AbortController | undefined;
 
   constructor(call: TaskCall | ActorCall, client: Client) {
@@ -56,7 +56,18 @@ export class RunningCall implements PrintingTask {
     if (this.stopReason !== undefined) return;
     this.stopReason = reason;
     this.#controller?.abort(this.#stopError());
-    this.onStopped?.();
+    for (const listener of this.#stopListeners) listener();
+    this.#stopListeners.clear();
+  }
+
+  get isStopping(): boolean {
+    return this.stopReason !== undefined;
+  }
+
+  /** Cheaper than a listener on `signal`, which most calls never need. Returns the way to unsubscribe. */
+  onStop(listener: () => void): () => void {
+    this.#stopListeners.add(listener);
+    return () => this.#stopListeners.delete(listener);
   }
 
   #stopError(): DOMException {
