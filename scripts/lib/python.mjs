@@ -1,0 +1,76 @@
+// The project's own Python environment: JupyterLab to open notebooks in, and what the tests and benchmarks compare with.
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fingerprint, ROOT, run, SetupError, step } from "./steps.mjs";
+
+export const VENV = join(ROOT, ".venv");
+export const VENV_PYTHON = join(VENV, "bin", "python");
+const OLDEST = [3, 10];
+
+/** Make `.venv` and install the packages of the requirement files named by `sets` (`lab`, `test`, `bench`). */
+export async function setUpPython(sets) {
+  const python = await findPython();
+  await step("Python environment", {
+    inputs: fingerprint({ texts: [python.path, python.version] }),
+    outputs: [VENV_PYTHON],
+    work: () => makeEnvironment(python),
+  });
+  for (const set of sets) {
+    const file = join("scripts", "requirements", `${set}.txt`);
+    const packages = readFileSync(join(ROOT, file), "utf8").match(/^[a-z][^=<>~#\s]*/gim)?.join(", ");
+    await step(`Python packages: ${packages}`, {
+      inputs: fingerprint({ texts: [python.version], paths: [file] }),
+      outputs: [VENV_PYTHON],
+      work: () =>
+        run(VENV_PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", file], {
+          failure: `pip could not install ${packages}; see its words above. Check the network and the free disk space, then run the same command again.`,
+        }),
+    });
+  }
+}
+
+async function findPython() {
+  const tried = [process.env.PYTHON, "python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"].filter(Boolean);
+  let tooOld;
+  for (const path of tried) {
+    const probe = await run(path, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).catch(() => undefined);
+    if (!probe || probe.code !== 0) continue;
+    const version = probe.output.trim();
+    const [major, minor] = version.split(".").map(Number);
+    if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return { path, version };
+    tooOld ??= version;
+  }
+  throw new SetupError(
+    tooOld
+      ? `JupyterLab needs Python ${OLDEST.join(".")} or newer, and only ${tooOld} was found; install a newer one, or name it: PYTHON=/path/to/python3 npm start.`
+      : `No Python found, and JupyterLab needs one (${OLDEST.join(".")} or newer); install it (Debian: apt-get install python3 python3-venv), or name it: PYTHON=/path/to/python3 npm start.`,
+  );
+}
+
+async function makeEnvironment(python) {
+  rmSync(VENV, { recursive: true, force: true });
+  const create = () => run(python.path, ["-m", "venv", VENV]);
+  let made = await create();
+  if (made.code !== 0 && /ensurepip|python3.*-venv/.test(made.output) && isDebianRoot()) {
+    await installDebianPackages(["python3-venv"]);
+    rmSync(VENV, { recursive: true, force: true });
+    made = await create();
+  }
+  if (made.code !== 0) {
+    console.error(made.output);
+    throw new SetupError(
+      `Python ${python.version} could not make a virtual environment; install its venv module (Debian: apt-get install python3-venv) and run the same command again.`,
+    );
+  }
+}
+
+export function isDebianRoot() {
+  return process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+}
+
+export async function installDebianPackages(names) {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const failure = `apt-get could not install ${names.join(", ")}; see its words above.`;
+  await run("apt-get", ["update", "-qq"], { env, failure });
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { env, failure });
+}
