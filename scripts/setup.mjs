@@ -62,7 +62,8 @@ async function installPackages() {
     inputs: fingerprint({ texts: [process.version], paths: MANIFESTS }),
     outputs: [join(ROOT, "node_modules", "typescript")],
     work: () =>
-      run("npm", ["ci", "--no-progress"], {
+      // Not `npm ci`: it refuses a lock file without the packages of other platforms, which a mirror of the registry may lack.
+      run("npm", ["install", "--no-save", "--no-progress", "--loglevel=error"], {
         failure:
           "npm could not install the packages; see its words above. Check the network and run the same command again.",
       }),
@@ -87,7 +88,7 @@ export async function build() {
     }),
     outputs: [join(ROOT, "extensions/jupyterlab/labextension/package.json")],
     work: () =>
-      run("npm", ["run", "build", "--workspace", "extensions/jupyterlab"], {
+      run("npm", ["run", "build", "--workspace", "extensions/jupyterlab", "--loglevel=error"], {
         failure: "The extension's build failed; its words are above.",
       }),
   });

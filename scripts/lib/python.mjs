@@ -17,7 +17,9 @@ export async function setUpPython(sets) {
   });
   for (const set of sets) {
     const file = join("scripts", "requirements", `${set}.txt`);
-    const packages = readFileSync(join(ROOT, file), "utf8").match(/^[a-z][^=<>~#\s]*/gim)?.join(", ");
+    const packages = readFileSync(join(ROOT, file), "utf8")
+      .match(/^[a-z][^=<>~#\s]*/gim)
+      ?.join(", ");
     await step(`Python packages: ${packages}`, {
       inputs: fingerprint({ texts: [python.version], paths: [file] }),
       outputs: [VENV_PYTHON],
@@ -30,7 +32,15 @@ export async function setUpPython(sets) {
 }
 
 async function findPython() {
-  const tried = [process.env.PYTHON, "python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"].filter(Boolean);
+  const tried = [
+    process.env.PYTHON,
+    "python3",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.10",
+    "python",
+  ].filter(Boolean);
   let tooOld;
   for (const path of tried) {
     const probe = await run(path, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).catch(() => undefined);

@@ -65,7 +65,11 @@ function addFiles(hash, path) {
  */
 export function run(command, args, { cwd = ROOT, env = process.env, show = false, failure, onOutput } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"] });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+    });
     let output = "";
     const keep = (chunk) => {
       output += chunk;
