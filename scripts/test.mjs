@@ -23,7 +23,7 @@ await runScript(async () => {
   mkdirSync(OUTPUT, { recursive: true });
   const total = { passed: 0, failed: 0 };
   for (const runner of RUNNERS) {
-    console.log(`${runner.name}`);
+    console.log(runner.name);
     const start = performance.now();
     const counts = await runner.run({ before });
     console.log(

@@ -2,6 +2,7 @@
  * The errors a user meets. Test them with `hasCode(error, "TASK_FAILED")`: cells and workers live in other realms, where
  * `instanceof` fails.
  */
+import { fileURLToPath } from "node:url";
 import { fromWireError, toWireError, type WireError } from "./protocol/wire-error.ts";
 
 export { toWireCause, toWireError, type WireCause, type WireError } from "./protocol/wire-error.ts";
@@ -20,6 +21,18 @@ export type ErrorCode =
   | "ENGINE_CLOSED"
   | "UNSUPPORTED";
 
+/** Folder of this package's modules, as it stands in stacks. */
+const OWN_FILES: readonly string[] = [new URL(".", import.meta.url).href, fileURLToPath(new URL(".", import.meta.url))];
+
+const FRAME = /^\s+at /;
+
+/** Which call of theirs went wrong is what users want to see; our own frames stay only where there are no others. */
+function withoutOwnFrames(stack: string): string {
+  const lines = stack.split("\n");
+  const shown = lines.filter((line) => !FRAME.test(line) || !OWN_FILES.some((folder) => line.includes(folder)));
+  return shown.some((line) => FRAME.test(line)) ? shown.join("\n") : stack;
+}
+
 /** Base of every error of this package. */
 export class ClusterError extends Error {
   override readonly name: string = "ClusterError";
@@ -28,6 +41,7 @@ export class ClusterError extends Error {
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
+    if (this.stack !== undefined) this.stack = withoutOwnFrames(this.stack);
   }
 
   /** This error as plain data, with its cause. */

@@ -92,12 +92,17 @@ describe("the tour", () => {
   const outputsOf = (id: string): Output[] => cells.find((cell) => cell.id === id)?.outputs ?? [];
   const dataOf = (id: string): Record<string, unknown> =>
     outputsOf(id).findLast((output) => output.output_type === "execute_result")?.data ?? {};
-  const htmlOf = (id: string): string => [dataOf(id)["text/html"]].flat().join("");
+  const htmlOf = (id: string): string => joined(dataOf(id)["text/html"]);
   const textOf = (id: string): string =>
     outputsOf(id)
-      .map((output) => [output.text ?? output.data?.["text/plain"] ?? ""].flat().join(""))
+      .map((output) => joined(output.text ?? output.data?.["text/plain"]))
       .join("\n");
 });
+
+/** A notebook file holds texts as one string or as a list of lines. */
+function joined(text: unknown): string {
+  return Array.isArray(text) ? text.join("") : typeof text === "string" ? text : "";
+}
 
 function execute(name: string, options: string[]): { status: number | null; stderr: string; cells: Cell[] } {
   const output = join(folder, name.replaceAll("/", "-"));

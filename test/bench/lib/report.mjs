@@ -18,7 +18,9 @@ const SMALLER_IS_BETTER = new Set(["ms", "s", "MB"]);
 export function summarize(suite, peers, samples) {
   return samples.map(({ row, unit, ours, peers: theirs }) => {
     const own = median(ours);
-    const others = Object.fromEntries(peers.filter((peer) => theirs[peer]?.length).map((peer) => [peer, median(theirs[peer])]));
+    const others = Object.fromEntries(
+      peers.filter((peer) => theirs[peer]?.length).map((peer) => [peer, median(theirs[peer])]),
+    );
     const ratio = Object.fromEntries(
       Object.entries(others).map(([peer, value]) => [peer, SMALLER_IS_BETTER.has(unit) ? value / own : own / value]),
     );
@@ -32,19 +34,25 @@ export function printJson(rows) {
 }
 
 export function printTable(rows, peers) {
-  const number = (value) => (value === undefined ? "–" : value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3));
+  const number = (value) =>
+    value === undefined ? "–" : value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
   const cells = [
     ["row", "unit", "mobula", ...peers.flatMap((peer) => [peer, `× ${peer}`])],
     ...rows.map((row) => [
       row.row,
       row.unit,
       number(row.ours),
-      ...peers.flatMap((peer) => [number(row.peers[peer]), row.ratio[peer] === undefined ? "–" : `${row.ratio[peer].toFixed(1)}×`]),
+      ...peers.flatMap((peer) => [
+        number(row.peers[peer]),
+        row.ratio[peer] === undefined ? "–" : `${row.ratio[peer].toFixed(1)}×`,
+      ]),
     ]),
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((line) => line[column].length)));
   for (const [index, line] of cells.entries()) {
-    console.log(line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  "));
+    console.log(
+      line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  "),
+    );
     if (index === 0) console.log(widths.map((width) => "─".repeat(width)).join("  "));
   }
   console.log("\nA ratio above 1 means that Mobula is better, whatever the unit.");

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { CellRegistry } from "../../../../kernel/src/session/cell-registry.ts";
-import { codeFrame } from "../../../../kernel/src/session/errors/code-frame.ts";
 import { parseFrames } from "../../../../kernel/src/session/errors/stack-frames.ts";
 import { toCellError } from "../../../../kernel/src/session/errors/traceback.ts";
+import { codeFrame } from "../../../../kernel/src/traceback/code-frame.ts";
 
 const directory = "/home/ada/my notebooks";
 
@@ -75,8 +75,8 @@ test("a proxy that refuses everything is reported, not thrown", () => {
 });
 
 test("a code frame outside the source is empty", () => {
-  expect(codeFrame("one\ntwo", 3, 1)).toEqual([]);
-  expect(codeFrame("one\ntwo", 0, 1)).toEqual([]);
+  expect(codeFrame("one\ntwo", { line: 3, column: 1 })).toEqual([]);
+  expect(codeFrame("one\ntwo", { line: 0, column: 1 })).toEqual([]);
 });
 
 test("file names with parentheses and spaces are read", () => {
