@@ -17,6 +17,7 @@ import { ClosedSections } from "./panel/sections.ts";
 const PANEL_ID = "mobula-cluster";
 const RANK = 600;
 const SECTIONS_KEY = "@mobula/jupyterlab:closed-sections";
+const INTRODUCED_KEY = "@mobula/jupyterlab:introduced";
 
 export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
   id: "@mobula/jupyterlab:sidebar",
@@ -47,6 +48,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     panel.node.setAttribute("aria-label", trans.__("Cluster"));
     app.shell.add(panel, "left", { rank: RANK, type: "Mobula" });
     restorer?.add(panel, PANEL_ID);
+    if (stateDB) introduceOnce(app, model, stateDB);
     addCommands({ app, model, notebooks, palette, trans, panelId: PANEL_ID });
 
     function actionsNow(): PanelActions {
@@ -66,6 +68,28 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     }
   },
 };
+
+/**
+ * Bring the panel into view at the first notebook that can have a cluster, for a reader who does not know of it. From then
+ * on it is as the reader leaves it.
+ */
+function introduceOnce(app: JupyterFrontEnd, model: IClusterModel, stateDB: IStateDB): void {
+  const introduce = async (): Promise<void> => {
+    await app.restored;
+    if ((await stateDB.fetch(INTRODUCED_KEY)) !== undefined) return;
+    await stateDB.save(INTRODUCED_KEY, true);
+    const { document } = model;
+    app.shell.activateById(PANEL_ID);
+    if (document) app.shell.activateById(document.id);
+  };
+  const onChanged = (): void => {
+    const phase = model.state?.phase.name;
+    if (phase !== "no-cluster" && phase !== "connecting" && phase !== "live") return;
+    model.changed.disconnect(onChanged);
+    void introduce();
+  };
+  model.changed.connect(onChanged);
+}
 
 class ClusterSidebar extends ReactWidget {
   readonly #model: IClusterModel;
