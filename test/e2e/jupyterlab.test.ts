@@ -64,6 +64,7 @@ describe("the tour in JupyterLab", () => {
       const progress = cell(page, "run").locator(".jp-OutputArea-output", { hasText: "running" });
       if (!sawProgress && (await progress.count()) > 0) {
         sawProgress = true;
+        await progress.first().scrollIntoViewIfNeeded();
         await screenshot(page, "lab-running");
       }
       await sleep(40);
@@ -94,7 +95,7 @@ describe("the tour in JupyterLab", () => {
 
   test.each(["Light", "Dark"] as const)("screenshots in the %s theme", async (theme) => {
     await setTheme(page, theme);
-    for (const id of ["load", "table", "chart", "type-error", "timing"]) {
+    for (const id of ["start", "load", "table", "chart", "type-error", "timing"]) {
       await cell(page, id).locator(".jp-OutputArea-output").first().scrollIntoViewIfNeeded();
       await sleep(600);
       await screenshot(page, `lab-${theme.toLowerCase()}-${id}`);

@@ -1,4 +1,5 @@
 /** `put`, `get`, `wait`, `cancel`, `cluster`, `context`. */
+import { clusterBundle } from "../notebook/cluster-card.ts";
 import type { ObjectId } from "../protocol/ids.ts";
 import type { ClusterDescription, WireExecution } from "../protocol/messages.ts";
 import { currentRuntime } from "./lifecycle.ts";
@@ -81,9 +82,13 @@ export function cancel(ref: ObjectRef<unknown>, options: CancelOptions = {}): vo
   ref.runtime.engine.cancel(ref.id as ObjectId, { isForced, isRecursive });
 }
 
-/** What the cluster has and does, now. */
-export function cluster(): Promise<ClusterDescription> {
-  return currentRuntime().engine.describe();
+/** What the cluster has and does, now. In a notebook it shows itself as a card. */
+export async function cluster(): Promise<ClusterDescription> {
+  const description = await currentRuntime().engine.describe();
+  // Not enumerable: the description stays plain data for everyone else.
+  return Object.defineProperty({ ...description }, Symbol.for("Jupyter.display"), {
+    value: () => clusterBundle(description),
+  });
 }
 
 /** Where code runs. */
