@@ -65,6 +65,7 @@ describe("the tour in JupyterLab", () => {
       if (!sawProgress && (await progress.count()) > 0) {
         sawProgress = true;
         await progress.first().scrollIntoViewIfNeeded();
+        await sleep(150);
         await screenshot(page, "lab-running");
       }
       await sleep(40);

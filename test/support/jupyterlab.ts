@@ -1,8 +1,8 @@
 /** A real JupyterLab of the project's Python environment, and a real Chromium that looks at it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Browser, chromium, type Page } from "playwright-core";
 
@@ -38,6 +38,10 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
   const folder = join(home, "notebooks");
   mkdirSync(folder);
   for (const notebook of notebooks) cpSync(join(ROOT, notebook), join(folder, notebook.split("/").at(-1) ?? notebook));
+  // Cells out of sight stay in the page, so that a test can read them.
+  const tracker = join(home, "settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings");
+  mkdirSync(dirname(tracker), { recursive: true });
+  writeFileSync(tracker, JSON.stringify({ windowingMode: "defer" }));
   const port = await freePort();
   const token = "test-token";
   const options = [
