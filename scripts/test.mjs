@@ -1,5 +1,6 @@
 // `npm test`: set-up, checks, all tests. The last line adds up every runner: `N passed, N failed`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { check } from "./check.mjs";
 import { findChromium } from "./lib/chromium.mjs";
@@ -74,7 +75,7 @@ async function kernelConformance() {
   return ran === 0 ? { passed: 0, failed: 1 } : { passed: ran - bad - skipped, failed: bad };
 }
 
-/** Processes of this checkout and shared-memory folders of Mobula. */
+/** Processes of this checkout, and what Mobula keeps in shared memory and temporary folders. */
 function leftovers() {
   const found = [];
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -89,8 +90,8 @@ function leftovers() {
     );
     if (ours) found.push(`process ${pid}: ${command.slice(0, 160)}`);
   }
-  if (existsSync("/dev/shm")) {
-    for (const name of readdirSync("/dev/shm")) if (name.startsWith("mobula")) found.push(`shared memory: ${name}`);
+  for (const folder of ["/dev/shm", tmpdir()].filter((path) => existsSync(path))) {
+    for (const name of readdirSync(folder)) if (name.startsWith("mobula")) found.push(join(folder, name));
   }
   return found;
 }
