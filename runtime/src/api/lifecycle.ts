@@ -48,9 +48,11 @@ export async function init(options: InitOptions = {}): Promise<void> {
   }
   const wanted = canonical(options);
   if (wanted === "{}" || wanted === connected.options) return;
-  throw new Error(
+  const error = new Error(
     `This process is connected already, with init(${connected.options}); call shutdown() before init(${wanted}).`,
   );
+  Error.captureStackTrace(error, init);
+  throw error;
 }
 
 function canonical(options: InitOptions): string {

@@ -31,7 +31,11 @@ export const INTERRUPTED: CellError = {
 export function toCellError(thrown: unknown, context: TracebackContext): CellError {
   try {
     const { name, message } = headline(thrown);
-    return { ename: name, evalue: message, traceback: describe(thrown, context, new Set()) };
+    return {
+      ename: name,
+      evalue: message,
+      traceback: describe(thrown, context, { errors: new Set(), stacks: new Set() }),
+    };
   } catch {
     const ename = "Error";
     const evalue = "an error whose properties cannot be read";
@@ -39,15 +43,24 @@ export function toCellError(thrown: unknown, context: TracebackContext): CellErr
   }
 }
 
-function describe(thrown: unknown, context: TracebackContext, seen: Set<unknown>): string[] {
+/** What a traceback holds already. */
+interface Shown {
+  readonly errors: Set<unknown>;
+  readonly stacks: Set<string>;
+}
+
+function describe(thrown: unknown, context: TracebackContext, shown: Shown): string[] {
   const { name, message } = headline(thrown);
   const lines = `${bold(name)}: ${message}`.split("\n");
   if (!isErrorLike(thrown)) return lines;
-  seen.add(thrown);
+  shown.errors.add(thrown);
   const properties = describeProperties(thrown);
   if (properties !== undefined) lines.push(...properties.split("\n"));
-  lines.push(...describeStack(thrown, context));
-  lines.push(...describeNested(thrown, context, seen));
+  const stack = describeStack(thrown, context);
+  // An error that wraps another often has the same stack: once is enough.
+  if (!shown.stacks.has(stack.join("\n"))) lines.push(...stack);
+  shown.stacks.add(stack.join("\n"));
+  lines.push(...describeNested(thrown, context, shown));
   return lines;
 }
 
@@ -112,11 +125,11 @@ function isLocalFile(fileName: string, directory: string): boolean {
 }
 
 /** `cause`, and the errors of an AggregateError. */
-function describeNested(error: object, context: TracebackContext, seen: Set<unknown>): string[] {
+function describeNested(error: object, context: TracebackContext, shown: Shown): string[] {
   const lines: string[] = [];
   const add = (label: string, nested: unknown): void => {
-    if (seen.has(nested) || seen.size > MAX_DEPTH + MAX_NESTED_ERRORS) return;
-    const [head = "", ...rest] = describe(nested, context, seen);
+    if (shown.errors.has(nested) || shown.errors.size > MAX_DEPTH + MAX_NESTED_ERRORS) return;
+    const [head = "", ...rest] = describe(nested, context, shown);
     lines.push(`${dim(`[${label}]`)} ${head}`, ...rest);
   };
   const errors = read(error, "errors");

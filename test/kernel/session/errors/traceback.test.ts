@@ -56,6 +56,15 @@ test("a cause that leads back to its error ends", () => {
   expect(explain(error).match(/a\.b is not/g)).toHaveLength(1);
 });
 
+test("a cause with the stack of its error shows that stack once", () => {
+  const frame = `f (${directory}/.cell-4.ts:2:3)`;
+  const error = errorWithStack(frame);
+  error.cause = Object.assign(errorWithStack(frame), { message: "inner" });
+  const text = explain(error);
+  expect(text.match(/a\.b\(\)/g)).toHaveLength(1);
+  expect(text).toMatch(/\[cause\] TypeError: inner$/);
+});
+
 test.each<[unknown, string]>([
   ["text", "string: thrown: 'text'"],
   [undefined, "undefined: thrown: undefined"],
