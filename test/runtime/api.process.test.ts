@@ -83,6 +83,11 @@ describe("tasks", () => {
     expect(await echo(value)).toEqual(value);
   });
 
+  it("without a name go by how their text begins", async () => {
+    const failing = task((): number => JSON.parse("{ this is certainly not JSON"));
+    expect((await failure(failing())).message).toMatch(/^Task '\(\) => JSON\.parse\("\{ this is cert…' failed/);
+  });
+
   it("throw the user's error, whose lines come first", async () => {
     const boom = task(function boom() {
       throw new TypeError("of the user");

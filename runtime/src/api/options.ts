@@ -23,7 +23,7 @@ export interface TaskOptions extends ResourceOptions {
   readonly retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
   /** Stop a run that takes longer. Default: no limit. */
   readonly timeoutMs?: number;
-  /** How errors, progress and views call it. Default: the function's name. */
+  /** How errors, progress and views call it. Default: the function's name, or how its text begins. */
   readonly name?: string;
   /** Cancels its calls when aborted. */
   readonly signal?: AbortSignal;

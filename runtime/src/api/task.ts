@@ -41,6 +41,7 @@ export type TaskOf<Args extends readonly unknown[], Result> =
     ? StreamingTask<Args, Item>
     : Task<Args, Result>;
 
+const EXCERPT_LENGTH = 32;
 const DEFAULT_RETRIES = 3;
 
 /**
@@ -55,7 +56,7 @@ export function task<Args extends unknown[], Result>(
 ): TaskOf<Args, Result> {
   if (typeof fn !== "function") throw new TypeError("task() takes a function");
   checkCount("retries", options.retries);
-  const name = options.name ?? (fn.name === "" ? "anonymous" : fn.name);
+  const name = options.name ?? (fn.name === "" ? excerptOf(fn) : fn.name);
   const resources = resourceAmounts(options, 1);
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
@@ -84,6 +85,12 @@ export function task<Args extends unknown[], Result>(
   };
   const withOptions = (more: TaskOptions): unknown => task(fn, { ...options, ...more });
   return Object.assign(call, { with: withOptions, options }) as unknown as TaskOf<Args, Result>;
+}
+
+/** The beginning of a function's text: says more than «anonymous» in a panel that lists several. */
+function excerptOf(fn: unknown): string {
+  const text = String(fn).replaceAll(/\s+/g, " ");
+  return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
 }
 
 function cancelFor(runtime: Runtime, id: ObjectId): void {
