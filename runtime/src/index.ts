@@ -3,6 +3,7 @@ export { type ActorClass, type ActorHandle, type ActorMethod, actor, kill } from
 export { type InitOptions, init, shutdown } from "./api/lifecycle.ts";
 export { ObjectRef } from "./api/object-ref.ts";
 export type { ActorOptions, ErrorClass, TaskOptions } from "./api/options.ts";
+export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
 export { type StreamingTask, type Task, type TaskOf, task, type WithRefs } from "./api/task.ts";
 export {

@@ -102,7 +102,7 @@ const CASES: readonly Case[] = [
     name: "an async generator, item by item",
     cells: [
       "const words = task(async function* (text: string) { for (const word of text.split(' ')) yield word.length; });",
-      "const lengths: number[] = [];\nfor await (const length of words('to be or nought')) lengths.push(await length);\nlengths.join()",
+      "const lengths: number[] = [];\nfor await (const length of words('to be or nought')) lengths.push(length);\nlengths.join()",
     ],
     result: "'2,2,2,6'",
   },

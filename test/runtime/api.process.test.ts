@@ -1,5 +1,18 @@
-// oxlint-disable typescript/await-thenable -- TypeScript thinks that `for await` awaits items; at run time they are refs.
-import { actor, cancel, cluster, context, get, hasCode, init, kill, put, shutdown, task, wait } from "mobula";
+import {
+  actor,
+  cancel,
+  cluster,
+  context,
+  get,
+  hasCode,
+  init,
+  kill,
+  ObjectRef,
+  put,
+  shutdown,
+  task,
+  wait,
+} from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { firstLine, startProgram } from "../support/driver-program.ts";
 
@@ -200,13 +213,29 @@ describe("tasks", () => {
 });
 
 describe("streams", () => {
-  it("give refs to items as they are made", async () => {
+  it("give items as they are made", async () => {
     const words = task(async function* (text: string) {
       for (const word of text.split(" ")) yield word;
     });
     const got: string[] = [];
-    for await (const word of words("streams item by item")) got.push(await word);
+    for await (const word of words("streams item by item")) got.push(word);
     expect(got).toEqual(["streams", "item", "by", "item"]);
+  });
+
+  it("give items as refs to those who pass them on", async () => {
+    const numbers = task(function* () {
+      yield 1;
+      yield 2;
+    });
+    const double = task((n: number) => 2 * n);
+    const stream = numbers();
+    const doubled: number[] = [];
+    for (let item = await stream.nextRef(); item.done !== true; item = await stream.nextRef()) {
+      expect(item.value).toBeInstanceOf(ObjectRef);
+      doubled.push(await double(item.value));
+    }
+    expect(doubled).toEqual([2, 4]);
+    expect(await stream.nextRef()).toEqual({ done: true, value: undefined });
   });
 
   it("hold the task back when nobody takes items, and end it when the loop is left", async () => {
@@ -218,7 +247,7 @@ describe("streams", () => {
       }
     });
     for await (const item of endless(counter)) {
-      expect(await item).toBe(0);
+      expect(item).toBe(0);
       await sleep(200);
       break;
     }
@@ -235,7 +264,7 @@ describe("streams", () => {
     });
     const got: number[] = [];
     const loop = async (): Promise<void> => {
-      for await (const item of broken()) got.push(await item);
+      for await (const item of broken()) got.push(item);
     };
     expect((await failure(loop())).message).toContain("half-way");
     expect(got).toEqual([1]);
@@ -252,7 +281,7 @@ describe("the signal of a stream's task", () => {
       { signal: controller.signal },
     );
     const loop = async (): Promise<void> => {
-      for await (const item of endless()) if ((await item) === 5) controller.abort();
+      for await (const item of endless()) if (item === 5) controller.abort();
     };
     expect((await failure(loop())).code).toBe("TASK_CANCELLED");
   });
@@ -372,7 +401,7 @@ describe("actors", () => {
 
   it("stream from generator methods", async () => {
     const got: number[] = [];
-    for await (const item of new CounterActor().upTo(3)) got.push(await item);
+    for await (const item of new CounterActor().upTo(3)) got.push(item);
     expect(got).toEqual([0, 1, 2]);
   });
 

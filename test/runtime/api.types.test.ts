@@ -1,4 +1,4 @@
-import { type ActorHandle, actor, get, type ObjectRef, put, type Task, task, wait } from "mobula";
+import { type ActorHandle, actor, get, type ObjectRef, put, type ResultStream, type Task, task, wait } from "mobula";
 import { expectTypeOf, it } from "vitest";
 
 class Counter {
@@ -28,14 +28,14 @@ it("tasks, actors and values have the types of what they wrap", () => {
   const words = task(async function* (text: string) {
     yield text;
   });
-  expectTypeOf<ReturnType<typeof words>>().toEqualTypeOf<AsyncIterableIterator<ObjectRef<string>>>();
+  expectTypeOf<ReturnType<typeof words>>().toEqualTypeOf<ResultStream<string>>();
 
   const Counters = actor(Counter);
   type Handle = InstanceType<typeof Counters>;
   expectTypeOf<Handle>().toEqualTypeOf<ActorHandle<Counter>>();
   expectTypeOf<ReturnType<Handle["add"]>>().toEqualTypeOf<ObjectRef<number>>();
   expectTypeOf<ReturnType<Handle["load"]>>().toEqualTypeOf<ObjectRef<Uint8Array>>();
-  expectTypeOf<ReturnType<Handle["items"]>>().toEqualTypeOf<AsyncIterableIterator<ObjectRef<string>>>();
+  expectTypeOf<ReturnType<Handle["items"]>>().toEqualTypeOf<ResultStream<string>>();
 
   expectTypeOf(put<number[]>).returns.toEqualTypeOf<ObjectRef<number[]>>();
   expectTypeOf<Awaited<ReturnType<typeof wait<number>>>>().toEqualTypeOf<

@@ -6,6 +6,7 @@ import { notebookExecution } from "../notebook/host.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
+import { type ResultStream, resultStream } from "./result-stream.ts";
 import { encodeHooks, ValueCodec } from "./value-codec.ts";
 
 /** The part of a worker's running call that calls made by it need. */
@@ -241,24 +242,17 @@ export class Runtime {
     return new ObjectRef(this, this.engine.callActor(spec));
   }
 
-  /** The refs of a stream, one per item. Leaving the loop early cancels the task. */
-  items(stream: ItemStream): AsyncIterableIterator<ObjectRef<unknown>> {
-    const iterator: AsyncIterableIterator<ObjectRef<unknown>> = {
-      next: async () => {
-        const id = await stream.next();
-        if (id === undefined) return { done: true, value: undefined };
-        return { done: false, value: new ObjectRef<unknown>(this, id) };
-      },
-      return: () => {
-        stream.close();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-      [Symbol.asyncIterator]: () => iterator,
+  /** The items of a stream. Closing it, or leaving a loop over it early, cancels the task. */
+  items(stream: ItemStream): ResultStream<unknown> {
+    const next = async (): Promise<{ ref: ObjectRef<unknown> } | undefined> => {
+      const id = await stream.next();
+      return id === undefined ? undefined : { ref: new ObjectRef<unknown>(this, id) };
     };
-    this.#abandoned.register(iterator, stream);
-    return iterator;
+    const items = resultStream(next, () => stream.close());
+    this.#abandoned.register(items, stream);
+    return items;
   }
 
-  /** A stream that was never read to its end holds a worker: let go with its iterator. */
+  /** A stream that was never read to its end holds a worker: let go with it. */
   readonly #abandoned: FinalizationRegistry<ItemStream> = new FinalizationRegistry((stream) => stream.close());
 }

@@ -6,6 +6,7 @@ import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { checkCount, type TaskOptions } from "./options.ts";
 import { resourceAmounts } from "./resources.ts";
+import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A ref is accepted wherever its value is. */
@@ -19,27 +20,25 @@ export interface Task<Args extends readonly unknown[], Result> {
   readonly options: TaskOptions;
 }
 
-/** A task of a generator: each item is a ref, there as soon as it is yielded. The task stays a few items ahead. */
+/** A task of a generator: a call gives its items while it runs. */
 export interface StreamingTask<Args extends readonly unknown[], Item> {
-  (...args: WithRefs<Args>): AsyncIterableIterator<ObjectRef<Awaited<Item>>>;
+  (...args: WithRefs<Args>): ResultStream<Awaited<Item>>;
   with(options: TaskOptions): StreamingTask<Args, Item>;
   readonly options: TaskOptions;
 }
 
-/** What a call gives: a ref, or refs as they are yielded. */
+/** What a call gives: a ref, or a stream of what is yielded. */
 export type ResultOf<Result> = 0 extends 1 & Result
   ? ObjectRef<Result>
   : [Result] extends [never]
     ? ObjectRef<never>
     : [Result] extends [AsyncGenerator<infer Item, unknown, never> | Generator<infer Item, unknown, never>]
-      ? AsyncIterableIterator<ObjectRef<Awaited<Item>>>
+      ? ResultStream<Awaited<Item>>
       : ObjectRef<Awaited<Result>>;
 
 /** What a function becomes. */
 export type TaskOf<Args extends readonly unknown[], Result> =
-  ResultOf<Result> extends AsyncIterableIterator<ObjectRef<infer Item>>
-    ? StreamingTask<Args, Item>
-    : Task<Args, Result>;
+  ResultOf<Result> extends ResultStream<infer Item> ? StreamingTask<Args, Item> : Task<Args, Result>;
 
 const EXCERPT_LENGTH = 32;
 const DEFAULT_RETRIES = 3;

@@ -76,8 +76,9 @@ function WorkerRow({ worker }: { worker: WorkerView }): ReactElement {
             {worker.pid}
           </span>
         </th>
-        <td>{formatPercent(worker.cpuPercent)}</td>
-        <td>{formatBytes(worker.rssBytes)}</td>
+        {/* A new process is listed before it is measured. */}
+        <td>{worker.rssBytes > 0 ? formatPercent(worker.cpuPercent) : "–"}</td>
+        <td>{worker.rssBytes > 0 ? formatBytes(worker.rssBytes) : "–"}</td>
         <td>{formatCount(worker.tasksFinished)}</td>
       </tr>
       <tr className="mobula-Table-more">
