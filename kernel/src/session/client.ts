@@ -241,7 +241,8 @@ class ProcessSession implements Session {
 }
 
 function launch({ directory, env }: SessionOptions): Running {
-  const child = spawn(process.execPath, [PROGRAM, directory], {
+  // The flag lets the cells' `import.meta.resolve` start at the notebook's directory.
+  const child = spawn(process.execPath, ["--experimental-import-meta-resolve", PROGRAM, directory], {
     cwd: directory,
     env: { ...process.env, ...env },
     // A group of its own: signals that a terminal or Jupyter sends to the kernel's group do not hit user code.

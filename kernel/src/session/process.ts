@@ -120,7 +120,12 @@ function installGlobals(): void {
     require: createRequire(base),
     __dirname: directory,
     __filename: base,
-    $importMeta: { url: pathToFileURL(base).href, dirname: directory, filename: base },
+    $importMeta: {
+      url: pathToFileURL(base).href,
+      dirname: directory,
+      filename: base,
+      resolve: (specifier: string) => import.meta.resolve(specifier, pathToFileURL(base).href),
+    },
   };
   for (const [name, value] of Object.entries(globals)) {
     defineValue(name, value);

@@ -1,6 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSession } from "../../../kernel/src/session/client.ts";
@@ -168,6 +169,15 @@ describe("imports", () => {
     expect(await cells.value("[(await loadLazy()).value, (await import('./lazy.ts')).value]")).toBe("[ 7, 7 ]");
     expect(await cells.value(`$importMeta.dirname === process.cwd() && process.cwd() === '${directory}'`)).toBe("true");
     expect(await cells.value("process.env.GREETING")).toBe("'hello'");
+  });
+
+  test("import.meta.resolve starts at the notebook's directory", async () => {
+    writeFileSync(join(directory, "beside.ts"), "export {};");
+    const url = pathToFileURL(join(directory, "beside.ts")).href;
+    expect(await cells.value("$importMeta.resolve('./beside.ts')")).toBe(`'${url}'`);
+    expect(await cells.value("$importMeta.resolve('node:fs')")).toBe("'node:fs'");
+    const missing = await cells.run("$importMeta.resolve('no-such-package')");
+    expect(missing).toMatchObject({ status: "error", error: { evalue: expect.stringContaining("no-such-package") } });
   });
 });
 
