@@ -33,14 +33,6 @@ export function scriptById(id: string): Script | undefined {
   return script;
 }
 
-/** The URL of a script, without fetching its text where it was seen before. */
-export function scriptUrl(id: string): string {
-  const head = heads.get(id) ?? scripts.get(id);
-  if (head !== undefined) return head.url;
-  for (const [headId, listed] of listScripts(id).heads) heads.set(headId, listed);
-  return heads.get(id)?.url ?? "";
-}
-
 /** Offset of a location in its script's text. */
 export function offsetOf(script: Script, { line, column }: FunctionLocation): number {
   const scriptLine = line - script.startLine;

@@ -1,6 +1,7 @@
 /** CPU and memory of this machine and of processes, from /proc where it exists. */
 import { readFileSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
+import { processStat } from "../store/process-stat.ts";
 
 /** Linux reports process times in units of 1/100 s on every architecture Node runs on. */
 const TICK_MS = 10;
@@ -56,15 +57,10 @@ function machineTimes(): { totalMs: number; idleMs: number } {
 }
 
 function readProcess(pid: number): { cpuMs: number; rssBytes: number } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The second field is the program's name in brackets, and may hold spaces: count after it.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-    return { cpuMs, rssBytes: Number(fields[21]) * PAGE_BYTES };
-  } catch {
-    return undefined;
-  }
+  const fields = processStat(pid);
+  if (fields === undefined) return undefined;
+  const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  return { cpuMs, rssBytes: Number(fields[21]) * PAGE_BYTES };
 }
 
 /** Memory in use is what no program could get: total less available. */

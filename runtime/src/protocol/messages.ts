@@ -1,4 +1,5 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
+import type { TaskGroupView } from "./cluster-view.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "./ids.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -159,17 +160,7 @@ export interface ActorDescription {
 }
 
 /** Change in the counts of one function since the last report. `queued` and `running` are absolute. */
-export interface TaskGroupReport {
-  readonly function: string;
-  readonly cellId?: string;
-  readonly executionCount?: number;
-  readonly queued: number;
-  readonly running: number;
-  readonly finished: number;
-  readonly failed: number;
-  readonly cancelled: number;
-  readonly retried: number;
-}
+export type TaskGroupReport = Omit<TaskGroupView, "firstAtMs" | "lastAtMs">;
 
 export interface ActorCallsReport {
   readonly actorId: ActorId;

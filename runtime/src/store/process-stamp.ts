@@ -1,5 +1,5 @@
 /** A process told apart from a later one with the same number. */
-import { readFileSync } from "node:fs";
+import { processStat } from "./process-stat.ts";
 
 export interface ProcessStamp {
   readonly pid: number;
@@ -17,13 +17,6 @@ export function isSameProcess({ pid, startTicks }: ProcessStamp): boolean {
 }
 
 function startTicksOf(pid: number): string | undefined {
-  try {
-    // The second field, the program's name, may hold spaces and parentheses: count from behind it.
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  const fields = processStat(pid);
+  return fields?.[0] === "Z" ? undefined : fields?.[19];
 }

@@ -1,7 +1,7 @@
 /** A browser that shows the panel from recorded messages, in the themes of JupyterLab. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import type { Recording } from "../../../extensions/jupyterlab/src/replay/recording.ts";
 
@@ -28,22 +28,6 @@ export async function bundleReplayPage(): Promise<string> {
   const first = Array.isArray(result) ? result[0] : result;
   if (!first || !("output" in first)) throw new Error("The replay page was not bundled.");
   return first.output[0].code;
-}
-
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env["MOBULA_CHROMIUM"] ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
 }
 
 /** A page with the panel in a theme; errors of the page are added to `errors`. */

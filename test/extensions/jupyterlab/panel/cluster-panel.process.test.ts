@@ -3,16 +3,9 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Recording } from "../../../../extensions/jupyterlab/src/replay/recording.ts";
+import { startBrowser } from "../../../support/jupyterlab.ts";
 import { freshEvents, liveEvents, MANY_GROUPS, MOBULA_KERNEL, NOW_MS, received } from "../recordings.ts";
-import {
-  bundleReplayPage,
-  faintTexts,
-  launchBrowser,
-  openReplay,
-  PANEL_WIDTH_PX,
-  show,
-  type Theme,
-} from "../replay-page.ts";
+import { bundleReplayPage, faintTexts, openReplay, PANEL_WIDTH_PX, show, type Theme } from "../replay-page.ts";
 
 const pictures = new URL("../../../../test-output/extension/", import.meta.url);
 
@@ -46,7 +39,7 @@ const pages: Page[] = [];
 
 beforeAll(async () => {
   mkdirSync(pictures, { recursive: true });
-  [browser, script] = await Promise.all([launchBrowser(), bundleReplayPage()]);
+  [browser, script] = await Promise.all([startBrowser(), bundleReplayPage()]);
 });
 
 afterAll(() => browser?.close());
