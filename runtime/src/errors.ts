@@ -19,6 +19,9 @@ export type ErrorCode =
   | "UNSCHEDULABLE"
   | "SERIALIZATION"
   | "ENGINE_CLOSED"
+  | "QUEUE_EMPTY"
+  | "QUEUE_FULL"
+  | "QUEUE_CLOSED"
   | "UNSUPPORTED";
 
 /** Folder of this package's modules, as it stands in stacks. */
@@ -206,6 +209,40 @@ export class EngineClosedError extends ClusterError {
   }
 }
 
+/** A `Queue` had no item in time. */
+export class QueueEmptyError extends ClusterError {
+  override readonly name = "QueueEmptyError";
+
+  constructor(timeoutMs: number) {
+    super("QUEUE_EMPTY", `The queue is empty${waited(timeoutMs)}. Wait longer, or check that somebody puts items.`);
+  }
+}
+
+/** A `Queue` had no room in time. */
+export class QueueFullError extends ClusterError {
+  override readonly name = "QueueFullError";
+
+  constructor(timeoutMs: number) {
+    super(
+      "QUEUE_FULL",
+      `The queue is full${waited(timeoutMs)}. Wait longer, take items faster, or set a larger maxSize.`,
+    );
+  }
+}
+
+/** A `Queue` was closed: it takes no more items, and those it had were taken. */
+export class QueueClosedError extends ClusterError {
+  override readonly name = "QueueClosedError";
+
+  constructor() {
+    super("QUEUE_CLOSED", "The queue is closed. A loop over it ends by itself; make a new Queue for more items.");
+  }
+}
+
+function waited(timeoutMs: number): string {
+  return timeoutMs === 0 ? "" : `, also after ${timeoutMs} ms`;
+}
+
 /** This engine or platform cannot do what was asked. */
 export class UnsupportedError extends ClusterError {
   override readonly name = "UnsupportedError";
@@ -238,6 +275,9 @@ const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
   UNSCHEDULABLE: UnschedulableError as unknown as typeof Error,
   SERIALIZATION: SerializationError as unknown as typeof Error,
   ENGINE_CLOSED: EngineClosedError as unknown as typeof Error,
+  QUEUE_EMPTY: QueueEmptyError as unknown as typeof Error,
+  QUEUE_FULL: QueueFullError as unknown as typeof Error,
+  QUEUE_CLOSED: QueueClosedError as unknown as typeof Error,
   UNSUPPORTED: UnsupportedError as unknown as typeof Error,
 };
 

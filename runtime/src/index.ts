@@ -1,8 +1,12 @@
 /** Tasks, actors and objects on all cores, in TypeScript. */
 export { type ActorClass, type ActorHandle, type ActorMethod, actor, kill } from "./api/actor.ts";
+export { ActorPool, type PoolCall } from "./api/actor-pool.ts";
+export { asCompleted, type Completed } from "./api/as-completed.ts";
 export { type InitOptions, init, shutdown } from "./api/lifecycle.ts";
 export { ObjectRef } from "./api/object-ref.ts";
 export type { ActorOptions, ErrorClass, TaskOptions } from "./api/options.ts";
+export { type PoolFunction, type PoolOptions, pool } from "./api/pool.ts";
+export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
 export { type StreamingTask, type Task, type TaskOf, task, type WithRefs } from "./api/task.ts";
@@ -27,6 +31,9 @@ export {
   hasCode,
   ObjectLostError,
   ObjectStoreFullError,
+  QueueClosedError,
+  QueueEmptyError,
+  QueueFullError,
   SerializationError,
   TaskCancelledError,
   TaskFailedError,

@@ -139,8 +139,61 @@ export class Runtime {
       .finally(() => this.engine.unuse(id));
   }
 
-  /** Until the object is there. In a worker the waiting call lends its CPU to others. */
-  #wait(id: ObjectId, { timeoutMs, signal }: GetOptions): Promise<void> {
+  #wait(id: ObjectId, options: GetOptions): Promise<void> {
+    return this.#pause(
+      options,
+      (timeoutMs) => new GetTimeoutError(`object ${id}`, timeoutMs),
+      (done) => this.engine.whenSettled(id, done),
+    );
+  }
+
+  /** Resolves when `count` of the refs are settled, or the time is over. */
+  waitFor(refs: readonly ObjectRef<unknown>[], count: number, options: GetOptions): Promise<void> {
+    const unsettled = refs.filter((ref) => !ref.isSettled);
+    let missing = count - (refs.length - unsettled.length);
+    if (missing <= 0 && options.signal?.aborted !== true) return Promise.resolve();
+    return this.#pause(
+      options,
+      () => undefined,
+      (done) => {
+        const settled = (): void => {
+          if (--missing === 0) done();
+        };
+        const stops = unsettled.map((ref) => this.engine.whenSettled(ref.id as ObjectId, settled));
+        return () => {
+          for (const stop of stops) stop();
+        };
+      },
+    );
+  }
+
+  /**
+   * Wait for something that refs bring about.
+   *
+   * @param what - for the GetTimeoutError, e.g. `3 of 10 objects`.
+   */
+  waiting(arrival: Promise<void>, what: string, options: GetOptions): Promise<void> {
+    return this.#pause(
+      options,
+      (timeoutMs) => new GetTimeoutError(what, timeoutMs),
+      (done) => {
+        void arrival.then(done);
+        return () => {};
+      },
+    );
+  }
+
+  /**
+   * Until `done` is called. In a worker the waiting call lends its CPU to others, and stops waiting when it is cancelled.
+   *
+   * @param late - what to reject with when the time is over; resolves when undefined.
+   * @param subscribe - returns the way to unsubscribe.
+   */
+  #pause(
+    { timeoutMs, signal }: GetOptions,
+    late: (timeoutMs: number) => Error | undefined,
+    subscribe: (done: () => void) => () => void,
+  ): Promise<void> {
     const context = this.#hooks?.current();
     const isTask = context !== undefined && !context.isOver;
     return new Promise((resolve, reject) => {
@@ -148,8 +201,8 @@ export class Runtime {
       let stop: () => void = () => {};
       let forget: () => void = () => {};
       let isOver = false;
-      const over = (): boolean => {
-        if (isOver) return false;
+      const end = (finish: () => void): void => {
+        if (isOver) return;
         isOver = true;
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
@@ -157,16 +210,12 @@ export class Runtime {
           forget();
           this.#hooks?.onUnblock(context.taskId);
         }
-        return true;
-      };
-      const give = (error: unknown): void => {
-        if (!over()) return;
         stop();
-        reject(error);
+        finish();
       };
-      const onAbort = (): void => give(signal?.reason);
+      const onAbort = (): void => end(() => reject(signal?.reason));
       const onCancel = (): void =>
-        give(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited"));
+        end(() => reject(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited")));
       if (signal?.aborted === true) {
         reject(signal.reason);
         return;
@@ -177,52 +226,13 @@ export class Runtime {
       }
       signal?.addEventListener("abort", onAbort);
       if (timeoutMs !== undefined) {
-        timer = setTimeout(() => give(new GetTimeoutError(`object ${id}`, timeoutMs)), timeoutMs);
+        timer = setTimeout(() => {
+          const error = late(timeoutMs);
+          end(() => (error === undefined ? resolve() : reject(error)));
+        }, timeoutMs);
       }
-      stop = this.engine.whenSettled(id, () => {
-        if (over()) resolve();
-      });
+      stop = subscribe(() => end(resolve));
       if (isTask && context.isStopping) onCancel();
-    });
-  }
-
-  /** Resolves when `count` of the refs are settled, or the time is over. */
-  waitFor(refs: readonly ObjectRef<unknown>[], count: number, { timeoutMs, signal }: GetOptions): Promise<void> {
-    const context = this.#hooks?.current();
-    return new Promise((resolve, reject) => {
-      let missing = count;
-      const stops: (() => void)[] = [];
-      const end = (finish: () => void): void => {
-        if (missing === Number.POSITIVE_INFINITY) return;
-        missing = Number.POSITIVE_INFINITY;
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
-        forget?.();
-        for (const stop of stops) stop();
-        if (isBlocked && context !== undefined) this.#hooks?.onUnblock(context.taskId);
-        finish();
-      };
-      const onAbort = (): void => end(() => reject(signal?.reason));
-      const onCancel = (): void =>
-        end(() => reject(new TaskCancelledError(context?.name ?? "task", "it was cancelled while it waited")));
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(resolve), timeoutMs);
-      let isBlocked = false;
-      signal?.addEventListener("abort", onAbort);
-      const forget = context?.onStop(onCancel);
-      if (signal?.aborted === true) onAbort();
-      const unsettled = refs.filter((ref) => !ref.isSettled);
-      missing -= refs.length - unsettled.length;
-      if (missing <= 0) {
-        end(resolve);
-        return;
-      }
-      if (missing === Number.POSITIVE_INFINITY) return;
-      isBlocked = context !== undefined && !context.isOver;
-      if (isBlocked && context !== undefined) this.#hooks?.onBlock(context.taskId);
-      const settled = (): void => {
-        if (--missing <= 0) end(resolve);
-      };
-      for (const ref of unsettled) stops.push(this.engine.whenSettled(ref.id as ObjectId, settled));
     });
   }
 
