@@ -1,6 +1,7 @@
 /** Actors: one process each, from the wish for one to its death. */
 import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDeath, ActorState } from "../protocol/messages.ts";
+import { jobOf } from "./jobs.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
 import { fits, fromAmounts } from "./resources.ts";
 import { assign, stopWorker } from "./scheduler.ts";
@@ -35,6 +36,7 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     spec,
     description,
     ownerId: clientId,
+    jobId: jobOf(state, clientId),
     restartsLeft: spec.maxRestarts,
     sinceMs: atMs,
     work: { state: "pending" },

@@ -4,7 +4,20 @@ import type { CoreState } from "./state.ts";
 
 /** The rules that `state` breaks; none in a sound state. */
 export function brokenInvariants(state: CoreState): string[] {
-  return [...brokenSums(state), ...brokenLeases(state), ...brokenActors(state), ...brokenObjects(state)];
+  return [
+    ...brokenSums(state),
+    ...brokenLeases(state),
+    ...brokenActors(state),
+    ...brokenObjects(state),
+    ...brokenJobs(state),
+  ];
+}
+
+function brokenJobs(state: CoreState): string[] {
+  return [...state.jobs.values()].flatMap(({ jobId, state: now }) => {
+    if ((now === "running") === state.clients.has(jobId)) return [];
+    return [`job ${jobId} is ${now}, and its driver ${now === "running" ? "is gone" : "is here"}`];
+  });
 }
 
 function brokenSums(state: CoreState): string[] {

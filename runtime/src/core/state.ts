@@ -14,6 +14,7 @@ import type {
   WireResult,
 } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/wire-error.ts";
+import type { JobRecord } from "./jobs.ts";
 
 /** A client's wish for workers of one shape. */
 export interface Demand {
@@ -62,6 +63,8 @@ export interface ActorRecord {
   readonly spec: ActorSpec;
   readonly description: ActorDescription;
   readonly ownerId: ClientId;
+  /** The job that made it; undefined when its maker did nothing for anybody by then. */
+  readonly jobId: ClientId | undefined;
   restartsLeft: number;
   sinceMs: number;
   work:
@@ -106,6 +109,8 @@ export interface CoreState {
   readonly total: Record<string, number>;
   readonly free: Record<string, number>;
   readonly clients: Set<ClientId>;
+  /** Drivers that are here, and the last ones that were. */
+  readonly jobs: Map<ClientId, JobRecord>;
   readonly workers: Map<WorkerId, WorkerRecord>;
   readonly leases: Map<LeaseId, Lease>;
   /** By client and shape. */
@@ -128,7 +133,18 @@ export interface CoreState {
 }
 
 export type CoreEvent =
-  | { readonly type: "client-joined"; readonly clientId: ClientId }
+  | { readonly type: "client-joined"; readonly clientId: ClientId; readonly kind: "worker" }
+  | {
+      readonly type: "client-joined";
+      readonly clientId: ClientId;
+      readonly kind: "driver";
+      readonly pid: number;
+      /** The machine it runs on. */
+      readonly host: string;
+      /** What it calls itself. */
+      readonly name?: string;
+      readonly atMs: number;
+    }
   | { readonly type: "client-left"; readonly clientId: ClientId; readonly atMs: number }
   /** Have this many task workers ready before anybody asks. */
   | { readonly type: "workers-wanted"; readonly count: number }
@@ -236,6 +252,7 @@ export function createState(total: ResourceAmounts): CoreState {
     total: { ...total },
     free: { ...total },
     clients: new Set(),
+    jobs: new Map(),
     workers: new Map(),
     leases: new Map(),
     demands: new Map(),

@@ -11,6 +11,7 @@ import {
   seekActor,
   watchActor,
 } from "./actors.ts";
+import { endJob, startJob } from "./jobs.ts";
 import {
   addRegion,
   type Dropped,
@@ -42,6 +43,7 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
   switch (event.type) {
     case "client-joined":
       state.clients.add(event.clientId);
+      if (event.kind === "driver") startJob(state, event);
       return [];
     case "client-left":
       return removeClient(state, event.clientId, event.atMs);
@@ -118,6 +120,7 @@ function dropAll(state: CoreState, dropped: Dropped): CoreEffect[] {
 /** A process is gone. Workers that do its work do it for nobody: they end, too. */
 function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreEffect[] {
   if (!state.clients.delete(clientId)) return [];
+  endJob(state, clientId, atMs);
   for (const [key, demand] of state.demands) if (demand.clientId === clientId) state.demands.delete(key);
   for (const actor of state.actors.values()) for (const clients of actor.watchers.values()) clients.delete(clientId);
   for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);

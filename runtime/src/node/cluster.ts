@@ -1,5 +1,6 @@
 /** The loop around the core: messages become events, effects become messages, processes and regions. */
 
+import { hostname } from "node:os";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
@@ -74,9 +75,14 @@ export class Cluster {
     }
   }
 
-  join(clientId: ClientId, link: ClientLink): void {
+  join(hello: Extract<ToHead, { type: "hello" }>, link: ClientLink): void {
+    const { clientId, kind, pid, name, host = hostname() } = hello;
     this.#links.set(clientId, link);
-    this.apply({ type: "client-joined", clientId });
+    if (kind === "worker") this.apply({ type: "client-joined", clientId, kind });
+    else {
+      const named = name === undefined ? {} : { name };
+      this.apply({ type: "client-joined", clientId, kind, pid, host, ...named, atMs: Date.now() });
+    }
   }
 
   leave(clientId: ClientId): void {

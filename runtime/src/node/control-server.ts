@@ -28,7 +28,7 @@ export function listenForClients(cluster: Cluster, address: string, hooks: Contr
             }
             clientId = message.clientId;
             isDriver = message.kind === "driver";
-            cluster.join(clientId, connection);
+            cluster.join(message, connection);
             void hooks.welcome().then((welcome) => connection.send(welcome));
           } else if (message.type === "shutdown") {
             if (isDriver) hooks.onDriverGone();

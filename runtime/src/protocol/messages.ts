@@ -178,6 +178,9 @@ export type ToHead =
       readonly clientId: ClientId;
       readonly kind: "driver" | "worker";
       readonly pid: number;
+      /** For a driver: what it calls itself, and its machine when that is not the head's. */
+      readonly name?: string;
+      readonly host?: string;
     }
   /** The worker can take work at `address`. */
   | { readonly type: "worker-ready"; readonly address: string; readonly pid: number }

@@ -18,7 +18,7 @@ const clientId = clientOfWorker(workerId as WorkerId);
 // Child processes of user code are not workers.
 delete process.env[WORKER_OPTIONS_VARIABLE];
 
-const link = new HeadLink("worker", clientId, directory, headPid);
+const link = new HeadLink("worker", clientId, directory, { headPid });
 const engine = new LocalEngine(link, clientId);
 const runtime = new Runtime(engine, {
   current: () => executor.current,

@@ -20,7 +20,7 @@ describe("actors", () => {
 
   it("a caller that asks before the creation arrives is told later", () => {
     const world = new CoreWorld();
-    world.apply({ type: "client-joined", clientId: "w7" as never });
+    world.apply({ type: "client-joined", clientId: "w7" as never, kind: "worker" });
     expect(world.watch("d.a0", "w7")).toEqual([]);
     living(world);
     expect(sent(world.effects).filter(({ type, to }) => type === "actor-state" && to === "w7")).toHaveLength(1);

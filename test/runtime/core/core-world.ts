@@ -15,7 +15,7 @@ export class CoreWorld {
 
   constructor(total: Record<string, number> = { cpus: 2 }) {
     this.state = createState(toAmounts(total));
-    this.apply({ type: "client-joined", clientId: driver });
+    this.joinDriver(driver);
   }
 
   apply(event: CoreEvent): CoreEffect[] {
@@ -26,9 +26,18 @@ export class CoreWorld {
     return effects;
   }
 
+  joinDriver(id: string, name?: string): CoreEffect[] {
+    const facts = { pid: 1, host: "here", ...(name === undefined ? {} : { name }), atMs: this.nowMs };
+    return this.apply({ type: "client-joined", clientId: id as ClientId, kind: "driver", ...facts });
+  }
+
+  leave(id: string): CoreEffect[] {
+    return this.apply({ type: "client-left", clientId: id as ClientId, atMs: this.nowMs });
+  }
+
   /** A process that was asked for is up. */
   join(workerId: string): CoreEffect[] {
-    this.apply({ type: "client-joined", clientId: workerId as ClientId });
+    this.apply({ type: "client-joined", clientId: workerId as ClientId, kind: "worker" });
     return this.apply({
       type: "worker-joined",
       workerId: workerId as WorkerId,

@@ -16,7 +16,8 @@ function allocate(world: CoreWorld, id: string, holder = "d"): void {
 
 function worldWithWorkers(): CoreWorld {
   const world = new CoreWorld();
-  for (const clientId of ["w1", "w2"]) world.apply({ type: "client-joined", clientId: clientId as never });
+  for (const clientId of ["w1", "w2"])
+    world.apply({ type: "client-joined", clientId: clientId as never, kind: "worker" });
   return world;
 }
 

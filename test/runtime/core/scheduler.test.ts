@@ -86,7 +86,7 @@ describe("leases", () => {
     world.demand("d", 1, 10);
     world.join("w1");
     world.join("w2");
-    world.apply({ type: "client-joined", clientId: "w9" as never });
+    world.apply({ type: "client-joined", clientId: "w9" as never, kind: "worker" });
     world.demand("w9", 1, 1);
     world.nowMs += 200;
     const messages = sent(world.apply({ type: "ticked", atMs: world.nowMs }));

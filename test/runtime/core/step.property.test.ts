@@ -23,6 +23,7 @@ const happening = fc.record({
     "publish",
     "result",
     "seek",
+    "arrive",
     "leave",
     "tick",
     "report",
@@ -123,6 +124,9 @@ function happen(
     }
     case "seek":
       world.apply({ type: "object-sought", clientId: client, objectId });
+      return;
+    case "arrive":
+      if (!state.clients.has(`d${pick % 3}` as ClientId)) world.joinDriver(`d${pick % 3}`);
       return;
     case "leave":
       if (client !== "d") world.apply({ type: "client-left", clientId: client, atMs: world.nowMs });

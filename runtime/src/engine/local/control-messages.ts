@@ -7,6 +7,8 @@ export interface ControlThreadData {
   readonly directory: string;
   /** For a worker: the process that must be its parent as long as there is a cluster. */
   readonly headPid: number | undefined;
+  /** For a driver: what it calls itself. */
+  readonly driverName: string | undefined;
   /** Woken when a reply to `send-sync` is on `syncPort`. */
   readonly flag: Int32Array;
   /** See `TaskCell`. */

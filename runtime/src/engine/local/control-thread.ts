@@ -63,6 +63,7 @@ function greet(socket: Socket): void {
     clientId: data.clientId as ClientId,
     kind: data.role,
     pid: process.pid,
+    ...(data.driverName === undefined ? {} : { name: data.driverName }),
   });
   for (const message of early.splice(0)) connection.send(message);
   connection.flush();

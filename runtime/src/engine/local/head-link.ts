@@ -18,6 +18,13 @@ export interface HeadLinkHooks {
   onClosed(): void;
 }
 
+export interface HeadLinkOptions {
+  /** For a worker: the process that must be its parent as long as there is a cluster. */
+  readonly headPid?: number;
+  /** For a driver: what it calls itself. */
+  readonly driverName?: string | undefined;
+}
+
 type Reply = Extract<FromHead, { readonly requestId: number }>;
 
 export class HeadLink {
@@ -32,14 +39,15 @@ export class HeadLink {
   #nextRequest = 1;
   #isClosed = false;
 
-  constructor(role: "driver" | "worker", clientId: ClientId, directory: string, headPid?: number) {
+  constructor(role: "driver" | "worker", clientId: ClientId, directory: string, about: HeadLinkOptions = {}) {
     const { port1, port2 } = new MessageChannel();
     this.#syncPort = port1;
     const data: ControlThreadData = {
       role,
       clientId,
       directory,
-      headPid,
+      headPid: about.headPid,
+      driverName: about.driverName,
       flag: this.#flag,
       taskCell: this.taskCell.buffer,
     };

@@ -52,7 +52,7 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     // In a process group of its own it outlives a killed terminal for the moment it needs to clean up.
     detached: true,
   });
-  const link = new HeadLink("driver", DRIVER_ID, directory);
+  const link = new HeadLink("driver", DRIVER_ID, directory, { driverName: options.name });
   const engine = new LocalEngine(link, DRIVER_ID, viewAddress(directory));
   let headProblem = "";
   unrefChild(child, (text) => {
