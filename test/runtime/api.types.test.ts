@@ -45,6 +45,17 @@ it("tasks, actors and values have the types of what they wrap", () => {
   expectTypeOf(both).returns.toEqualTypeOf<Promise<[number, string]>>();
 });
 
+it("refs take the handlers that promises take", () => {
+  const handled = (ref: ObjectRef<number>): Promise<number | string>[] => [
+    ref.catch((error: Error) => error.message),
+    ref.then(
+      (value) => value,
+      (error: Error) => error.name,
+    ),
+  ];
+  expectTypeOf(handled).toBeFunction();
+});
+
 it("wrong arguments, methods and options are red", () => {
   const wrong = (): void => {
     const area = task((w: number, h: number) => w * h);

@@ -11,6 +11,7 @@ export class SessionHost implements NotebookHost {
   readonly #writer: EventWriter;
   readonly #registry: CellRegistry;
   readonly #interruptHooks = new Set<(execution: Execution) => void>();
+  readonly #endHooks = new Set<(execution: Execution) => void>();
 
   constructor(directory: string, writer: EventWriter, registry: CellRegistry) {
     this.directory = directory;
@@ -50,13 +51,27 @@ export class SessionHost implements NotebookHost {
     return () => this.#interruptHooks.delete(hook);
   }
 
-  /** Tell the hooks that the user stops `execution`. A hook that throws does not keep the others from being called. */
+  /** Tell the hooks that the user stops `execution`. */
   emitInterrupt(execution: Execution): void {
-    for (const hook of this.#interruptHooks) {
+    this.#call(this.#interruptHooks, execution, "An interrupt hook");
+  }
+
+  onCellEnd(hook: (execution: Execution) => void): () => void {
+    this.#endHooks.add(hook);
+    return () => this.#endHooks.delete(hook);
+  }
+
+  emitCellEnd(execution: Execution): void {
+    this.#call(this.#endHooks, execution, "A hook at the end of the cell");
+  }
+
+  /** A hook that throws does not keep the others from being called. */
+  #call(hooks: ReadonlySet<(execution: Execution) => void>, execution: Execution, what: string): void {
+    for (const hook of hooks) {
       try {
         hook(execution);
       } catch (error) {
-        this.stream(execution, "stderr", `An interrupt hook failed: ${String(error)}\n`);
+        this.stream(execution, "stderr", `${what} failed: ${String(error)}\n`);
       }
     }
   }

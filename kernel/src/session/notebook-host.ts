@@ -20,6 +20,8 @@ export interface NotebookHost {
   clearOutput(execution: Execution | undefined, wait: boolean): void;
   /** Called when the user interrupts `execution`, before its awaits are rejected. Returns the way to unsubscribe. */
   onInterrupt(hook: (execution: Execution) => void): () => void;
+  /** Called when a cell has ended, before that is reported: the moment for last outputs. Returns the way to unsubscribe. */
+  onCellEnd(hook: (execution: Execution) => void): () => void;
   /** Let comms of `target` talk to the unix socket or `host:port` at `address`. Returns the way to withdraw it. */
   delegateComm(target: string, address: string): () => void;
   /** The import a top-level name of a cell stands for, if it is one. */

@@ -47,7 +47,10 @@ const runner = new CellRunner({
   registry,
   traceback,
   onInterrupt: ({ execution }) => host.emitInterrupt(execution),
-  onEnd: ({ messageId }, outcome) => writer.send({ type: "executed", messageId, outcome }),
+  onEnd: (execution, outcome) => {
+    host.emitCellEnd(execution);
+    writer.send({ type: "executed", messageId: execution.messageId, outcome });
+  },
 });
 
 const termination = new TerminationGuard();

@@ -26,13 +26,15 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting a ref is the point.
   then<Fulfilled = T, Rejected = never>(
     onFulfilled?: ((value: T) => Fulfilled | PromiseLike<Fulfilled>) | null,
-    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+    // oxlint-disable-next-line typescript/no-explicit-any -- as Promise has it, so that `(error: Error) => …` can be passed
+    onRejected?: ((reason: any) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.#runtime.getOne<T>(this).then(onFulfilled, onRejected);
   }
 
   catch<Rejected = never>(
-    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+    // oxlint-disable-next-line typescript/no-explicit-any -- as Promise has it, so that `(error: Error) => …` can be passed
+    onRejected?: ((reason: any) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<T | Rejected> {
     return this.#runtime.getOne<T>(this).catch(onRejected);
   }

@@ -16,6 +16,12 @@ export interface QueueWaitOptions {
 
 const QueueHost = actor(QueueActor);
 
+/** No method of the class: an instance with private members could not travel. */
+function check(stored: Stored, timeoutMs: number | undefined): void {
+  if (stored === "full") throw new QueueFullError(timeoutMs ?? 0);
+  if (stored === "closed") throw new QueueClosedError();
+}
+
 /**
  * A queue, hosted by an actor. Pass it to tasks and actors like any value; every copy is the same queue.
  *
@@ -45,7 +51,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws QueueClosedError
    */
   async put(item: T, { timeoutMs }: QueueWaitOptions = {}): Promise<void> {
-    this.#check(await this.host.put([item], timeoutMs), timeoutMs);
+    check(await this.host.put([item], timeoutMs), timeoutMs);
   }
 
   /**
@@ -54,12 +60,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws QueueFullError, QueueClosedError
    */
   async putMany(items: readonly T[]): Promise<void> {
-    this.#check(await this.host.putMany([...items]), 0);
-  }
-
-  #check(stored: Stored, timeoutMs: number | undefined): void {
-    if (stored === "full") throw new QueueFullError(timeoutMs ?? 0);
-    if (stored === "closed") throw new QueueClosedError();
+    check(await this.host.putMany([...items]), 0);
   }
 
   /**

@@ -47,6 +47,7 @@ function attachHost(engine: Engine, host: NotebookHost): () => void {
       // What follows may end in a termination of the cell's code, whenever that gives up.
       for (const delayMs of RECOVER_AFTER_MS) setTimeout(() => engine.recover(), delayMs).unref();
     }),
+    host.onCellEnd(({ messageId }) => progress.cellEnded(messageId)),
     () => progress.close(),
   ];
   const { viewAddress } = engine;

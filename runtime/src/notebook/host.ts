@@ -12,6 +12,7 @@ export interface NotebookHost {
     options?: { metadata?: Readonly<Record<string, unknown>>; displayId?: string; isUpdate?: boolean },
   ): void;
   onInterrupt(hook: (execution: WireExecution) => void): () => void;
+  onCellEnd(hook: (execution: WireExecution) => void): () => void;
   delegateComm(target: string, address: string): () => void;
 }
 

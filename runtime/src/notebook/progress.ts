@@ -73,6 +73,12 @@ export class Progress {
     this.#timer ??= setTimeout(() => this.#update(), SHOW_AFTER_MS).unref();
   }
 
+  /** The cell is over, and its line, if there is one, shows how its tasks stand now. */
+  cellEnded(messageId: string): void {
+    const cell = this.#cells.get(messageId);
+    if (cell?.isShown === true) this.#show(cell, this.#hooks.now());
+  }
+
   #update(): void {
     this.#timer = undefined;
     const now = this.#hooks.now();

@@ -118,6 +118,17 @@ test("hooks hear of the interrupt before the cell ends, and finally blocks run",
   expect(texts.map((text) => text.trim())).toEqual(["hook true", "cleaned up"]);
 });
 
+test("hooks hear of the end of a cell while it can still show something", async () => {
+  const body = `
+    const host = globalThis[Symbol.for("mobula.notebook")];
+    const off = host.onCellEnd((execution) => { off(); host.stream(execution, "stdout", "last words\\n") });
+    console.log("done");`;
+  const before = cells.events.length;
+  await cells.run(body);
+  const texts = cells.events.slice(before).flatMap((event) => (event.type === "stream" ? event.text : []));
+  expect(texts.map((text) => text.trim())).toEqual(["done", "last words"]);
+});
+
 test.each([
   ["timers/promises", "const { setTimeout: sleep } = await import('node:timers/promises');"],
   ["setTimeout", "const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));"],

@@ -25,6 +25,7 @@ beforeAll(async () => {
       interrupts.add(hook);
       return () => interrupts.delete(hook);
     },
+    onCellEnd: () => () => {},
     delegateComm: (target: string, address: string) => {
       delegated.push(target, address);
       return () => {};

@@ -72,3 +72,14 @@ it("ignores work of no cell", () => {
   pass(1_000);
   expect(shown).toEqual([]);
 });
+
+it("shows the last state when the cell ends, without waiting for the next update", () => {
+  for (let task = 0; task < 3; task++) progress.submitted(cell);
+  pass(300);
+  for (let task = 0; task < 3; task++) progress.ended(cell, "finished");
+  expect(shown.at(-1)?.text).toBe("0/3 · 2 running · 00:00");
+  progress.cellEnded(cell.messageId);
+  expect(shown.at(-1)).toMatchObject({ text: "3/3 · 00:00", isUpdate: true });
+  progress.cellEnded("another");
+  expect(shown.length).toBe(2);
+});

@@ -491,6 +491,7 @@ export class LocalEngine implements Engine {
 
   async describe(): Promise<ClusterDescription> {
     this.report.report();
+    this.objects.flushReleases();
     this.#keepAlive.add();
     try {
       const reply = await this.link.request((requestId) => ({ type: "describe-cluster", requestId }));
