@@ -25,7 +25,7 @@ export function engineContract(name: string, contract: EngineContract): void {
     return { code, name: "f", args: encode(args), resources: { cpus: 10_000 }, retries: 0, depth: 0, ...more };
   };
   const settled = (id: ObjectId): Promise<void> =>
-    new Promise((resolve) => void engine.whenSettled(id, () => resolve()));
+    new Promise((resolve) => void engine.whenReadable(id, () => resolve()));
   const valueOf = async (id: ObjectId): Promise<unknown> => {
     await settled(id);
     return decode(engine.read(id));

@@ -125,7 +125,7 @@ export class Runtime {
 
   getOne<T>(ref: ObjectRef<unknown>, options: GetOptions = {}): Promise<T> {
     const id = ref.id as ObjectId;
-    if (this.engine.isSettled(id) && options.signal?.aborted !== true) {
+    if (this.engine.isReadable(id) && options.signal?.aborted !== true) {
       try {
         return Promise.resolve(this.codec.decode(this.engine.read(id)) as T | Promise<T>);
       } catch (error) {
@@ -143,7 +143,7 @@ export class Runtime {
     return this.#pause(
       options,
       (timeoutMs) => new GetTimeoutError(`object ${id}`, timeoutMs),
-      (done) => this.engine.whenSettled(id, done),
+      (done) => this.engine.whenReadable(id, done),
     );
   }
 

@@ -39,7 +39,8 @@ interface CallSpec {
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
   /** Runs again this often after a crash of its worker, or an error that `shouldRetry` accepts. */
   readonly retries: number;
-  readonly shouldRetry?: (thrown: Thrown) => boolean;
+  /** A promise when the one who decides is another process. */
+  readonly shouldRetry?: (thrown: Thrown) => boolean | Promise<boolean>;
   readonly timeoutMs?: number;
   readonly execution?: WireExecution;
   /** The task whose code makes this call; `cancel` of it may include this one. */
@@ -127,7 +128,11 @@ export interface Engine {
   isSettled(id: ObjectId): boolean;
   /** Call `listener` once when the object is there or has failed; at once, if that is so already. */
   whenSettled(id: ObjectId, listener: () => void): () => void;
-  /** The value of a settled object. @throws the error it failed with */
+  /** May `read` be called? False for a settled object whose value is on another machine. */
+  isReadable(id: ObjectId): boolean;
+  /** As `whenSettled`, and the value is brought to this process first. */
+  whenReadable(id: ObjectId, listener: () => void): () => void;
+  /** The value of a readable object; once for each time `whenReadable` called, since a large one is kept no longer. @throws the error it failed with */
   read(id: ObjectId): Payload;
   /** Count one more user of an object or actor in this process. */
   use(id: ObjectId | ActorId): void;

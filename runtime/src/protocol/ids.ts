@@ -39,8 +39,38 @@ export class IdMaker {
     return `${this.#prefix}.${(this.#next++).toString(36)}` as ObjectId;
   }
 
+  /** Upper case, which numbers never have: objects and actors are counted in one table. */
   actorId(): ActorId {
-    return `${this.#prefix}.a${(this.#next++).toString(36)}` as ActorId;
+    return `${this.#prefix}.A${(this.#next++).toString(36)}` as ActorId;
+  }
+}
+
+/** For an engine that works for somebody else, who names objects and actors and tells us. */
+export class GivenIds extends IdMaker {
+  #given: string | undefined;
+
+  constructor(clientId: ClientId) {
+    // What the engine makes beside (owners of regions) must never collide with what is given.
+    super(`${clientId}.S` as ClientId);
+  }
+
+  /** The next id that is asked for is this one. */
+  give(id: ObjectId | ActorId): void {
+    this.#given = id;
+  }
+
+  override objectId(): ObjectId {
+    return (this.#take() ?? super.objectId()) as ObjectId;
+  }
+
+  override actorId(): ActorId {
+    return (this.#take() ?? super.actorId()) as ActorId;
+  }
+
+  #take(): string | undefined {
+    const id = this.#given;
+    this.#given = undefined;
+    return id;
   }
 }
 

@@ -1,7 +1,7 @@
 /** A task or actor call on its way, from submission to its end. */
 import type { ActorId, ObjectId, TaskId } from "../../protocol/ids.ts";
 import type { ResourceAmounts, WireArgument, WireExecution, WireValue } from "../../protocol/messages.ts";
-import type { TaskSpec, Thrown } from "../engine.ts";
+import type { TaskSpec } from "../engine.ts";
 import type { StreamBuffer } from "./stream-buffer.ts";
 
 export interface Call {
@@ -13,7 +13,7 @@ export interface Call {
   resolved: readonly WireArgument[] | undefined;
   retriesLeft: number;
   attempt: number;
-  readonly shouldRetry: ((thrown: Thrown) => boolean) | undefined;
+  readonly shouldRetry: TaskSpec["shouldRetry"];
   readonly timeoutMs: number | undefined;
   readonly execution: WireExecution | undefined;
   readonly parent: TaskId | undefined;

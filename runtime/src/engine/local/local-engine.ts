@@ -72,11 +72,11 @@ export class LocalEngine implements Engine {
   #onStop: ((message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void) | undefined;
 
   /** @param viewAddress - where panels connect; drivers pass it on to the notebook. */
-  constructor(link: HeadLink, clientId: ClientId, viewAddress?: string) {
+  constructor(link: HeadLink, clientId: ClientId, viewAddress?: string, ids: IdMaker = new IdMaker(clientId)) {
     this.link = link;
     this.viewAddress = viewAddress;
     this.clientId = clientId;
-    this.#ids = new IdMaker(clientId);
+    this.#ids = ids;
     this.objects = new ObjectTable(link, clientId, this.#ids, new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS));
     this.#codes = new CodeTable(this.objects);
     this.report = new WorkReport({ send: (message) => link.send(message), running: () => this.#runningCalls() });
@@ -424,6 +424,15 @@ export class LocalEngine implements Engine {
       this.#keepAlive.remove();
       stop();
     };
+  }
+
+  /** What is settled lies in this process or in shared memory. */
+  isReadable(id: ObjectId): boolean {
+    return this.objects.isSettled(id);
+  }
+
+  whenReadable(id: ObjectId, listener: () => void): () => void {
+    return this.whenSettled(id, listener);
   }
 
   read(id: ObjectId): Payload {

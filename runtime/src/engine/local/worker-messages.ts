@@ -56,11 +56,15 @@ function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "t
     return;
   }
   const { error, classNames } = message;
-  if (call.retriesLeft > 0 && call.shouldRetry?.({ error: errorFromWire(error), classNames }) === true) {
-    engine.callAgain(call);
-    return;
-  }
-  engine.fail(call, failedError(call.name, error));
+  const verdict = call.retriesLeft > 0 && call.shouldRetry?.({ error: errorFromWire(error), classNames });
+  const decide = (isAccepted: boolean | undefined): void => {
+    // It may have been cancelled while somebody thought about it.
+    if (call.isOver) return;
+    if (isAccepted === true) engine.callAgain(call);
+    else engine.fail(call, failedError(call.name, error));
+  };
+  if (verdict instanceof Promise) void verdict.then(decide);
+  else decide(verdict);
 }
 
 function streamItem(engine: LocalEngine, message: Extract<FromWorker, { type: "stream-item" }>): void {
