@@ -133,7 +133,7 @@ export function engineContract(name: string, contract: EngineContract): void {
         isGetIfExists: false,
         maxConcurrency: 1,
         maxRestarts: 0,
-        retries: 0,
+        maxTaskRetries: 0,
         methods: ["add"],
         streamMethods: [],
         depth: 0,

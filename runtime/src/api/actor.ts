@@ -47,8 +47,8 @@ function makeActorClass<Args extends unknown[], Instance>(
 ): ActorClass<Args, Instance> {
   if (typeof type !== "function") throw new TypeError("actor() takes a class");
   checkCount("maxConcurrency", options.maxConcurrency, 1);
-  checkCount("maxRestarts", options.maxRestarts);
-  checkCount("retries", options.retries);
+  checkCount("maxRestarts", options.maxRestarts, -1);
+  checkCount("maxTaskRetries", options.maxTaskRetries, -1);
   const className = type.name === "" ? (options.name ?? "anonymous") : type.name;
   const resources = resourceAmounts(options, 0);
   const kinds = methodKinds(type);
@@ -67,7 +67,7 @@ function makeActorClass<Args extends unknown[], Instance>(
       isGetIfExists: options.getIfExists ?? false,
       maxConcurrency: options.maxConcurrency ?? (isAsync ? ASYNC_CONCURRENCY : 1),
       maxRestarts: options.maxRestarts ?? 0,
-      retries: options.retries ?? 0,
+      maxTaskRetries: options.maxTaskRetries ?? 0,
       methods,
       streamMethods,
       ...(options.name === undefined ? {} : { name: options.name }),

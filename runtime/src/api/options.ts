@@ -17,7 +17,7 @@ export type ErrorClass = abstract new (...args: never[]) => unknown;
 export interface TaskOptions extends ResourceOptions {
   /** CPU slots held while it runs; fractions are fine. Default 1. */
   readonly cpus?: number;
-  /** Run it again this often after its worker died, or after an error that `retryOn` accepts. Default 3. */
+  /** Run it again this often after its worker died, or after an error that `retryOn` accepts; -1: without limit. Default 3. */
   readonly retries?: number;
   /** Which errors of the function to retry. Default: none, only crashes. */
   readonly retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
@@ -41,10 +41,10 @@ export interface ActorOptions extends ResourceOptions {
    * as in any object, else 1. With 1, each call ends before the next begins.
    */
   readonly maxConcurrency?: number;
-  /** Start it anew this often after its process died. Default 0. */
+  /** Start it anew this often after its process died; -1: without limit. Default 0. */
   readonly maxRestarts?: number;
-  /** Repeat a call this often when the actor is restarted under it. Default 0: the call fails. */
-  readonly retries?: number;
+  /** Repeat a call this often when the actor is restarted under it; -1: without limit. Default 0: the call fails. */
+  readonly maxTaskRetries?: number;
 }
 
 /** @throws RangeError */
@@ -52,4 +52,9 @@ export function checkCount(name: string, value: number | undefined, least = 0): 
   if (value === undefined) return;
   if (!Number.isInteger(value) || value < least)
     throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
+}
+
+/** Counts of retries and restarts: -1 stands for no limit. */
+export function timesOf(count: number): number {
+  return count < 0 ? Number.POSITIVE_INFINITY : count;
 }

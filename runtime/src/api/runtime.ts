@@ -6,6 +6,7 @@ import { notebookExecution } from "../notebook/host.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
+import { timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
 import { encodeHooks, ValueCodec } from "./value-codec.ts";
 
@@ -246,7 +247,7 @@ export class Runtime {
       name,
       actorId: description.actorId,
       method,
-      retries: description.retries,
+      retries: timesOf(description.maxTaskRetries),
     };
     if (description.streamMethods.includes(method)) return this.items(this.engine.callActorStream(spec));
     return new ObjectRef(this, this.engine.callActor(spec));

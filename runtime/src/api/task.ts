@@ -4,7 +4,7 @@ import type { TaskSpec, Thrown } from "../engine/engine.ts";
 import { type ObjectId, resultOf } from "../protocol/ids.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
-import { checkCount, type TaskOptions } from "./options.ts";
+import { checkCount, type TaskOptions, timesOf } from "./options.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
@@ -54,7 +54,7 @@ export function task<Args extends unknown[], Result>(
   options: TaskOptions = {},
 ): TaskOf<Args, Result> {
   if (typeof fn !== "function") throw new TypeError("task() takes a function");
-  checkCount("retries", options.retries);
+  checkCount("retries", options.retries, -1);
   const name = options.name ?? (fn.name === "" ? excerptOf(fn) : fn.name);
   const resources = resourceAmounts(options, 1);
   const call = (...args: unknown[]): unknown => {
@@ -68,7 +68,7 @@ export function task<Args extends unknown[], Result>(
       name,
       code,
       resources,
-      retries: options.retries ?? DEFAULT_RETRIES,
+      retries: timesOf(options.retries ?? DEFAULT_RETRIES),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       ...(shouldRetry === undefined ? {} : { shouldRetry }),
     };

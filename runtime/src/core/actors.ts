@@ -37,7 +37,7 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     description,
     ownerId: clientId,
     jobId: jobOf(state, clientId),
-    restartsLeft: spec.maxRestarts,
+    restartsLeft: spec.maxRestarts < 0 ? Number.POSITIVE_INFINITY : spec.maxRestarts,
     sinceMs: atMs,
     work: { state: "pending" },
     watchers: new Map([[spec.actorId, state.earlyWatchers.get(spec.actorId) ?? new Set()]]),

@@ -68,7 +68,7 @@ export interface NewActorSpec {
   readonly isGetIfExists: boolean;
   readonly maxConcurrency: number;
   readonly maxRestarts: number;
-  readonly retries: number;
+  readonly maxTaskRetries: number;
   readonly methods: readonly string[];
   readonly streamMethods: readonly string[];
   readonly execution?: WireExecution;

@@ -152,8 +152,8 @@ export interface ActorDescription {
   readonly actorId: ActorId;
   readonly className: string;
   readonly name?: string;
-  /** How often a call is repeated when the actor restarts under it. */
-  readonly retries: number;
+  /** How often a call is repeated when the actor restarts under it; -1 without limit. */
+  readonly maxTaskRetries: number;
   readonly methods: readonly string[];
   /** Those of `methods` that are generators. */
   readonly streamMethods: readonly string[];
@@ -268,6 +268,8 @@ export interface ProcessEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stderrTail: string;
+  /** Set when the head ended it: `memory` because memory ran short. */
+  readonly reason?: "memory";
 }
 
 export interface ClusterDescription {

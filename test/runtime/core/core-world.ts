@@ -90,7 +90,13 @@ export class CoreWorld {
       depth: 0,
       ...options,
     };
-    const description: ActorDescription = { actorId, className: "Counter", retries: 0, methods: [], streamMethods: [] };
+    const description: ActorDescription = {
+      actorId,
+      className: "Counter",
+      maxTaskRetries: 0,
+      methods: [],
+      streamMethods: [],
+    };
     return this.apply({
       type: "actor-asked",
       clientId: driver,

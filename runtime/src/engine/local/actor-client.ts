@@ -110,7 +110,7 @@ export class ActorClient {
         this.#hooks.retry(call);
         again.push(call);
       } else {
-        const reason = `its process ended during '${call.name}', and it was started again; set { retries } to repeat calls`;
+        const reason = `its process ended during '${call.name}', and it was started again; set { maxTaskRetries } to repeat calls`;
         this.#hooks.fail(call, new ActorDiedError(this.className, reason));
       }
     }

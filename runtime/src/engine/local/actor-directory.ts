@@ -36,9 +36,9 @@ export class ActorDirectory {
 
   /** Start an actor in the background; a failure shows in its calls. */
   create(actorId: ActorId, spec: NewActorSpec): ActorDescription {
-    const { className, name, retries, methods, streamMethods } = spec;
+    const { className, name, maxTaskRetries, methods, streamMethods } = spec;
     const named = name === undefined ? {} : { name };
-    const description = { actorId, className, retries, methods, streamMethods, ...named };
+    const description = { actorId, className, maxTaskRetries, methods, streamMethods, ...named };
     const args = this.#objects.toWire(spec.args);
     this.#objects.adopt(args);
     const refs = spec.refs ?? [];
