@@ -5,6 +5,7 @@ import { UnsupportedError } from "../errors.ts";
 import { attachNotebook } from "../notebook/attach.ts";
 import { Runtime } from "./runtime.ts";
 
+/** What `init` takes. */
 export interface InitOptions {
   /** Slots for tasks. Default: the CPUs this process may use. */
   readonly cpus?: number;

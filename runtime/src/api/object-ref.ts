@@ -32,6 +32,7 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
     return this.#runtime.getOne<T>(this).then(onFulfilled, onRejected);
   }
 
+  /** As of a promise. */
   catch<Rejected = never>(
     // oxlint-disable-next-line typescript/no-explicit-any -- as Promise has it, so that `(error: Error) => …` can be passed
     onRejected?: ((reason: any) => Rejected | PromiseLike<Rejected>) | null,
@@ -39,6 +40,7 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
     return this.#runtime.getOne<T>(this).catch(onRejected);
   }
 
+  /** As of a promise. */
   finally(onFinally?: (() => void) | null): Promise<T> {
     return this.#runtime.getOne<T>(this).finally(onFinally);
   }

@@ -14,6 +14,7 @@ interface ResourceOptions {
 /** A class of errors; matched by its name, because the error was thrown in another process. */
 export type ErrorClass = abstract new (...args: never[]) => unknown;
 
+/** Options of `task`, and of its `with`. */
 export interface TaskOptions extends ResourceOptions {
   /** CPU slots held while it runs; fractions are fine. Default 1. */
   readonly cpus?: number;
@@ -29,6 +30,7 @@ export interface TaskOptions extends ResourceOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `actor`, and of its `with`. */
 export interface ActorOptions extends ResourceOptions {
   /** CPU slots held while it lives. Default 0: as in Ray, an idle actor keeps no task from running. */
   readonly cpus?: number;

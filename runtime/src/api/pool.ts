@@ -6,6 +6,7 @@ import { checkCount, type TaskOptions } from "./options.ts";
 import { task } from "./task.ts";
 import { cancel, cluster, get } from "./values.ts";
 
+/** Options of the functions of `pool`; those of tasks are for the tasks that run the chunks. */
 export interface PoolOptions extends TaskOptions {
   /** Items per task. Default: so many that every CPU gets about eight tasks. */
   readonly chunk?: number;

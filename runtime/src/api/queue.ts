@@ -4,11 +4,13 @@ import { type ActorHandle, actor, kill } from "./actor.ts";
 import { type ActorOptions, checkCount } from "./options.ts";
 import { QueueActor, type Stored, type Taken } from "./queue-actor.ts";
 
+/** What a new `Queue` takes; the options of actors are for its host. */
 export interface QueueOptions extends Pick<ActorOptions, "cpus" | "name" | "getIfExists" | "resources"> {
   /** Items it holds at most; a `put` beyond waits. Default: no limit. */
   readonly maxSize?: number;
 }
 
+/** How long `put` and `get` of a `Queue` wait. */
 export interface QueueWaitOptions {
   /** Give up after this long. 0 does not wait at all. Default: never. */
   readonly timeoutMs?: number;
@@ -97,6 +99,7 @@ export class Queue<T> implements AsyncIterable<T> {
     kill(this.host);
   }
 
+  /** Takes items until the queue is closed and empty. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
     for (;;) {
       const taken: Taken<T> = await this.host.get();

@@ -8,6 +8,7 @@ import type { ObjectRef } from "./object-ref.ts";
  * loop yields, so a loop over refs would have the values' type. `nextRef` is for those who want refs.
  */
 export interface ResultStream<Item> {
+  /** The items as values; ending the loop early cancels the task. */
   [Symbol.asyncIterator](): AsyncIterator<Item, undefined>;
   /** The next item as a ref, to pass it on without fetching it. Inside an object, because a promise of a ref is its value. */
   nextRef(): Promise<IteratorResult<ObjectRef<Item>, undefined>>;

@@ -31,6 +31,7 @@ export interface RuntimeHooks {
   onUnblock(taskId: TaskId): void;
 }
 
+/** How long to wait for values. */
 export interface GetOptions {
   /** Give up after this long, with a GetTimeoutError. Default: never. */
   readonly timeoutMs?: number;

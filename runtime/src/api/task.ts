@@ -23,6 +23,7 @@ export interface Task<Args extends readonly unknown[], Result> {
 /** A task of a generator: a call gives its items while it runs. */
 export interface StreamingTask<Args extends readonly unknown[], Item> {
   (...args: WithRefs<Args>): ResultStream<Awaited<Item>>;
+  /** The same function with other options; those not named stay. */
   with(options: TaskOptions): StreamingTask<Args, Item>;
   readonly options: TaskOptions;
 }

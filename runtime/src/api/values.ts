@@ -44,6 +44,7 @@ function getListed(ref: unknown, options: GetOptions): Promise<unknown> {
   return ref.runtime.getOne(ref, options);
 }
 
+/** What `wait` waits for. */
 export interface WaitOptions extends GetOptions {
   /** How many refs to wait for. Default 1. */
   readonly count?: number;
@@ -68,6 +69,7 @@ export async function wait<T>(
   return [ready, waiting];
 }
 
+/** How hard `cancel` is. */
 export interface CancelOptions {
   /** Kill the worker process if the task has begun. Default false: its signal aborts, and code that spins is stopped. */
   readonly force?: boolean;

@@ -272,6 +272,7 @@ export interface ProcessEnd {
   readonly reason?: "memory";
 }
 
+/** What `cluster()` gives: resources, object store, workers and actors at one moment. */
 export interface ClusterDescription {
   readonly id: string;
   /** From `init({ name })`. */
