@@ -153,6 +153,14 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect(await errorOf(call(4))).toMatchObject({ code: "ACTOR_DIED" });
     });
 
+    check("opens its state API when asked, for those who know the token", async () => {
+      const { url, token } = await engine.openHttp();
+      expect(await engine.openHttp()).toEqual({ url, token });
+      const answer = await fetch(`${url}/api/v1/cluster`, { headers: { authorization: `Bearer ${token}` } });
+      expect(await answer.json()).toMatchObject({ id: (await engine.describe()).id });
+      expect((await fetch(`${url}/api/v1/cluster`)).status).toBe(401);
+    });
+
     check("describes the cluster", async () => {
       const cluster = await engine.describe();
       expect(cluster.resources["cpus"]?.total).toBe(2);

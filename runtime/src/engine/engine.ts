@@ -8,6 +8,7 @@ import type {
   ActorDescription,
   ClusterDescription,
   FromWorker,
+  HttpAddress,
   ResourceAmounts,
   WireExecution,
 } from "../protocol/messages.ts";
@@ -146,5 +147,7 @@ export interface Engine {
   recover(): void;
   observe(observer: TaskObserver): () => void;
   describe(): Promise<ClusterDescription>;
+  /** Where the state API answers; starts its server when it does not run yet. */
+  openHttp(): Promise<HttpAddress>;
   close(): Promise<void>;
 }

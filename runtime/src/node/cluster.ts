@@ -165,8 +165,9 @@ export class Cluster {
       case "worker-output":
         this.#toDrivers({ type: "output", output: message.output });
         return;
-      // The control server answers these two itself.
+      // The control server answers these itself.
       case "hello":
+      case "open-http":
       case "shutdown":
         return;
     }

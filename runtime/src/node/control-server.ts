@@ -1,13 +1,15 @@
 /** The head's socket for drivers and workers. */
 import { createServer, type Server } from "node:net";
 import type { ClientId } from "../protocol/ids.ts";
-import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../protocol/messages.ts";
+import { type FromHead, type HttpAddress, PROTOCOL_VERSION, type ToHead } from "../protocol/messages.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import type { Cluster } from "./cluster.ts";
 import { MessageSocket } from "./message-socket.ts";
 
 export interface ControlServerHooks {
   /** What a client is told on arrival; resolves when the arena exists. */
   welcome(): Promise<Extract<FromHead, { type: "welcome" }>>;
+  openHttp(): Promise<HttpAddress>;
   /** The driver is gone or asked for the end. */
   onDriverGone(): void;
 }
@@ -32,6 +34,12 @@ export function listenForClients(cluster: Cluster, address: string, hooks: Contr
             void hooks.welcome().then((welcome) => connection.send(welcome));
           } else if (message.type === "shutdown") {
             if (isDriver) hooks.onDriverGone();
+          } else if (message.type === "open-http") {
+            const { requestId } = message;
+            void hooks
+              .openHttp()
+              .catch((error: unknown) => toWireError(error))
+              .then((result) => connection.send({ type: "http-opened", requestId, result }));
           } else if (clientId !== undefined) {
             cluster.receive(clientId, message);
           }

@@ -15,21 +15,33 @@ const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOp
 const processes = new WorkerProcesses(options.directory);
 for (let number = 1; number <= options.prestart; number++) processes.start(workerIdOf(number));
 
-const [{ PROTOCOL_VERSION }, { Cluster }, { listenForClients }, { listenForViews }, { Arena }] = await Promise.all([
+const [
+  { PROTOCOL_VERSION },
+  { Cluster },
+  { listenForClients },
+  { listenForViews },
+  { Arena },
+  { HeadHttp },
+  { HeadLog },
+] = await Promise.all([
   import("../protocol/messages.ts"),
   import("./cluster.ts"),
   import("./control-server.ts"),
   import("./view-server.ts"),
   import("../store/index.ts"),
+  import("./head-http.ts"),
+  import("./head-log.ts"),
 ]);
 
 async function main(): Promise<void> {
   const cluster = new Cluster(options, processes);
+  const http = new HeadHttp({ cluster, options, log: new HeadLog() });
   let isEnding = false;
   const end = (exitCode: number): void => {
     if (isEnding) return;
     isEnding = true;
     cluster.close();
+    http.close();
     rmSync(options.directory, { recursive: true, force: true });
     process.exit(exitCode);
   };
@@ -52,6 +64,7 @@ async function main(): Promise<void> {
   });
   await listenForClients(cluster, headAddress(options.directory), {
     welcome: () => welcome,
+    openHttp: () => http.open(),
     onDriverGone: () => end(0),
   });
   cluster.apply({ type: "workers-wanted", count: options.prestart });

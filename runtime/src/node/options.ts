@@ -11,6 +11,16 @@ export interface HeadOptions {
   readonly prestart: number;
   /** What the driver calls itself. */
   readonly name?: string;
+  /** Where the HTTP server listens. Default: a free port of the loopback address, with a token of its own. */
+  readonly http?: HttpOptions;
+}
+
+export interface HttpOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly token?: string;
+  /** Names, beside its own, under which clients may address the machine. */
+  readonly hostNames?: readonly string[];
 }
 
 export const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";

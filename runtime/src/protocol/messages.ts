@@ -245,6 +245,8 @@ export type ToHead =
       readonly running?: string;
     }
   | { readonly type: "describe-cluster"; readonly requestId: number }
+  /** Start the head's HTTP server unless it runs. Answered by `http-opened`. */
+  | { readonly type: "open-http"; readonly requestId: number }
   /** Output without a client that waits for it. */
   | { readonly type: "worker-output"; readonly output: Extract<FromWorker, { type: "output" }> }
   | { readonly type: "shutdown" };
@@ -304,6 +306,13 @@ export interface ClusterDescription {
   }[];
 }
 
+/** Where the head's HTTP server listens. Every request carries `Authorization: Bearer <token>`. */
+export interface HttpAddress {
+  /** Without a path: `http://127.0.0.1:41234`. */
+  readonly url: string;
+  readonly token: string;
+}
+
 /** The head to a driver or worker. */
 export type FromHead =
   | {
@@ -347,4 +356,5 @@ export type FromHead =
   /** Cancel every task of a function that one cell started; from the panel. */
   | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }
   | { readonly type: "cluster-described"; readonly requestId: number; readonly cluster: ClusterDescription }
+  | { readonly type: "http-opened"; readonly requestId: number; readonly result: HttpAddress | WireError }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

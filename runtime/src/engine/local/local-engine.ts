@@ -4,7 +4,7 @@
  */
 
 import { shapeOf } from "../../core/resources.ts";
-import { EngineClosedError, TaskCancelledError, UnsupportedError } from "../../errors.ts";
+import { EngineClosedError, errorFromWire, TaskCancelledError, UnsupportedError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -19,6 +19,7 @@ import type {
   ActorDescription,
   ClusterDescription,
   FromHead,
+  HttpAddress,
   ProcessEnd,
   WireArgument,
 } from "../../protocol/messages.ts";
@@ -158,6 +159,7 @@ export class LocalEngine implements Engine {
       case "actor-refused":
       case "actor-found":
       case "cluster-described":
+      case "http-opened":
         return;
     }
   }
@@ -506,6 +508,18 @@ export class LocalEngine implements Engine {
       const reply = await this.link.request((requestId) => ({ type: "describe-cluster", requestId }));
       if (reply.type !== "cluster-described") throw new EngineClosedError("the head sent a wrong reply");
       return reply.cluster;
+    } finally {
+      this.#keepAlive.remove();
+    }
+  }
+
+  async openHttp(): Promise<HttpAddress> {
+    this.#keepAlive.add();
+    try {
+      const reply = await this.link.request((requestId) => ({ type: "open-http", requestId }));
+      if (reply.type !== "http-opened") throw new EngineClosedError("the head sent a wrong reply");
+      if ("token" in reply.result) return reply.result;
+      throw errorFromWire(reply.result);
     } finally {
       this.#keepAlive.remove();
     }
