@@ -7,8 +7,15 @@ import { onTestFinished } from "vitest";
 
 /** Killed when the test is over. @param name - a file of test/runtime/programs, without extension. */
 export function startProgram(name: string, ...args: string[]): ChildProcess {
+  return startProgramWith({}, name, ...args);
+}
+
+/** @param env - beside what this process has. */
+export function startProgramWith(env: Readonly<Record<string, string>>, name: string, ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`../runtime/programs/${name}.mjs`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const options = { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } } as const;
+  const child = spawn(process.execPath, [file, ...args], options);
+  child.stderr.pipe(process.stderr);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 }

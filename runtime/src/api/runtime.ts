@@ -1,14 +1,14 @@
 /** An engine with values: what the public functions and the refs of one cluster share. */
 import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction } from "../closure/index.ts";
 import type { ActorCallSpec, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
-import { GetTimeoutError, TaskCancelledError } from "../errors.ts";
+import { GetTimeoutError, ObjectLostError, TaskCancelledError } from "../errors.ts";
 import { notebookExecution } from "../notebook/host.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
-import { encodeHooks, ValueCodec } from "./value-codec.ts";
+import { encodeHooks, ownId, ValueCodec } from "./value-codec.ts";
 
 /** The part of a worker's running call that calls made by it need. */
 export interface CallContext {
@@ -46,6 +46,9 @@ export interface CallOrigin {
   readonly depth: number;
 }
 
+/** Captured code is kept with its function, beyond the end of a cluster. */
+const capturedFor = new WeakMap<CapturedCode, { readonly runtime: Runtime; readonly ids: readonly string[] }>();
+
 export class Runtime {
   readonly engine: Engine;
   readonly codec: ValueCodec;
@@ -80,14 +83,27 @@ export class Runtime {
   /** The function as code. A function redefined or with other captured values is other code. */
   capture(fn: AnyFunction | AnyClass, name: string): { readonly captured: CapturedCode; readonly code: TaskCode } {
     const handles: ActorId[] = [];
-    const captured = captureFunction(fn, { name, hooks: encodeHooks(handles) });
+    const captured = captureFunction(fn, { name, hooks: encodeHooks(this, handles) });
     let code = this.#codes.get(captured);
     if (code === undefined) {
+      this.#checkCaptured(captured, handles, name);
       code = { id: captured.id, payload: handles.length === 0 ? captured.payload : { ...captured.payload, handles } };
       this.#codes.set(captured, code);
       this.#warnOfLarge(captured);
     }
     return { captured, code };
+  }
+
+  /** Code that was captured for an earlier cluster can be used again, unless there are refs or handles of that one in it. */
+  #checkCaptured(captured: CapturedCode, handles: readonly ActorId[], name: string): void {
+    const first = capturedFor.get(captured);
+    if (first === undefined) capturedFor.set(captured, { runtime: this, ids: [...captured.payload.refs, ...handles] });
+    else if (first.runtime !== this && first.ids.length > 0) {
+      throw new ObjectLostError(
+        String(first.ids[0]),
+        `'${name}' captured it from a cluster of this process that is gone`,
+      );
+    }
   }
 
   #warnOfLarge(captured: CapturedCode): void {
@@ -112,7 +128,7 @@ export class Runtime {
       if (!isObjectRef(arg)) continue;
       refs ??= [];
       plain ??= [...args];
-      refs.push({ index, id: arg.id as ObjectId });
+      refs.push({ index, id: ownId(this, arg) });
       plain[index] = undefined;
     }
     const encoded = this.codec.encode(plain ?? args, path);

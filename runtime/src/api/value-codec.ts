@@ -1,17 +1,32 @@
 /** Values of the user as payloads of the engine, with refs and actor handles as themselves. */
 import { closureReader, closureWriter } from "../closure/index.ts";
 import type { EncodedValue } from "../engine/engine.ts";
+import { ActorDiedError, ObjectLostError } from "../errors.ts";
 import { type DecodeHooks, decode, type EncodeHooks, encode, type Payload, preload } from "../protocol/codec.ts";
 import type { ActorId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDescription } from "../protocol/messages.ts";
-import { actorDescriptionOf, makeHandle } from "./actor-handle.ts";
+import { actorDescriptionOf, makeHandle, runtimeOf } from "./actor-handle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import type { Runtime } from "./runtime.ts";
 
+const OF_EARLIER_CLUSTER = "it belongs to an earlier cluster of this process, which is gone";
+
+/**
+ * The id of a ref of this cluster. In an earlier one the same id was another object.
+ *
+ * @throws ObjectLostError for refs of an earlier cluster
+ */
+export function ownId(runtime: Runtime, ref: ObjectRef<unknown>): ObjectId {
+  if (ref.runtime !== runtime) throw new ObjectLostError(ref.id, OF_EARLIER_CLUSTER);
+  return ref.id as ObjectId;
+}
+
 export class ValueCodec {
   readonly decodeHooks: DecodeHooks;
+  readonly #runtime: Runtime;
 
   constructor(runtime: Runtime) {
+    this.#runtime = runtime;
     this.decodeHooks = {
       code: closureReader,
       makeRef: (id) => {
@@ -29,7 +44,7 @@ export class ValueCodec {
   /** @param path - how errors call the value. */
   encode(value: unknown, path: string): EncodedValue {
     const handles: ActorId[] = [];
-    const payload = encode(value, { ...encodeHooks(handles), path });
+    const payload = encode(value, { ...encodeHooks(this.#runtime, handles), path });
     return handles.length === 0 ? payload : { ...payload, handles };
   }
 
@@ -42,12 +57,13 @@ export class ValueCodec {
 }
 
 /** @param handles - filled with the ids of the actors inside the value. */
-export function encodeHooks(handles: ActorId[]): EncodeHooks {
+export function encodeHooks(runtime: Runtime, handles: ActorId[]): EncodeHooks {
   return {
     code: closureWriter,
-    refOf: (ref) => (ref as ObjectRef<unknown>).id,
+    refOf: (ref) => ownId(runtime, ref as ObjectRef<unknown>),
     actorOf: (handle) => {
       const description = actorDescriptionOf(handle);
+      if (runtimeOf(handle) !== runtime) throw new ActorDiedError(description.className, OF_EARLIER_CLUSTER);
       handles.push(description.actorId);
       return description;
     },

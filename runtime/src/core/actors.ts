@@ -1,6 +1,7 @@
 /** Actors: one process each, from the wish for one to its death. */
 import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDeath, ActorState } from "../protocol/messages.ts";
+import { reasonOfEnd } from "../protocol/process-end.ts";
 import { jobOf } from "./jobs.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
 import { fits, fromAmounts } from "./resources.ts";
@@ -156,9 +157,8 @@ export function actorProcessDied(
     actor.sinceMs = event.atMs;
     return tellWatchers(state, actor);
   }
-  const { exitCode, signal, stderrTail } = event.end;
-  const how = signal === null ? `exit code ${exitCode}` : signal;
-  const message = `its process ended (${how})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
+  const { stderrTail } = event.end;
+  const message = `its process ended (${reasonOfEnd(event.end)})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
   return endActor(state, actor, { reason: "crashed", message });
 }
 

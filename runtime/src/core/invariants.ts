@@ -1,4 +1,5 @@
 /** Rules that hold after every step, in words. */
+import type { HeadCheck } from "../protocol/messages.ts";
 import { resourcesOf } from "./scheduler.ts";
 import type { CoreState } from "./state.ts";
 
@@ -18,6 +19,15 @@ function brokenJobs(state: CoreState): string[] {
     if ((now === "running") === state.clients.has(jobId)) return [];
     return [`job ${jobId} is ${now}, and its driver ${now === "running" ? "is gone" : "is here"}`];
   });
+}
+
+/** What a running head says of itself. */
+export function checkState(state: CoreState): HeadCheck {
+  const { clients, workers, leases, demands, actors, objects, earlyWatchers, actorAliases } = state;
+  const maps = { clients, workers, leases, demands, actors, objects, earlyWatchers, actorAliases };
+  const sizes = Object.entries(maps).map(([name, { size }]) => [name, size] as const);
+  const regions = [...objects.values()].filter(({ region }) => region !== undefined).length;
+  return { broken: brokenInvariants(state), counts: { ...Object.fromEntries(sizes), regions } };
 }
 
 function brokenSums(state: CoreState): string[] {

@@ -7,6 +7,7 @@
 import type { ClientId, WorkerId } from "../protocol/ids.ts";
 import { clientOfWorker, leaseIdOf, workerIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
+import { reasonOfEnd } from "../protocol/process-end.ts";
 import { actorDependencies, holdObjects } from "./objects.ts";
 import { fits, fromAmounts, giveBack, take } from "./resources.ts";
 import type { ActorRecord, CoreEffect, CoreEvent, CoreState, Demand, Lease, WorkerRecord } from "./state.ts";
@@ -262,9 +263,8 @@ export function removeWorker(state: CoreState, event: Extract<CoreEvent, { type:
 function countStartFailure(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
   state.startFailures++;
   if (state.startFailures < MAX_START_FAILURES) return [];
-  const { exitCode, signal, stderrTail } = event.end;
-  const how = signal ?? `exit code ${exitCode}`;
-  const startFailure = `${state.startFailures} worker processes ended while they started (${how})\n${stderrTail}`;
+  const how = reasonOfEnd(event.end);
+  const startFailure = `${state.startFailures} worker processes ended while they started (${how})\n${event.end.stderrTail}`;
   const has = fromAmounts(state.total);
   const effects: CoreEffect[] = [];
   for (const { clientId, shape, resources } of state.demands.values()) {

@@ -1,6 +1,7 @@
 /** The loop around the core: messages become events, effects become messages, processes and regions. */
 
 import { hostname } from "node:os";
+import { checkState } from "../core/invariants.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
@@ -160,6 +161,11 @@ export class Cluster {
       case "describe-cluster": {
         const { requestId } = message;
         this.#links.get(clientId)?.send({ type: "cluster-described", requestId, cluster: this.describe() });
+        return;
+      }
+      case "check": {
+        const { requestId } = message;
+        this.#links.get(clientId)?.send({ type: "checked", requestId, check: checkState(this.state) });
         return;
       }
       case "worker-output":

@@ -115,6 +115,8 @@ export type FromWorker =
   | { readonly type: "stream-item"; readonly taskId: TaskId; readonly index: number; readonly value: WireValue }
   /** Not begun, and will not be: the worker waits for something. Submit them elsewhere. */
   | { readonly type: "tasks-returned"; readonly taskIds: readonly TaskId[] }
+  /** The process is about to end, although it has not failed: push nothing more, and do not pass it on. */
+  | { readonly type: "worker-ending" }
   | {
       readonly type: "output";
       readonly execution?: WireExecution;
@@ -247,6 +249,8 @@ export type ToHead =
   | { readonly type: "describe-cluster"; readonly requestId: number }
   /** Start the head's HTTP server unless it runs. Answered by `http-opened`. */
   | { readonly type: "open-http"; readonly requestId: number }
+  /** Let the head look whether its own rules hold; for tests. Answered by `checked`. */
+  | { readonly type: "check"; readonly requestId: number }
   /** Output without a client that waits for it. */
   | { readonly type: "worker-output"; readonly output: Extract<FromWorker, { type: "output" }> }
   | { readonly type: "shutdown" };
@@ -275,6 +279,14 @@ export interface ProcessEnd {
 }
 
 /** What `cluster()` gives: resources, object store, workers and actors at one moment. */
+/** What the head finds when it looks at itself. */
+export interface HeadCheck {
+  /** Rules of the state that do not hold, in words; none in a sound head. */
+  readonly broken: readonly string[];
+  /** How many there are of each kind of record: what grows without end shows here. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
 export interface ClusterDescription {
   readonly id: string;
   /** From `init({ name })`. */
@@ -357,4 +369,5 @@ export type FromHead =
   | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }
   | { readonly type: "cluster-described"; readonly requestId: number; readonly cluster: ClusterDescription }
   | { readonly type: "http-opened"; readonly requestId: number; readonly result: HttpAddress | WireError }
+  | { readonly type: "checked"; readonly requestId: number; readonly check: HeadCheck }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

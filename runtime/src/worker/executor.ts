@@ -41,6 +41,8 @@ export class Executor {
   #current: RunningCall | undefined;
   #blocked = 0;
   #isTold = false;
+  /** The process ends in a moment: nothing begins any more. */
+  #isEnding = false;
   #isPumpPlanned = false;
   #lastFlushMs = 0;
   #output: OutputCapture | undefined;
@@ -65,8 +67,8 @@ export class Executor {
   }
 
   add(running: RunningCall): void {
-    if (this.#limit === 1 && this.#isTold) {
-      // The process waits for something that may need this very call's place.
+    if (this.#isEnding || (this.#limit === 1 && this.#isTold)) {
+      // The process waits for something that may need this very call's place, or is about to end.
       running.send({ type: "tasks-returned", taskIds: [running.taskId] });
       this.#dropArguments(running);
       return;
@@ -340,9 +342,11 @@ export class Executor {
     }
     setTimeout(() => {
       if (running.isOver) return;
+      this.#isEnding = true;
+      running.send({ type: "worker-ending" });
       this.#returnQueued();
       this.#failed(running, undefined);
-      for (const { client } of [running]) client.socket.flush();
+      running.flush();
       setTimeout(() => process.kill(process.pid, "SIGKILL"), 20);
     }, STOP_GRACE_MS);
   }

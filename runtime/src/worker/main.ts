@@ -69,6 +69,12 @@ process.on("unhandledRejection", (reason) => {
   process.stderr.write(`Unhandled rejection in a worker: ${String((reason as Error)?.stack ?? reason)}\n`);
 });
 
+// What is done has a result, also when the next call ends the process: it goes out before the end.
+process.on("exit", () => {
+  output.flush();
+  server.flush();
+});
+
 const address = workerAddress(directory, workerId);
 await server.listen(address);
 link.listen({

@@ -21,4 +21,7 @@ const pids = workers.map((worker) => worker.pid).filter((pid) => pid > 0);
 process.stdout.write(`${JSON.stringify({ head: pid, pids, arena: objectStore.directory })}\n`);
 if (process.argv[2] === "spin") for (;;);
 if (process.argv[2] === "exit") process.exit(0);
+if (process.argv[2] === "throw") throw new RangeError("the driver's own mistake");
+if (process.argv[2] === "reject") void Promise.reject(new RangeError("the driver's own mistake"));
+if (process.argv[2] === "abort") process.abort();
 setInterval(() => {}, 1_000);

@@ -11,6 +11,8 @@ export interface ActorClientHooks {
   isReady(call: Call): boolean;
   fail(call: Call, error: Error): void;
   retry(call: Call): void;
+  /** Its process is gone, and with it what was stored for this call and not sent. */
+  forgetUnsent(call: Call): void;
 }
 
 export class ActorClient {
@@ -21,6 +23,8 @@ export class ActorClient {
   readonly #inflight = new Map<string, Call>();
   #connection: WorkerConnection | undefined;
   #death: Error | undefined;
+  /** The process behind the connection is gone; what it has sent is still being read. */
+  #isDraining = false;
 
   constructor(actorId: ActorId, className: string, hooks: ActorClientHooks) {
     this.actorId = actorId;
@@ -51,7 +55,7 @@ export class ActorClient {
 
   /** Send what may be sent. A call whose refs are not there yet holds back those after it: order is kept. */
   pump(): void {
-    if (this.#connection === undefined || this.#connection.isClosed) return;
+    if (this.#connection === undefined || this.#connection.isClosed || this.#isDraining) return;
     let sent = 0;
     for (const call of this.#queue) {
       if (!call.isOver) {
@@ -84,7 +88,7 @@ export class ActorClient {
       case "pending":
         return;
       case "restarting":
-        this.#lost();
+        this.#drain(() => this.#lost());
         return;
       case "alive":
         if (this.#connection?.workerId === state.workerId && !this.#connection.isClosed) return;
@@ -93,19 +97,35 @@ export class ActorClient {
         this.pump();
         return;
       case "dead":
-        this.end(deathError(this.className, state.death));
+        this.#drain(() => this.end(deathError(this.className, state.death)));
         return;
     }
+  }
+
+  /** Results that the process has sent count, also when the news of its death was faster. */
+  #drain(proceed: () => void): void {
+    const connection = this.#connection;
+    if (connection === undefined) {
+      proceed();
+      return;
+    }
+    this.#isDraining = true;
+    connection.whenDrained(() => {
+      // The successor may have been announced meanwhile, and all this done.
+      if (this.#connection === connection || this.#connection === undefined) proceed();
+    });
   }
 
   /** Its process is gone; another one is on its way. Calls under way are repeated or fail. */
   #lost(): void {
     this.#connection?.close();
     this.#connection = undefined;
+    this.#isDraining = false;
     const calls = [...this.#inflight.values()];
     this.#inflight.clear();
     const again: Call[] = [];
     for (const call of calls) {
+      this.#hooks.forgetUnsent(call);
       if (call.retriesLeft > 0 && call.cancelReason === undefined) {
         this.#hooks.retry(call);
         again.push(call);
@@ -122,6 +142,7 @@ export class ActorClient {
     this.#death ??= error;
     this.#connection?.close();
     this.#connection = undefined;
+    for (const call of this.#inflight.values()) this.#hooks.forgetUnsent(call);
     const calls = [...this.#inflight.values(), ...this.#queue];
     this.#inflight.clear();
     this.#queue = [];

@@ -19,6 +19,7 @@ import type {
   ActorDescription,
   ClusterDescription,
   FromHead,
+  HeadCheck,
   HttpAddress,
   ProcessEnd,
   WireArgument,
@@ -41,7 +42,7 @@ import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
-import { StreamBuffer } from "./stream-buffer.ts";
+import { STREAM_WINDOW, StreamBuffer } from "./stream-buffer.ts";
 import { crashError } from "./task-errors.ts";
 import { TaskPool } from "./task-pool.ts";
 import { WorkReport } from "./work-report.ts";
@@ -97,6 +98,7 @@ export class LocalEngine implements Engine {
         if (!this.#endedByCancel(call)) this.fail(call, error);
       },
       retry: (call) => this.retry(call),
+      forgetUnsent: (call) => this.#forgetUnsent(call),
       resolveRefs: (call) => this.#resolveRefs(call),
     });
     this.closed = new Promise((resolve) => {
@@ -126,8 +128,7 @@ export class LocalEngine implements Engine {
         this.#tasks.reclaim(message.count);
         return;
       case "worker-died":
-        this.#tasks.workerDied(message.workerId, message.end);
-        this.#connections.get(message.workerId)?.close();
+        this.#workerDied(message);
         return;
       case "object-result":
         this.objects.resolved(message.objectId, message.result);
@@ -160,6 +161,7 @@ export class LocalEngine implements Engine {
       case "actor-found":
       case "cluster-described":
       case "http-opened":
+      case "checked":
         return;
     }
   }
@@ -179,6 +181,14 @@ export class LocalEngine implements Engine {
     return connection;
   }
 
+  /** Its last results may still be on their way. */
+  #workerDied({ workerId, end }: Extract<FromHead, { type: "worker-died" }>): void {
+    const connection = this.#connections.get(workerId);
+    if (connection === undefined) this.#tasks.workerDied(workerId, end);
+    else connection.whenDrained(() => this.#tasks.workerDied(workerId, end));
+    this.#tasks.leaving(workerId);
+  }
+
   #endedByCancel(call: Call): boolean {
     if (call.isOver) return true;
     if (call.cancelReason === undefined) return false;
@@ -188,10 +198,19 @@ export class LocalEngine implements Engine {
 
   /** The call's process ended under it: again elsewhere, or the end. */
   #crashed(call: Call, end: ProcessEnd): void {
-    // What the dead worker stored for us, nobody will tell us about.
-    this.link.send({ type: "forget", objectIds: [`${call.taskId}#${call.attempt}` as ObjectId] });
+    this.#forgetUnsent(call);
     if (call.retriesLeft > 0) this.retry(call);
     else this.fail(call, crashError(call, end));
+  }
+
+  /** What the dead worker stored for us and did not send, nobody will tell us about. */
+  #forgetUnsent({ taskId, attempt, stream }: Call): void {
+    const received = stream?.received ?? 0;
+    const objectIds =
+      stream === undefined
+        ? [`${taskId}#${attempt}`]
+        : Array.from({ length: STREAM_WINDOW }, (_, ahead) => `${taskId}.${received + ahead}#${attempt}`);
+    this.link.send({ type: "forget", objectIds: objectIds as ObjectId[] });
   }
 
   // ── submitting ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -311,6 +330,11 @@ export class LocalEngine implements Engine {
 
   returned(connection: WorkerConnection, taskIds: readonly TaskId[]): void {
     this.#tasks.returned(connection, taskIds);
+  }
+
+  /** Its process ends in a moment. */
+  ending(connection: WorkerConnection): void {
+    this.#tasks.leaving(connection.workerId);
   }
 
   retry(call: Call): void {
@@ -523,6 +547,13 @@ export class LocalEngine implements Engine {
     } finally {
       this.#keepAlive.remove();
     }
+  }
+
+  /** Let the head look at itself; for tests. */
+  async check(): Promise<HeadCheck> {
+    const reply = await this.link.request((requestId) => ({ type: "check", requestId }));
+    if (reply.type !== "checked") throw new EngineClosedError("the head sent a wrong reply");
+    return reply.check;
   }
 
   /** Fail all that is unfinished. */

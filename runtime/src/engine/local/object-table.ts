@@ -247,6 +247,7 @@ export class ObjectTable {
   toPayload(value: WireValue): Payload {
     const refs = value.refs ?? [];
     if (value.region === undefined) return { bytes: value.bytes, buffers: value.buffers ?? [], refs };
+    if (this.#closedWith !== undefined) throw this.#closedWith;
     const { owner } = value;
     if (owner !== undefined) this.use(owner);
     const buffers = this.#openArena().map(value.region, () => owner !== undefined && this.unuse(owner));

@@ -7,6 +7,7 @@ import {
   WorkerCrashedError,
 } from "../../errors.ts";
 import type { ProcessEnd } from "../../protocol/messages.ts";
+import { reasonOfEnd } from "../../protocol/process-end.ts";
 import type { Call } from "./calls.ts";
 
 /** Frames of this package, where the message happened to arrive, say nothing to the user. */
@@ -25,8 +26,7 @@ export function failedError(name: string, error: WireError): Error {
 }
 
 export function crashError(call: Call, end: ProcessEnd): Error {
-  const reason = end.signal === null ? `exit code ${end.exitCode}` : `signal ${end.signal}`;
-  return withoutFrames(() => new WorkerCrashedError(call.name, reason, end.stderrTail));
+  return withoutFrames(() => new WorkerCrashedError(call.name, reasonOfEnd(end), end.stderrTail));
 }
 
 export function cancelledError(call: Call, fallback: string): Error {

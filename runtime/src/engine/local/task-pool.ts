@@ -156,6 +156,13 @@ export class TaskPool {
     }
   }
 
+  /** The worker's process ends in a moment, or has ended: push nothing more. */
+  leaving(workerId: WorkerId): void {
+    for (const queue of this.#queues.values()) {
+      for (const lease of queue.leases) if (lease.connection.workerId === workerId) lease.isEnding = true;
+    }
+  }
+
   remove(call: Call): void {
     if (call.work.kind === "task") this.#queues.get(call.work.shape)?.remove(call);
   }

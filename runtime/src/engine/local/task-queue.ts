@@ -28,6 +28,8 @@ export interface Lease {
   isDraining: boolean;
   /** What it runs waits for something, and the worker runs nothing else meanwhile. */
   isBlocked: boolean;
+  /** Its process ends in a moment: no work for it, and none for others by giving it back. */
+  isEnding: boolean;
   idleSinceMs: number;
 }
 
@@ -107,6 +109,7 @@ export class TaskQueue {
       expectedMs: 0,
       isDraining: false,
       isBlocked: false,
+      isEnding: false,
       idleSinceMs: nowMs,
     });
   }
@@ -132,7 +135,8 @@ export class TaskQueue {
     call.expectedMs = work.kind === "task" ? this.#durations.expectedMs(work.codeId) : 0;
     let best: Lease | undefined;
     for (const lease of this.leases) {
-      if (lease.isDraining || lease.isBlocked || lease.connection.isClosed || !hasRoom(lease, call)) continue;
+      if (lease.isDraining || lease.isBlocked || lease.isEnding || lease.connection.isClosed || !hasRoom(lease, call))
+        continue;
       if (best === undefined || lease.inflight.size < best.inflight.size) best = lease;
     }
     return best;
@@ -195,7 +199,8 @@ export class TaskQueue {
     return this.leases.size > 0;
   }
 
-  #giveBack(leases: readonly Lease[]): void {
+  #giveBack(idle: readonly Lease[]): void {
+    const leases = idle.filter((lease) => !lease.isEnding);
     if (leases.length === 0) return;
     for (const lease of leases) this.leases.delete(lease);
     this.#hooks.returnLeases(leases.map((lease) => lease.leaseId));

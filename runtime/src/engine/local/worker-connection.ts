@@ -14,6 +14,9 @@ import type { Call } from "./calls.ts";
 import type { CodeTable } from "./code-table.ts";
 import type { ObjectTable } from "./object-table.ts";
 
+/** A dead process's socket ends by itself; this is for one that does not. */
+const DRAIN_WITHIN_MS = 1_000;
+
 export interface WorkerConnectionHooks {
   onMessage(connection: WorkerConnection, message: FromWorker): void;
   /** The worker's process is gone, or going. */
@@ -27,6 +30,7 @@ export class WorkerConnection {
   readonly #objects: ObjectTable;
   readonly #codes: CodeTable;
   readonly #sentCodes = new Set<string>();
+  #closeListeners: (() => void)[] = [];
 
   constructor(
     target: { readonly workerId: WorkerId; readonly address: string; readonly pid: number },
@@ -45,13 +49,32 @@ export class WorkerConnection {
       onMessages: (messages) => {
         for (const message of messages) hooks.onMessage(this, message);
       },
-      onClose: () => hooks.onClose(this),
+      onClose: () => {
+        hooks.onClose(this);
+        for (const listener of this.#closeListeners.splice(0)) listener();
+      },
     });
     this.#socket.send({ type: "data-hello", protocol: PROTOCOL_VERSION, clientId });
   }
 
   get isClosed(): boolean {
     return this.#socket.isClosed;
+  }
+
+  /**
+   * The process is gone: continue when what it has sent is read, which may come later than the news of its death. At once
+   * when the connection is closed already.
+   */
+  whenDrained(proceed: () => void): void {
+    if (this.isClosed) {
+      proceed();
+      return;
+    }
+    const limit = setTimeout(() => this.close(), DRAIN_WITHIN_MS);
+    this.#closeListeners.push(() => {
+      clearTimeout(limit);
+      proceed();
+    });
   }
 
   /** Send a call, after its code when the worker does not have that yet. */

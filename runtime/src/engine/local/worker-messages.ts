@@ -20,6 +20,9 @@ export function handleWorkerMessage(engine: LocalEngine, connection: WorkerConne
     case "tasks-returned":
       engine.returned(connection, message.taskIds);
       return;
+    case "worker-ending":
+      engine.ending(connection);
+      return;
     case "output":
       engine.output(message);
       return;
