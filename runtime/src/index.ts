@@ -9,7 +9,15 @@ export { type PoolFunction, type PoolOptions, pool } from "./api/pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
-export { type StreamingTask, type Task, type TaskOf, task, type WithRefs } from "./api/task.ts";
+export {
+  type MultiTask,
+  type RefsTo,
+  type StreamingTask,
+  type Task,
+  type TaskOf,
+  task,
+  type WithRefs,
+} from "./api/task.ts";
 export {
   type CancelOptions,
   cancel,

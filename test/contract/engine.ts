@@ -116,6 +116,33 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect(got).toEqual(Array.from({ length: 40 }, (_, i) => i));
     });
 
+    check("gives an object for each of several results, cancelled or failed together", async () => {
+      const ids = engine.submitMany(spec((n: number) => [n, "b", new Uint8Array(n)], [200_000], { numReturns: 3 }));
+      expect(ids).toHaveLength(3);
+      expect(await valueOf(ids[0] as ObjectId)).toBe(200_000);
+      expect(((await valueOf(ids[2] as ObjectId)) as Uint8Array).length).toBe(200_000);
+      for (const id of ids) engine.unuse(id);
+      const wrong = engine.submitMany(spec(() => [1], [], { numReturns: 2 }));
+      for (const id of wrong) expect(await errorOf(id)).toMatchObject({ code: "TASK_FAILED" });
+      const waits = engine.submitMany(spec(() => new Promise(() => {}), [], { numReturns: 2 }));
+      engine.cancel(waits[1] as ObjectId);
+      for (const id of waits) expect(await errorOf(id)).toMatchObject({ code: "TASK_CANCELLED" });
+    });
+
+    check("holds a stream back at its window", async () => {
+      const moments = function* (): Generator<number> {
+        for (;;) yield Date.now();
+      };
+      const stream = engine.submitStream(spec(moments, [], { streamWindow: 2 }));
+      await stream.next();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const takenAtMs = Date.now();
+      for (let index = 1; index < 5; index++) await stream.next();
+      const sixth = await valueOf((await stream.next()) as ObjectId);
+      stream.close();
+      expect(sixth).toBeGreaterThanOrEqual(takenAtMs);
+    });
+
     check("hosts actors, whose calls keep their order", async () => {
       const type = class Log {
         readonly list: number[] = [];

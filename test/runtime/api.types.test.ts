@@ -30,6 +30,14 @@ it("tasks, actors and values have the types of what they wrap", () => {
   });
   expectTypeOf<ReturnType<typeof words>>().toEqualTypeOf<ResultStream<string>>();
 
+  const both = task((n: number): [number, string] => [n, String(n)], { numReturns: 2 });
+  expectTypeOf(both).returns.toEqualTypeOf<[ObjectRef<number>, ObjectRef<string>]>();
+  const later = task(async (n: number): Promise<[number, Uint8Array]> => [n, new Uint8Array(n)], { numReturns: 2 });
+  expectTypeOf(later).returns.toEqualTypeOf<[ObjectRef<number>, ObjectRef<Uint8Array>]>();
+  const parts = task((): string[] => ["a", "b", "c"], { numReturns: 3, retries: 1 });
+  expectTypeOf(parts).returns.toEqualTypeOf<[ObjectRef<string>, ObjectRef<string>, ObjectRef<string>]>();
+  expectTypeOf(task((n: number) => n, { numReturns: 0 })).returns.toEqualTypeOf<[]>();
+
   const Counters = actor(Counter);
   type Handle = InstanceType<typeof Counters>;
   expectTypeOf<Handle>().toEqualTypeOf<ActorHandle<Counter>>();
@@ -41,8 +49,8 @@ it("tasks, actors and values have the types of what they wrap", () => {
   expectTypeOf<Awaited<ReturnType<typeof wait<number>>>>().toEqualTypeOf<
     [ready: ObjectRef<number>[], rest: ObjectRef<number>[]]
   >();
-  const both = (a: ObjectRef<number>, b: ObjectRef<string>): Promise<[number, string]> => get([a, b]);
-  expectTypeOf(both).returns.toEqualTypeOf<Promise<[number, string]>>();
+  const pair = (a: ObjectRef<number>, b: ObjectRef<string>): Promise<[number, string]> => get([a, b]);
+  expectTypeOf(pair).returns.toEqualTypeOf<Promise<[number, string]>>();
 });
 
 it("refs take the handlers that promises take", () => {
@@ -67,6 +75,12 @@ it("wrong arguments, methods and options are red", () => {
     area(2);
     // @ts-expect-error no such option
     task(() => 1, { cpu: 1 });
+    // @ts-expect-error a pair is not three values
+    task((n: number): [number, string] => [n, String(n)], { numReturns: 3 });
+    // @ts-expect-error a number is no array
+    task((n: number) => n, { numReturns: 1 });
+    // @ts-expect-error decided when the task is made: the types of its results hang on it
+    area.with({ numReturns: 2 });
     const Counters = actor(Counter);
     // @ts-expect-error the constructor takes a number
     void new Counters("x");

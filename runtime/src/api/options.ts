@@ -20,10 +20,18 @@ export interface TaskOptions extends ResourceOptions {
   readonly cpus?: number;
   /** Run it again this often after its worker died, or after an error that `retryOn` accepts; -1: without limit. Default 3. */
   readonly retries?: number;
+  /**
+   * Run it again this often when memory ran short and its process was ended for it; counted apart from `retries`, with
+   * growing pauses. -1: without limit. Default 10: more than crashes, because the task is rarely at fault; not without
+   * limit as in Ray, because on one machine nobody adds memory, and a task that never fits should say so.
+   */
+  readonly oomRetries?: number;
   /** Which errors of the function to retry. Default: none, only crashes. */
   readonly retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
   /** Stop a run that takes longer. Default: no limit. */
   readonly timeoutMs?: number;
+  /** For a generator: items it may be ahead of its reader. Default 16. */
+  readonly streamWindow?: number;
   /** How errors, progress and views call it. Default: the function's name, or how its text begins. */
   readonly name?: string;
   /** Cancels its calls when aborted. */

@@ -28,6 +28,30 @@ export interface StreamingTask<Args extends readonly unknown[], Item> {
   readonly options: TaskOptions;
 }
 
+/** A task of several results: a call gives a ref to each, so that large ones are stored and passed on separately. */
+export interface MultiTask<Args extends readonly unknown[], Returns extends readonly unknown[]> {
+  (...args: WithRefs<Args>): RefsTo<Returns>;
+  with(options: TaskOptions): MultiTask<Args, Returns>;
+  readonly options: TaskOptions;
+}
+
+/** A ref to each value of a tuple. */
+export type RefsTo<Returns extends readonly unknown[]> = {
+  -readonly [Index in keyof Returns]: ObjectRef<Awaited<Returns[Index]>>;
+};
+
+type Repeat<Item, Count extends number, Items extends unknown[] = []> = Items["length"] extends Count
+  ? Items
+  : Repeat<Item, Count, [...Items, Item]>;
+
+/** The first `Count` of what an array holds; a tuple as it is. */
+export type ReturnsOf<Result, Count extends number> =
+  Awaited<Result> extends infer Values extends readonly unknown[]
+    ? number extends Values["length"]
+      ? Repeat<Values[number], Count>
+      : Values
+    : never;
+
 /** What a call gives: a ref, or a stream of what is yielded. */
 export type ResultOf<Result> = 0 extends 1 & Result
   ? ObjectRef<Result>
@@ -41,21 +65,55 @@ export type ResultOf<Result> = 0 extends 1 & Result
 export type TaskOf<Args extends readonly unknown[], Result> =
   ResultOf<Result> extends ResultStream<infer Item> ? StreamingTask<Args, Item> : Task<Args, Result>;
 
+interface TaskFunction {
+  /**
+   * Nobody waits for it: a call gives no ref, its result is dropped, and a failure is printed.
+   */
+  <Args extends unknown[]>(
+    fn: (...args: Args) => unknown,
+    options: TaskOptions & { readonly numReturns: 0 },
+  ): MultiTask<Args, []>;
+  /**
+   * `fn` returns `numReturns` values in an array; a call gives a ref to each. Write down its result, `: [A, B]`, for refs
+   * of types of their own: the compiler takes `[a, b]` for an array of one type.
+   */
+  <
+    Args extends unknown[],
+    Result extends readonly unknown[] | PromiseLike<readonly unknown[]>,
+    const Count extends Awaited<Result>["length"],
+  >(
+    fn: (...args: Args) => Result,
+    options: TaskOptions & { readonly numReturns: Count },
+  ): MultiTask<Args, ReturnsOf<Result, Count>>;
+  /**
+   * Make `fn` a task: calling it runs it in a worker process. It may capture variables, imports, other tasks, refs and
+   * actor handles; captured values are taken as they are at the first call after a change.
+   *
+   * @throws SerializationError at the first call, naming the variable that cannot travel
+   */
+  <Args extends unknown[], Result>(fn: (...args: Args) => Result, options?: TaskOptions): TaskOf<Args, Result>;
+}
+
 const EXCERPT_LENGTH = 32;
 const DEFAULT_RETRIES = 3;
+const DEFAULT_OOM_RETRIES = 10;
 
-/**
- * Make `fn` a task: calling it runs it in a worker process. It may capture variables, imports, other tasks, refs and
- * actor handles; captured values are taken as they are at the first call after a change.
- *
- * @throws SerializationError at the first call, naming the variable that cannot travel
- */
-export function task<Args extends unknown[], Result>(
-  fn: (...args: Args) => Result,
-  options: TaskOptions = {},
-): TaskOf<Args, Result> {
+/** Make a function a task; see the signatures. */
+export const task: TaskFunction = makeTask as TaskFunction;
+
+function makeTask(
+  fn: (...args: unknown[]) => unknown,
+  options: TaskOptions & { readonly numReturns?: number } = {},
+): unknown {
   if (typeof fn !== "function") throw new TypeError("task() takes a function");
+  const { numReturns } = options;
   checkCount("retries", options.retries, -1);
+  checkCount("oomRetries", options.oomRetries, -1);
+  checkCount("streamWindow", options.streamWindow, 1);
+  checkCount("numReturns", numReturns);
+  if (numReturns === 0 && options.signal !== undefined) {
+    throw new TypeError("With numReturns: 0 there is no ref that a signal could cancel");
+  }
   const name = options.name ?? (fn.name === "" ? excerptOf(fn) : fn.name);
   const resources = resourceAmounts(options, 1);
   const call = (...args: unknown[]): unknown => {
@@ -70,10 +128,18 @@ export function task<Args extends unknown[], Result>(
       code,
       resources,
       retries: timesOf(options.retries ?? DEFAULT_RETRIES),
+      oomRetries: timesOf(options.oomRetries ?? DEFAULT_OOM_RETRIES),
+      ...(numReturns === undefined ? {} : { numReturns }),
+      ...(options.streamWindow === undefined ? {} : { streamWindow: options.streamWindow }),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       ...(shouldRetry === undefined ? {} : { shouldRetry }),
     };
-    if (captured.kind === "generator" || captured.kind === "async-generator") {
+    const isStream = captured.kind === "generator" || captured.kind === "async-generator";
+    if (isStream && numReturns !== undefined) {
+      throw new TypeError(`'${name}' is a generator: it streams its items, and takes no numReturns`);
+    }
+    if (numReturns !== undefined) return submitMany(runtime, spec, options.signal);
+    if (isStream) {
       const stream = runtime.engine.submitStream(spec);
       const result = resultOf(stream.taskId);
       options.signal?.addEventListener("abort", () => cancelFor(runtime, result), { once: true });
@@ -83,8 +149,15 @@ export function task<Args extends unknown[], Result>(
     if (options.signal !== undefined) cancelOnAbort(runtime, ref, options.signal);
     return ref;
   };
-  const withOptions = (more: TaskOptions): unknown => task(fn, { ...options, ...more });
-  return Object.assign(call, { with: withOptions, options }) as unknown as TaskOf<Args, Result>;
+  const withOptions = (more: TaskOptions): unknown => makeTask(fn, { ...options, ...more });
+  return Object.assign(call, { with: withOptions, options });
+}
+
+function submitMany(runtime: Runtime, spec: TaskSpec, signal: AbortSignal | undefined): ObjectRef<unknown>[] {
+  const refs = runtime.engine.submitMany(spec).map((id) => new ObjectRef<unknown>(runtime, id));
+  // They are there, or fail, together.
+  if (signal !== undefined && refs[0] !== undefined) cancelOnAbort(runtime, refs[0], signal);
+  return refs;
 }
 
 /** The beginning of a function's text: says more than «anonymous» in a panel that lists several. */

@@ -40,9 +40,13 @@ interface CallSpec {
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
   /** Runs again this often after a crash of its worker, or an error that `shouldRetry` accepts. */
   readonly retries: number;
+  /** Runs again this often after it was ended because memory ran short. Default 0. */
+  readonly oomRetries?: number;
   /** A promise when the one who decides is another process. */
   readonly shouldRetry?: (thrown: Thrown) => boolean | Promise<boolean>;
   readonly timeoutMs?: number;
+  /** Items a stream may be ahead of its consumer. Default 16. */
+  readonly streamWindow?: number;
   readonly execution?: WireExecution;
   /** The task whose code makes this call; `cancel` of it may include this one. */
   readonly parent?: TaskId;
@@ -52,6 +56,8 @@ interface CallSpec {
 export interface TaskSpec extends CallSpec {
   readonly code: TaskCode;
   readonly resources: ResourceAmounts;
+  /** For `submitMany`: it returns an array of so many values. */
+  readonly numReturns?: number;
 }
 
 export interface ActorCallSpec extends CallSpec {
@@ -115,6 +121,8 @@ export interface Engine {
   put(value: EncodedValue): ObjectId;
   /** Submit a task; the caller uses its result once. */
   submit(spec: TaskSpec): ObjectId;
+  /** Submit a task with `numReturns`; the caller uses each result once. With 0, a failure is told as output. */
+  submitMany(spec: TaskSpec): readonly ObjectId[];
   submitStream(spec: TaskSpec): ItemStream;
   /** The actor starts in the background; a failure shows in its calls. The caller uses it once. */
   createActor(spec: NewActorSpec): ActorDescription;

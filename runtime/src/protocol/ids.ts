@@ -83,7 +83,18 @@ export function taskOf(result: ObjectId): TaskId {
   return result as string as TaskId;
 }
 
-/** The item of a stream that has this index. */
-export function streamItemOf(taskId: TaskId, index: number): ObjectId {
+/** One of several results of a task: the item of a stream, or the element of what it returns, that has this index. */
+export function partOf(taskId: TaskId, index: number): ObjectId {
   return `${taskId}.${index}` as ObjectId;
+}
+
+/** The task that makes an object, be it its only result or a part of it. */
+export function makerOf(id: ObjectId): TaskId {
+  const [client, number] = id.split(".", 2);
+  return `${client}.${number}` as TaskId;
+}
+
+/** The process that an object's id is from. */
+export function clientOf(id: ObjectId): ClientId {
+  return id.slice(0, id.indexOf(".")) as ClientId;
 }

@@ -68,6 +68,10 @@ export interface TaskCall {
   readonly args: WireValue;
   readonly resolved?: readonly WireArgument[];
   readonly isStream?: boolean;
+  /** Items a streaming task may be ahead of its consumer; STREAM_WINDOW when absent. */
+  readonly streamWindow?: number;
+  /** It returns an array of so many values, each an object of its own. */
+  readonly numReturns?: number;
   /** Items that an earlier attempt delivered already. */
   readonly skipItems?: number;
   /** Longest run time; the worker stops the task afterwards. */
@@ -110,6 +114,13 @@ export type FromWorker =
       /** Names of the thrown value's classes, most derived first; for `retryOn`. */
       readonly classNames: readonly string[];
       readonly reason: "error" | "cancelled" | "timeout";
+      readonly durationMs: number;
+    }
+  /** As `task-finished`, for a call with `numReturns`. */
+  | {
+      readonly type: "task-returned";
+      readonly taskId: TaskId;
+      readonly values: readonly WireValue[];
       readonly durationMs: number;
     }
   | { readonly type: "stream-item"; readonly taskId: TaskId; readonly index: number; readonly value: WireValue }

@@ -10,7 +10,7 @@ import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
 import { toWireError } from "../errors.ts";
-import type { ObjectId, TaskId } from "../protocol/ids.ts";
+import { type ObjectId, partOf, type TaskId } from "../protocol/ids.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
@@ -180,7 +180,7 @@ export class Executor {
   async #stream(running: RunningCall, made: unknown): Promise<void> {
     try {
       const items = iterate(made);
-      const { taskId, skipItems = 0 } = running.call;
+      const { taskId, skipItems = 0, streamWindow = STREAM_WINDOW } = running.call;
       for (let index = 0; running.stopReason === undefined; index++) {
         const { done, value } = await items.next();
         if (done === true) break;
@@ -188,7 +188,7 @@ export class Executor {
         this.#output?.flush();
         const owner = `${taskId}.${index}#${running.call.attempt}` as ObjectId;
         running.send({ type: "stream-item", taskId, index, value: this.#toWire(running, value, owner) });
-        while (index + 1 - running.consumed >= STREAM_WINDOW && running.stopReason === undefined) {
+        while (index + 1 - running.consumed >= streamWindow && running.stopReason === undefined) {
           await new Promise<void>((resolve) => {
             running.onConsumed = resolve;
           });
@@ -218,11 +218,31 @@ export class Executor {
       this.#failed(running, undefined);
       return;
     }
-    const { taskId, attempt } = running.call;
+    const { taskId, attempt, numReturns } = running.call;
+    if (numReturns !== undefined) {
+      this.#returned(running, value, numReturns);
+      return;
+    }
     try {
       const wire = this.#toWire(running, value, `${taskId}#${attempt}` as ObjectId);
       const durationMs = this.#end(running);
       running.send({ type: "task-finished", taskId, value: wire, durationMs });
+    } catch (error) {
+      this.#failed(running, error);
+    }
+  }
+
+  /** Several results, each an object of its own. */
+  #returned(running: RunningCall, value: unknown, count: number): void {
+    const { taskId, attempt, name } = running.call;
+    try {
+      const elements = count === 0 ? [] : value;
+      if (!Array.isArray(elements) || elements.length !== count) throw new TypeError(wrongReturns(name, count, value));
+      const values = elements.map((element, index) =>
+        this.#toWire(running, element, `${partOf(taskId, index)}#${attempt}` as ObjectId),
+      );
+      const durationMs = this.#end(running);
+      running.send({ type: "task-returned", taskId, values, durationMs });
     } catch (error) {
       this.#failed(running, error);
     }
@@ -368,6 +388,11 @@ export class Executor {
     this.#engine.recover();
     this.#planPump();
   }
+}
+
+function wrongReturns(name: string, count: number, value: unknown): string {
+  const got = Array.isArray(value) ? `an array of ${value.length}` : `no array (${typeof value})`;
+  return `'${name}' has numReturns: ${count}, so it must return an array of ${count} values; it returned ${got}`;
 }
 
 function codeOf(running: RunningCall): string {

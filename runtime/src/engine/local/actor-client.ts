@@ -10,7 +10,7 @@ export interface ActorClientHooks {
   /** The values of a call's refs, if all are there; otherwise the hook pumps this client once they are. */
   isReady(call: Call): boolean;
   fail(call: Call, error: Error): void;
-  retry(call: Call): void;
+  retry(call: Call, reason: string): void;
   /** Its process is gone, and with it what was stored for this call and not sent. */
   forgetUnsent(call: Call): void;
 }
@@ -127,7 +127,7 @@ export class ActorClient {
     for (const call of calls) {
       this.#hooks.forgetUnsent(call);
       if (call.retriesLeft > 0 && call.cancelReason === undefined) {
-        this.#hooks.retry(call);
+        this.#hooks.retry(call, "its actor is started again");
         again.push(call);
       } else {
         const reason = `its process ended during '${call.name}', and it was started again; set { maxTaskRetries } to repeat calls`;

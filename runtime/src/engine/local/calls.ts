@@ -12,12 +12,18 @@ export interface Call {
   /** Of `refs`, once all are there. */
   resolved: readonly WireArgument[] | undefined;
   retriesLeft: number;
+  oomRetriesLeft: number;
+  /** How often its process has ended under it. */
+  crashes: number;
   attempt: number;
   readonly shouldRetry: TaskSpec["shouldRetry"];
   readonly timeoutMs: number | undefined;
   readonly execution: WireExecution | undefined;
   readonly parent: TaskId | undefined;
   readonly depth: number;
+  /** Its results, when it has `numReturns`; otherwise there is one, named as the task. */
+  readonly returns: readonly ObjectId[] | undefined;
+  readonly streamWindow: number | undefined;
   /** Set for streaming calls, which have no single result. */
   readonly stream: StreamBuffer | undefined;
   /** Why it was cancelled; it ends as cancelled then, however its worker takes it. */

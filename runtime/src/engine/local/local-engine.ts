@@ -10,7 +10,10 @@ import {
   type ActorId,
   type ClientId,
   IdMaker,
+  makerOf,
   type ObjectId,
+  partOf,
+  resultOf,
   type TaskId,
   taskOf,
   type WorkerId,
@@ -24,6 +27,7 @@ import type {
   ProcessEnd,
   WireArgument,
 } from "../../protocol/messages.ts";
+import { reasonOfEnd } from "../../protocol/process-end.ts";
 import type {
   ActorCallSpec,
   CancelOptions,
@@ -42,7 +46,8 @@ import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
-import { STREAM_WINDOW, StreamBuffer } from "./stream-buffer.ts";
+import { attemptOf, RetryNotes, retryDelayMs } from "./retries.ts";
+import { StreamBuffer } from "./stream-buffer.ts";
 import { crashError } from "./task-errors.ts";
 import { TaskPool } from "./task-pool.ts";
 import { WorkReport } from "./work-report.ts";
@@ -69,6 +74,7 @@ export class LocalEngine implements Engine {
   readonly #connections = new Map<WorkerId, WorkerConnection>();
   readonly #observers = new Set<TaskObserver>();
   readonly #keepAlive = new KeepAlive();
+  readonly #retryNotes = new RetryNotes((call, text) => this.note(call, text));
   #closedWith: Error | undefined;
   #resolveClosed: (error: Error | undefined) => void = () => {};
   #onStop: ((message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void) | undefined;
@@ -97,8 +103,8 @@ export class LocalEngine implements Engine {
       fail: (call, error) => {
         if (!this.#endedByCancel(call)) this.fail(call, error);
       },
-      retry: (call) => this.retry(call),
-      forgetUnsent: (call) => this.#forgetUnsent(call),
+      retry: (call, reason) => this.retry(call, reason),
+      forgetUnsent: (call) => this.forgetUnsent(call),
       resolveRefs: (call) => this.#resolveRefs(call),
     });
     this.closed = new Promise((resolve) => {
@@ -198,25 +204,30 @@ export class LocalEngine implements Engine {
 
   /** The call's process ended under it: again elsewhere, or the end. */
   #crashed(call: Call, end: ProcessEnd): void {
-    this.#forgetUnsent(call);
-    if (call.retriesLeft > 0) this.retry(call);
-    else this.fail(call, crashError(call, end));
-  }
-
-  /** What the dead worker stored for us and did not send, nobody will tell us about. */
-  #forgetUnsent({ taskId, attempt, stream }: Call): void {
-    const received = stream?.received ?? 0;
-    const objectIds =
-      stream === undefined
-        ? [`${taskId}#${attempt}`]
-        : Array.from({ length: STREAM_WINDOW }, (_, ahead) => `${taskId}.${received + ahead}#${attempt}`);
-    this.link.send({ type: "forget", objectIds: objectIds as ObjectId[] });
+    this.forgetUnsent(call);
+    call.crashes++;
+    const isMemory = end.reason === "memory";
+    if ((isMemory ? call.oomRetriesLeft : call.retriesLeft) <= 0) {
+      this.fail(call, crashError(call, end));
+      return;
+    }
+    // What memory took is not counted as a failure of the task.
+    if (isMemory) {
+      call.oomRetriesLeft--;
+      call.retriesLeft++;
+    }
+    const delayMs = retryDelayMs(call.crashes, isMemory);
+    this.retry(call, `its worker ended: ${reasonOfEnd(end)}`, delayMs);
   }
 
   // ── submitting ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   submit(spec: TaskSpec): ObjectId {
     return this.#submitTask(spec, false).taskId as string as ObjectId;
+  }
+
+  submitMany(spec: TaskSpec): readonly ObjectId[] {
+    return this.#submitTask(spec, false).returns ?? [];
   }
 
   submitStream(spec: TaskSpec): ItemStream {
@@ -239,6 +250,7 @@ export class LocalEngine implements Engine {
     this.objects.adopt(args);
     const refs = spec.refs ?? [];
     for (const { id } of refs) this.objects.use(id);
+    const count = "numReturns" in spec ? spec.numReturns : undefined;
     const call: Call = {
       taskId,
       name: spec.name,
@@ -246,20 +258,31 @@ export class LocalEngine implements Engine {
       refs,
       resolved: refs.length === 0 ? [] : undefined,
       retriesLeft: spec.retries,
+      oomRetriesLeft: spec.oomRetries ?? 0,
+      crashes: 0,
       attempt: 0,
       shouldRetry: spec.shouldRetry,
       timeoutMs: spec.timeoutMs,
       execution: spec.execution,
       parent: spec.parent,
       depth: spec.depth,
-      stream: isStream ? this.#newStream(taskId) : undefined,
+      returns: count === undefined ? undefined : Array.from({ length: count }, (_, index) => partOf(taskId, index)),
+      streamWindow: spec.streamWindow,
+      stream: isStream ? this.#newStream(taskId, spec.streamWindow) : undefined,
       cancelReason: undefined,
       isOver: false,
       work,
       expectedMs: 0,
     };
-    this.objects.create(result);
-    if (!isStream) this.objects.use(result);
+    if (call.returns !== undefined) {
+      for (const id of call.returns) {
+        this.objects.create(id);
+        this.objects.use(id);
+      }
+    } else {
+      this.objects.create(result);
+      if (!isStream) this.objects.use(result);
+    }
     this.calls.set(taskId, call);
     this.#keepAlive.add();
     this.report.submitted(call);
@@ -267,8 +290,8 @@ export class LocalEngine implements Engine {
     return call;
   }
 
-  #newStream(taskId: TaskId): StreamBuffer {
-    return new StreamBuffer(taskId, {
+  #newStream(taskId: TaskId, window: number | undefined): StreamBuffer {
+    return new StreamBuffer(taskId, window, {
       onTaken: (count) => this.connectionOf(taskId)?.streamConsumed(taskId, count),
       onAbandoned: () => {
         const call = this.calls.get(taskId);
@@ -337,23 +360,29 @@ export class LocalEngine implements Engine {
     this.#tasks.leaving(connection.workerId);
   }
 
-  retry(call: Call): void {
+  /** @param reason - for the user. */
+  retry(call: Call, reason: string, delayMs = 0): void {
     call.retriesLeft--;
     call.attempt++;
+    const when = delayMs === 0 ? "" : ` in ${delayMs / 1_000} s`;
+    this.#retryNotes.add(call, `'${call.name}' runs again${when} (${attemptOf(call)}): ${reason}`);
     this.report.ended(call, "retried");
     for (const observer of this.#observers) observer.ended(call.execution, call.name, "retried");
-    if (call.work.kind === "task") this.#tasks.enqueue(call);
+    if (call.work.kind !== "task") return;
+    if (delayMs === 0) this.#tasks.enqueue(call);
+    else setTimeout(() => call.isOver || this.#tasks.enqueue(call), delayMs);
   }
 
   /** An actor's method threw what the user wants to try again. */
-  callAgain(call: Call): void {
-    this.retry(call);
+  callAgain(call: Call, reason: string): void {
+    this.retry(call, reason);
     if (call.work.kind === "actor") this.#actors.get(call.work.actorId)?.submit(call);
   }
 
   fail(call: Call, error: Error, outcome: TaskOutcome = "failed"): void {
     if (call.isOver) return;
-    this.objects.fail(call.taskId as string as ObjectId, error);
+    if (call.returns === undefined) this.objects.fail(resultOf(call.taskId), error);
+    else this.#failReturns(call, call.returns, error, outcome);
     call.stream?.finish(error);
     this.over(call, outcome);
   }
@@ -367,8 +396,35 @@ export class LocalEngine implements Engine {
     for (const observer of this.#observers) observer.ended(call.execution, call.name, outcome);
     this.objects.drop(call.args);
     for (const { id } of call.refs) this.objects.unuse(id);
-    this.objects.unuse(call.taskId as string as ObjectId);
+    if (call.returns === undefined) this.objects.unuse(resultOf(call.taskId));
+    else for (const id of call.returns) this.objects.unuse(id);
     if (call.work.kind === "actor") this.objects.unuse(call.work.actorId);
+  }
+
+  #failReturns(call: Call, returns: readonly ObjectId[], error: Error, outcome: TaskOutcome): void {
+    for (const id of returns) this.objects.fail(id, error);
+    if (returns.length === 0 && outcome === "failed")
+      this.note(call, `Nobody waits for this failure: ${error.message}`);
+  }
+
+  /** Tell the user about a call, where its output goes. */
+  note(call: Call, text: string): void {
+    const execution = call.execution === undefined ? {} : { execution: call.execution };
+    this.output({
+      type: "output",
+      stream: "stderr",
+      text: `${text}\n`,
+      source: call.name,
+      pid: process.pid,
+      ...execution,
+    });
+  }
+
+  /** What a run of this call stored for us and did not deliver, nobody will tell us about. */
+  forgetUnsent({ taskId, attempt, returns, stream }: Call): void {
+    const parts = returns ?? stream?.expected() ?? [resultOf(taskId)];
+    if (parts.length > 0)
+      this.link.send({ type: "forget", objectIds: parts.map((id) => `${id}#${attempt}` as ObjectId) });
   }
 
   output(message: Parameters<TaskObserver["output"]>[0]): void {
@@ -476,7 +532,7 @@ export class LocalEngine implements Engine {
   // ── cancelling ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   cancel(id: ObjectId, options: CancelOptions = {}): void {
-    const call = this.calls.get(taskOf(id));
+    const call = this.objects.isSettled(id) ? undefined : this.calls.get(makerOf(id));
     if (call !== undefined) this.#cancel(call, options);
     else if (!id.startsWith(`${this.clientId}.`) && !this.objects.isSettled(id)) {
       throw new UnsupportedError(
@@ -566,6 +622,7 @@ export class LocalEngine implements Engine {
     this.objects.close(error);
     for (const connection of this.#connections.values()) connection.close();
     this.#keepAlive.close();
+    this.#retryNotes.close();
     this.#resolveClosed(error);
     await this.link.close();
   }

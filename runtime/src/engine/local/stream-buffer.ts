@@ -1,5 +1,5 @@
 /** Items of a streaming task between the worker that yields them and the loop that takes them. */
-import type { ObjectId, TaskId } from "../../protocol/ids.ts";
+import { type ObjectId, partOf, type TaskId } from "../../protocol/ids.ts";
 import type { ItemStream } from "../engine.ts";
 
 /** Items a worker may be ahead of the consumer. */
@@ -17,6 +17,7 @@ export interface StreamHooks {
 export class StreamBuffer implements ItemStream {
   readonly taskId: TaskId;
   readonly #hooks: StreamHooks;
+  readonly #window: number;
   readonly #items: ObjectId[] = [];
   readonly #waiting: { resolve(id: ObjectId | undefined): void; reject(error: Error): void }[] = [];
   #received = 0;
@@ -24,14 +25,22 @@ export class StreamBuffer implements ItemStream {
   #end: { readonly error: Error | undefined } | undefined;
   #isClosed = false;
 
-  constructor(taskId: TaskId, hooks: StreamHooks) {
+  /** @param window - items the worker may be ahead; STREAM_WINDOW when undefined. */
+  constructor(taskId: TaskId, window: number | undefined, hooks: StreamHooks) {
     this.taskId = taskId;
+    this.#window = window ?? STREAM_WINDOW;
     this.#hooks = hooks;
   }
 
   /** Items that arrived; a retry skips as many. */
   get received(): number {
     return this.#received;
+  }
+
+  /** Items that the worker may have made and that have not arrived. */
+  expected(): ObjectId[] {
+    const count = this.#taken + this.#window + 1 - this.#received;
+    return Array.from({ length: Math.max(0, count) }, (_, index) => partOf(this.taskId, this.#received + index));
   }
 
   add(id: ObjectId): void {

@@ -98,6 +98,8 @@ export class WorkerConnection {
       attempt: call.attempt,
       ...(call.resolved === undefined || call.resolved.length === 0 ? {} : { resolved: call.resolved }),
       ...(call.stream === undefined ? {} : { isStream: true, skipItems: call.stream.received }),
+      ...(call.streamWindow === undefined ? {} : { streamWindow: call.streamWindow }),
+      ...(call.returns === undefined ? {} : { numReturns: call.returns.length }),
       ...(call.timeoutMs === undefined ? {} : { timeoutMs: call.timeoutMs }),
       ...(call.execution === undefined ? {} : { execution: call.execution }),
     };

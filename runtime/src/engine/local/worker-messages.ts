@@ -1,6 +1,6 @@
 /** What a worker reports about calls of this process. */
 import { errorFromWire } from "../../errors.ts";
-import { type ObjectId, streamItemOf } from "../../protocol/ids.ts";
+import { partOf, resultOf } from "../../protocol/ids.ts";
 import type { FromWorker } from "../../protocol/messages.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import { cancelledError, failedError } from "./task-errors.ts";
@@ -10,6 +10,9 @@ export function handleWorkerMessage(engine: LocalEngine, connection: WorkerConne
   switch (message.type) {
     case "task-finished":
       taskFinished(engine, message);
+      return;
+    case "task-returned":
+      taskReturned(engine, message);
       return;
     case "task-failed":
       taskFailed(engine, message);
@@ -38,7 +41,7 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
     return;
   }
   engine.left(call, durationMs);
-  if (call.stream === undefined) engine.objects.settle(taskId as string as ObjectId, value);
+  if (call.stream === undefined) engine.objects.settle(resultOf(taskId), value);
   else {
     engine.objects.drop(value);
     call.stream.finish();
@@ -46,10 +49,25 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
   engine.over(call, "finished");
 }
 
+function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: "task-returned" }>): void {
+  const { taskId, values, durationMs } = message;
+  for (const value of values) engine.objects.receive(value);
+  const call = engine.calls.get(taskId);
+  if (call === undefined) {
+    for (const value of values) engine.objects.drop(value);
+    return;
+  }
+  engine.left(call, durationMs);
+  for (const [index, value] of values.entries()) engine.objects.settle(partOf(taskId, index), value);
+  engine.over(call, "finished");
+}
+
 function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "task-failed" }>): void {
   const call = engine.calls.get(message.taskId);
   if (call === undefined) return;
   engine.left(call, message.durationMs);
+  // It may have failed half-way through storing them.
+  if (call.returns !== undefined) engine.forgetUnsent(call);
   if (call.cancelReason !== undefined || message.reason === "cancelled") {
     engine.fail(call, cancelledError(call, "it was cancelled"), "cancelled");
     return;
@@ -63,7 +81,7 @@ function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "t
   const decide = (isAccepted: boolean | undefined): void => {
     // It may have been cancelled while somebody thought about it.
     if (call.isOver) return;
-    if (isAccepted === true) engine.callAgain(call);
+    if (isAccepted === true) engine.callAgain(call, `it failed with ${error.name}: ${error.message}`);
     else engine.fail(call, failedError(call.name, error));
   };
   if (verdict instanceof Promise) void verdict.then(decide);
@@ -79,7 +97,7 @@ function streamItem(engine: LocalEngine, message: Extract<FromWorker, { type: "s
     engine.objects.drop(value);
     return;
   }
-  const id = streamItemOf(taskId, index);
+  const id = partOf(taskId, index);
   engine.objects.create(id);
   engine.objects.settle(id, value);
   stream.add(id);
