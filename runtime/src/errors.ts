@@ -286,6 +286,14 @@ export function errorFromWire(wire: WireError): Error {
   return fromWireError(wire, (code) => (code in CLASSES ? CLASSES[code as ErrorCode].prototype : undefined));
 }
 
+/** Code or name of an error, and its message; for lists of tasks. */
+export function errorSummary(error: Pick<WireError, "name" | "message"> & { readonly code?: unknown }): {
+  readonly type: string;
+  readonly message: string;
+} {
+  return { type: typeof error.code === "string" ? error.code : error.name, message: error.message };
+}
+
 /** One line about a thrown value. */
 function describe(thrown: unknown): string {
   if (thrown instanceof Error || isErrorLike(thrown))

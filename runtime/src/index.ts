@@ -10,6 +10,21 @@ export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts"
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
 export {
+  dumpStacks,
+  type ListActorsOptions,
+  type ListJobsOptions,
+  type ListObjectsOptions,
+  type ListTasksOptions,
+  type ListWorkersOptions,
+  listActors,
+  listJobs,
+  listObjects,
+  listTasks,
+  listWorkers,
+  type TimelineOptions,
+  timeline,
+} from "./api/state.ts";
+export {
   type MultiTask,
   type RefsTo,
   type StreamingTask,
@@ -50,4 +65,17 @@ export {
   WorkerCrashedError,
 } from "./errors.ts";
 export type { ClusterDescription } from "./protocol/messages.ts";
+export type {
+  ActorRow,
+  JobRow,
+  ObjectRow,
+  StackDump,
+  StackFrame,
+  StateList,
+  TaskRow,
+  TaskState,
+  Timeline,
+  TraceEvent,
+  WorkerRow,
+} from "./protocol/state.ts";
 export { VERSION } from "./version.ts";

@@ -193,6 +193,90 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect(cluster.resources["cpus"]?.total).toBe(2);
     });
 
+    check("lists tasks that run, wait, are over or failed, and filters them", async () => {
+      const open = spec(() => new Promise((resolve) => setTimeout(resolve, 5_000, 1)), [], { name: "listed-open" });
+      const first = engine.submit(open);
+      const waiting = spec((n: number) => n, [undefined], { refs: [{ index: 0, id: first }], name: "listed-waiting" });
+      engine.submit(waiting);
+      await valueOf(engine.submit(spec(() => 1, [], { name: "listed-over" })));
+      const bad = spec(
+        () => {
+          throw new RangeError("no\nmore");
+        },
+        [],
+        { name: "listed-bad" },
+      );
+      await errorOf(engine.submit(bad));
+      const stateOf = async (name: string): Promise<unknown> => (await engine.state("tasks", { name })).items[0]?.state;
+      await expect.poll(() => stateOf("listed-open"), { timeout: 10_000 }).toBe("RUNNING");
+      expect(await stateOf("listed-waiting")).toBe("PENDING_ARGS");
+      expect(await stateOf("listed-over")).toBe("FINISHED");
+      const failed = await engine.state("tasks", { state: "FAILED", name: "listed-bad" });
+      expect(failed).toMatchObject({ total: 1, truncated: false });
+      expect(failed.items[0]).toMatchObject({
+        errorType: "RangeError",
+        error: "no",
+        attempt: 0,
+        resources: { cpus: 1 },
+      });
+      expect((await engine.state("tasks", { limit: "1" })).truncated).toBe(true);
+      engine.cancel(first);
+      await settled(first);
+      await expect.poll(() => stateOf("listed-open"), { timeout: 10_000 }).toBe("CANCELLED");
+    });
+
+    check("lists a task whose process died, once for each run", async () => {
+      const dies = spec(() => process.kill(process.pid, "SIGKILL"), [], { retries: 1, name: "listed-dies" });
+      await errorOf(engine.submit(dies));
+      const { items } = await engine.state("tasks", { name: "listed-dies" });
+      expect(items.map(({ attempt, errorType }) => ({ attempt, errorType }))).toEqual(
+        expect.arrayContaining([
+          { attempt: 0, errorType: "WORKER_CRASHED" },
+          { attempt: 1, errorType: "WORKER_CRASHED" },
+        ]),
+      );
+    });
+
+    check("lists objects by size and holder, workers and jobs", async () => {
+      const id = engine.put(encode(new Float64Array(200_000)));
+      await expect
+        .poll(async () => (await engine.state("objects", { id })).items[0], { timeout: 10_000 })
+        .toMatchObject({
+          sizeBytes: expect.any(Number),
+          state: "in-store",
+          holders: { [id.slice(0, id.indexOf("."))]: 1 },
+        });
+      const [object] = (await engine.state("objects", { id })).items;
+      expect(object?.sizeBytes).toBeGreaterThanOrEqual(1_600_000);
+      engine.unuse(id);
+      await valueOf(engine.submit(spec(() => 1, [])));
+      expect((await engine.state("workers")).items.length).toBeGreaterThan(0);
+      expect((await engine.state("jobs")).items).toMatchObject([{ state: "running", pid: process.pid }]);
+      await expect(engine.state("tasks", { colour: "red" })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    });
+
+    check("shows what ran where and when", async () => {
+      const pause = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30, 1));
+      await valueOf(engine.submit(spec(pause, [], { name: "timed" })));
+      const { traceEvents } = await engine.state("timeline");
+      const slice = traceEvents.find(({ ph, name }) => ph === "X" && name === "timed");
+      expect(slice?.["dur"]).toBeGreaterThanOrEqual(29_000);
+    });
+
+    check("shows the code that a busy worker is in", async () => {
+      const spin = function spinning(): void {
+        for (;;);
+      };
+      const id = engine.submit(spec(spin, [], { name: "spins" }));
+      const functions = async (): Promise<readonly string[]> => {
+        const { items } = await engine.state("stack");
+        return items.flatMap(({ frames }) => frames.map((frame) => frame.function));
+      };
+      await expect.poll(functions, { timeout: 10_000 }).toContain("spinning");
+      engine.cancel(id);
+      await settled(id);
+    });
+
     check("fails what is unfinished when it is closed, and what comes after", async () => {
       const other = await create();
       const id = other.submit(spec(() => new Promise(() => {}), []));

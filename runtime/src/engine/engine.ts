@@ -12,6 +12,7 @@ import type {
   ResourceAmounts,
   WireExecution,
 } from "../protocol/messages.ts";
+import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
 
 /** An encoded value and the actor handles inside it. */
 export interface EncodedValue extends Payload {
@@ -157,5 +158,11 @@ export interface Engine {
   describe(): Promise<ClusterDescription>;
   /** Where the state API answers; starts its server when it does not run yet. */
   openHttp(): Promise<HttpAddress>;
+  /**
+   * What the cluster tells of its tasks, actors, objects, workers; see protocol/state.ts.
+   *
+   * @throws UnsupportedError for a route or filter that there is not
+   */
+  state<Route extends StateRoute>(route: Route, parameters?: StateParameters): Promise<StateRoutes[Route]>;
   close(): Promise<void>;
 }

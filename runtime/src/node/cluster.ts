@@ -10,6 +10,7 @@ import type { ClientId, WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
 import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
 import { VERSION } from "../version.ts";
+import { ClusterObserver } from "./cluster-observer.ts";
 import type { HeadOptions } from "./options.ts";
 import type { WorkerProcesses } from "./worker-processes.ts";
 
@@ -23,6 +24,7 @@ export interface ClientLink {
 export class Cluster {
   readonly state: CoreState;
   readonly startedAtMs: number = Date.now();
+  readonly observer: ClusterObserver = new ClusterObserver(this);
   readonly #options: HeadOptions;
   readonly #links = new Map<ClientId, ClientLink>();
   readonly #processes: WorkerProcesses;
@@ -62,7 +64,8 @@ export class Cluster {
   #perform(effect: CoreEffect): void {
     switch (effect.type) {
       case "send":
-        this.#links.get(effect.to)?.send(effect.message);
+        this.send(effect.to, effect.message);
+        if (effect.message.type === "lease-granted") this.observer.leased(effect.to, effect.message.grant, Date.now());
         return;
       case "start-worker":
         this.#processes.start(effect.workerId);
@@ -74,6 +77,14 @@ export class Cluster {
         this.#allocator.free(effect.region.offset);
         return;
     }
+  }
+
+  send(to: ClientId, message: FromHead): void {
+    this.#links.get(to)?.send(message);
+  }
+
+  get directory(): string {
+    return this.#options.directory;
   }
 
   join(hello: Extract<ToHead, { type: "hello" }>, link: ClientLink): void {
@@ -168,6 +179,12 @@ export class Cluster {
         this.#links.get(clientId)?.send({ type: "checked", requestId, check: checkState(this.state) });
         return;
       }
+      case "task-events":
+      case "query-state":
+      case "tasks-listed":
+      case "stack-dumped":
+        this.observer.receive(clientId, message);
+        return;
       case "worker-output":
         this.#toDrivers({ type: "output", output: message.output });
         return;

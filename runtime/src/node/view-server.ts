@@ -11,6 +11,8 @@ import {
   type ViewRequest,
   type ViewTopic,
 } from "../protocol/cluster-view.ts";
+import type { StateParameters, StateRoute } from "../protocol/state.ts";
+import { toWireError } from "../protocol/wire-error.ts";
 import { VERSION } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterViews } from "./cluster-views.ts";
@@ -100,7 +102,9 @@ export async function listenForViews(cluster: Cluster, clusterId: string, addres
     }
   };
 
-  const server = createServer((socket) => serveViewer(socket, viewers, answer));
+  const read = (route: StateRoute, parameters: StateParameters): Promise<unknown> =>
+    cluster.observer.read(route, parameters);
+  const server = createServer((socket) => serveViewer(socket, viewers, answer, read));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(address, resolve);
@@ -113,6 +117,7 @@ function serveViewer(
   socket: Socket,
   viewers: Set<Viewer>,
   answer: (viewer: Viewer, request: ViewRequest) => void,
+  read: (route: StateRoute, parameters: StateParameters) => Promise<unknown>,
 ): void {
   const viewer: Viewer = {
     topics: new Set(),
@@ -125,8 +130,36 @@ function serveViewer(
   createInterface({ input: socket }).on("line", (line) => {
     const message = parseLine(line);
     if (message?.type === "comm-close") socket.end();
+    else if (isStateQuery(message)) void answerQuery(socket, message, read);
     else if (isRequest(message?.data)) answer(viewer, message.data);
   });
+}
+
+/** A terminal asks like this: the socket is there in every cluster, and only its user can reach it. */
+interface StateQueryLine {
+  readonly type: "query-state";
+  readonly id: number;
+  readonly route: StateRoute;
+  readonly parameters: StateParameters;
+}
+
+function isStateQuery(message: object | undefined): message is StateQueryLine {
+  const { type, route, parameters } = (message ?? {}) as Partial<StateQueryLine>;
+  return type === "query-state" && typeof route === "string" && typeof parameters === "object" && parameters !== null;
+}
+
+async function answerQuery(
+  socket: Socket,
+  { id, route, parameters }: StateQueryLine,
+  read: (route: StateRoute, parameters: StateParameters) => Promise<unknown>,
+): Promise<void> {
+  let line: object;
+  try {
+    line = { type: "state-answer", id, answer: await read(route, parameters) };
+  } catch (error) {
+    line = { type: "state-answer", id, error: toWireError(error) };
+  }
+  socket.write(`${JSON.stringify(line)}\n`);
 }
 
 function parseLine(line: string): { type?: unknown; data?: unknown } | undefined {

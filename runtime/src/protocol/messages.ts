@@ -1,6 +1,8 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
 import type { TaskGroupView } from "./cluster-view.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "./ids.ts";
+import type { StackFrame, StateParameters, StateRoute } from "./state.ts";
+import type { TaskEvents, TaskListings } from "./task-events.ts";
 import type { WireError } from "./wire-error.ts";
 
 /** Rises when an old peer would misread a message. */
@@ -80,6 +82,10 @@ export interface TaskCall {
   /** 0 for tasks of the driver, one more at each level of nesting. */
   readonly depth: number;
   readonly attempt: number;
+  /** The task that submitted it. */
+  readonly parent?: TaskId;
+  /** How long ago it was submitted, in whole milliseconds; for views. */
+  readonly waitedMs?: number;
 }
 
 export interface ActorCall extends Omit<TaskCall, "codeId"> {
@@ -262,6 +268,18 @@ export type ToHead =
   | { readonly type: "open-http"; readonly requestId: number }
   /** Let the head look whether its own rules hold; for tests. Answered by `checked`. */
   | { readonly type: "check"; readonly requestId: number }
+  /** Runs that ended since the last such message. */
+  | { readonly type: "task-events"; readonly events: TaskEvents }
+  /** Ask for a route of the state API. Answered by `state-answer`. */
+  | {
+      readonly type: "query-state";
+      readonly requestId: number;
+      readonly route: StateRoute;
+      readonly parameters: StateParameters;
+    }
+  /** Answers to `list-tasks` and `dump-stack`. */
+  | { readonly type: "tasks-listed"; readonly inquiryId: number; readonly listings: TaskListings }
+  | { readonly type: "stack-dumped"; readonly inquiryId: number; readonly stack: DumpedStack }
   /** Output without a client that waits for it. */
   | { readonly type: "worker-output"; readonly output: Extract<FromWorker, { type: "output" }> }
   | { readonly type: "shutdown" };
@@ -278,6 +296,14 @@ export type ActorState =
   | { readonly state: "pending" | "restarting" }
   | { readonly state: "alive"; readonly workerId: WorkerId; readonly address: string; readonly pid: number }
   | { readonly state: "dead"; readonly death: ActorDeath };
+
+/** The JavaScript that a process's main thread is in. */
+export interface DumpedStack {
+  /** Innermost first; empty when no JavaScript ran. */
+  readonly frames: readonly StackFrame[];
+  readonly taskId?: string;
+  readonly sinceMs?: number;
+}
 
 /** How a process ended. */
 export interface ProcessEnd {
@@ -381,4 +407,14 @@ export type FromHead =
   | { readonly type: "cluster-described"; readonly requestId: number; readonly cluster: ClusterDescription }
   | { readonly type: "http-opened"; readonly requestId: number; readonly result: HttpAddress | WireError }
   | { readonly type: "checked"; readonly requestId: number; readonly check: HeadCheck }
+  | {
+      readonly type: "state-answer";
+      readonly requestId: number;
+      readonly answer: unknown;
+      readonly error?: WireError;
+    }
+  /** Tell what is unfinished here, at most `limit` of the newest. */
+  | { readonly type: "list-tasks"; readonly inquiryId: number; readonly limit: number }
+  /** Tell where the main thread is. */
+  | { readonly type: "dump-stack"; readonly inquiryId: number }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

@@ -24,7 +24,8 @@ export class DataServer {
         clientId: "" as ClientId,
         socket: new MessageSocket<ToWorker, FromWorker>(socket, {
           onMessages: (messages) => {
-            for (const message of messages) this.#receive(client, message);
+            const nowMs = performance.now();
+            for (const message of messages) this.#receive(client, message, nowMs);
           },
           onClose: () => {
             this.clients.delete(client);
@@ -43,7 +44,7 @@ export class DataServer {
     });
   }
 
-  #receive(client: Client, message: ToWorker): void {
+  #receive(client: Client, message: ToWorker, nowMs: number): void {
     switch (message.type) {
       case "data-hello":
         if (message.protocol !== PROTOCOL_VERSION) client.socket.close();
@@ -57,7 +58,7 @@ export class DataServer {
         const { args, resolved } = message.call;
         this.#engine.objects.receive(args);
         if (resolved !== undefined) for (const { value } of resolved) this.#engine.objects.receive(value);
-        this.#executor.add(new RunningCall(message.call, client));
+        this.#executor.add(new RunningCall(message.call, client, nowMs));
         return;
       }
       case "stream-consumed": {

@@ -9,7 +9,7 @@ import { isObjectRef } from "../api/object-ref.ts";
 import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
-import { toWireError } from "../errors.ts";
+import { errorSummary, toWireError } from "../errors.ts";
 import { type ObjectId, partOf, type TaskId } from "../protocol/ids.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
@@ -21,6 +21,9 @@ const STOP_GRACE_MS = 500;
 /** Results of calls shorter than this are collected before they are sent. */
 const SHORT_MS = 0.5;
 const COLLECT_MS = 1;
+
+/** What `performance.now()` counts from. */
+const EPOCH_MS = performance.timeOrigin;
 
 const turn: Promise<void> = Promise.resolve();
 
@@ -101,7 +104,7 @@ export class Executor {
     this.#engine.report.startedHere(running.name, isShort);
     if (!isShort || running.startedMs - this.#lastFlushMs > COLLECT_MS) this.#sendCollected(running);
     const { call } = running;
-    if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId);
+    if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId, EPOCH_MS + running.startedMs);
     if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
     running.onStop(() => this.#limitStopping(running));
     if (running.stopReason !== undefined) {
@@ -226,6 +229,8 @@ export class Executor {
     try {
       const wire = this.#toWire(running, value, `${taskId}#${attempt}` as ObjectId);
       const durationMs = this.#end(running);
+      const { events } = this.#engine;
+      if (events.finished(durationMs)) events.list(running.asEndedRun(running.startedMs + durationMs));
       running.send({ type: "task-finished", taskId, value: wire, durationMs });
     } catch (error) {
       this.#failed(running, error);
@@ -253,7 +258,11 @@ export class Executor {
     const { taskId } = running;
     const reason = running.stopReason ?? "error";
     const wire = toWireError(error);
+    const hasBegun = running.startedMs > 0;
     const durationMs = this.#end(running);
+    const run = running.asEndedRun(hasBegun ? running.startedMs + durationMs : performance.now());
+    const told = reason === "error" ? errorSummary(wire) : { type: "TASK_CANCELLED", message: stopMessage(running) };
+    this.#engine.events.ended(reason === "error" ? "failed" : "cancelled", run, told);
     const shown = wire.stack === undefined ? wire : { ...wire, stack: userStack(wire.stack) };
     running.send({ type: "task-failed", taskId, error: shown, classNames: classNamesOf(error), reason, durationMs });
   }
@@ -320,6 +329,11 @@ export class Executor {
   }
 
   // ── stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Calls that have begun. */
+  running(): Iterable<RunningCall> {
+    return this.#running.values();
+  }
 
   find(taskId: TaskId): RunningCall | undefined {
     return this.#running.get(taskId);
@@ -393,6 +407,10 @@ export class Executor {
 function wrongReturns(name: string, count: number, value: unknown): string {
   const got = Array.isArray(value) ? `an array of ${value.length}` : `no array (${typeof value})`;
   return `'${name}' has numReturns: ${count}, so it must return an array of ${count} values; it returned ${got}`;
+}
+
+function stopMessage({ stopReason, call }: RunningCall): string {
+  return stopReason === "timeout" ? `it ran longer than ${call.timeoutMs} ms (timeoutMs)` : "it was cancelled";
 }
 
 function codeOf(running: RunningCall): string {

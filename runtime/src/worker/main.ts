@@ -54,6 +54,7 @@ engine.observe({
     else current.send(message);
   },
 });
+engine.onListing(() => Array.from(executor.running(), (running) => running.asListing()));
 engine.onWorkerOrder((message) => {
   if (message.type === "become-actor") {
     void actor.start(message.spec, executor);

@@ -1,8 +1,10 @@
 /** A call that a worker runs, or is about to. */
 
+import type { EndedRun } from "../engine/local/task-events.ts";
 import type { MessageSocket } from "../node/message-socket.ts";
 import type { ClientId, TaskId } from "../protocol/ids.ts";
 import type { ActorCall, FromWorker, TaskCall, ToWorker, WireExecution } from "../protocol/messages.ts";
+import type { TaskListing } from "../protocol/task-events.ts";
 import type { PrintingTask } from "./output-capture.ts";
 
 /** The process whose work this is. */
@@ -15,6 +17,7 @@ export interface Client {
 export class RunningCall implements PrintingTask {
   readonly call: TaskCall | ActorCall;
   readonly client: Client;
+  readonly receivedMs: number;
   startedMs = 0;
   /** Why it has to stop. */
   stopReason: "cancelled" | "timeout" | undefined;
@@ -28,9 +31,10 @@ export class RunningCall implements PrintingTask {
   readonly #stopListeners = new Set<() => void>();
   #controller: AbortController | undefined;
 
-  constructor(call: TaskCall | ActorCall, client: Client) {
+  constructor(call: TaskCall | ActorCall, client: Client, receivedMs: number) {
     this.call = call;
     this.client = client;
+    this.receivedMs = receivedMs;
   }
 
   get taskId(): TaskId {
@@ -43,6 +47,38 @@ export class RunningCall implements PrintingTask {
 
   get execution(): WireExecution | undefined {
     return this.call.execution;
+  }
+
+  /** For the head's history and views. */
+  asEndedRun(endedMs: number): EndedRun {
+    const { call, startedMs, receivedMs } = this;
+    return {
+      id: call.taskId,
+      name: call.name,
+      execution: call.execution,
+      attempt: call.attempt,
+      submittedMs: receivedMs - (call.waitedMs ?? 0),
+      startedMs: startedMs === 0 ? undefined : startedMs,
+      endedMs,
+      parent: call.parent,
+      actor: "actorId" in call ? call.actorId : undefined,
+    };
+  }
+
+  asListing(): TaskListing {
+    const { call, startedMs, receivedMs } = this;
+    const epoch = performance.timeOrigin;
+    return {
+      id: call.taskId,
+      name: call.name,
+      state: this.blockedOn > 0 ? "BLOCKED" : "RUNNING",
+      attempt: call.attempt,
+      submittedAtMs: epoch + receivedMs - (call.waitedMs ?? 0),
+      startedAtMs: epoch + startedMs,
+      ...(call.parent === undefined ? {} : { parent: call.parent }),
+      ...("actorId" in call ? { actor: call.actorId } : {}),
+      ...(call.execution === undefined ? {} : { execution: call.execution }),
+    };
   }
 
   /** Aborts when the call is cancelled or its time is over. */

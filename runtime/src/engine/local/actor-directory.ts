@@ -8,6 +8,7 @@ import type { Call } from "./calls.ts";
 import type { CodeTable } from "./code-table.ts";
 import type { HeadLink } from "./head-link.ts";
 import type { ObjectTable } from "./object-table.ts";
+import type { WorkerConnection } from "./worker-connection.ts";
 
 export interface ActorDirectoryHooks extends Omit<ActorClientHooks, "isReady"> {
   /** Set `resolved` from refs that are there, or fail the call with what one of them failed with. */
@@ -149,6 +150,12 @@ export class ActorDirectory {
     const actor = this.#actors.get(actorId);
     // Calls after this one must not overtake it on their own socket.
     if (!isRestartable) actor?.end(new ActorDiedError(actor.className, "it was killed"));
+  }
+
+  /** Actors that are reached, and what they were sent. */
+  *places(): Iterable<{ readonly connection: WorkerConnection; readonly inflight: ReadonlyMap<string, Call> }> {
+    for (const { connection, inflight } of this.#actors.values())
+      if (connection !== undefined) yield { connection, inflight };
   }
 
   /** The first call under way of each actor. */

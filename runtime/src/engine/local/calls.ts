@@ -20,6 +20,8 @@ export interface Call {
   readonly timeoutMs: number | undefined;
   readonly execution: WireExecution | undefined;
   readonly parent: TaskId | undefined;
+  /** `performance.now()` of this process. */
+  readonly submittedMs: number;
   readonly depth: number;
   /** Its results, when it has `numReturns`; otherwise there is one, named as the task. */
   readonly returns: readonly ObjectId[] | undefined;
@@ -29,6 +31,8 @@ export interface Call {
   /** Why it was cancelled; it ends as cancelled then, however its worker takes it. */
   cancelReason: string | undefined;
   isOver: boolean;
+  /** The worker that ran it has told the head how it ended. */
+  isReported: boolean;
   readonly work:
     | {
         readonly kind: "task";

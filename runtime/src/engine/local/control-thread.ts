@@ -11,6 +11,7 @@ import { headAddress } from "../../node/options.ts";
 import type { ClientId } from "../../protocol/ids.ts";
 import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../../protocol/messages.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
+import { Inquiries } from "./inquiries.ts";
 import { TaskCell } from "./task-cell.ts";
 
 /** How long the main thread may take to notice `stop-task` before what it runs is terminated. */
@@ -33,6 +34,10 @@ let arenaDirectory: string | undefined;
 /** The request that the main thread waits for. */
 let syncRequest: { readonly requestId: number; reply?: FromHead } | undefined;
 let isClosing = false;
+const inquiries = new Inquiries(taskCell, (message) => {
+  send(message);
+  connection?.flush();
+});
 const stops = new Map<string, NodeJS.Timeout>();
 const limits = new Map<string, NodeJS.Timeout>();
 
@@ -84,6 +89,11 @@ function handle(message: FromHead): boolean {
   if (message.type === "welcome") {
     arenaDirectory = message.arena;
     answerSync();
+  } else if (message.type === "list-tasks") {
+    inquiries.tasksAsked(message.inquiryId);
+  } else if (message.type === "dump-stack") {
+    void inquiries.stackAsked(message.inquiryId);
+    return true;
   } else if (message.type === "stop-task") {
     stopTask(message.taskId, message.isForced);
   } else if (message.type === "allocated" || message.type === "allocate-failed") {
@@ -151,7 +161,7 @@ function headGone(): void {
 main.on("message", (message: ToControlThread) => {
   switch (message.type) {
     case "send":
-      for (const each of message.messages) send(each);
+      for (const each of message.messages) if (inquiries.isWanted(each)) send(each);
       connection?.flush();
       return;
     case "send-sync":

@@ -4,7 +4,7 @@
  */
 
 import { shapeOf } from "../../core/resources.ts";
-import { EngineClosedError, errorFromWire, TaskCancelledError, UnsupportedError } from "../../errors.ts";
+import { EngineClosedError, errorFromWire, errorSummary, TaskCancelledError, UnsupportedError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -28,6 +28,8 @@ import type {
   WireArgument,
 } from "../../protocol/messages.ts";
 import { reasonOfEnd } from "../../protocol/process-end.ts";
+import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
+import type { TaskListing, TaskListings } from "../../protocol/task-events.ts";
 import type {
   ActorCallSpec,
   CancelOptions,
@@ -49,6 +51,8 @@ import { ObjectTable } from "./object-table.ts";
 import { attemptOf, RetryNotes, retryDelayMs } from "./retries.ts";
 import { StreamBuffer } from "./stream-buffer.ts";
 import { crashError } from "./task-errors.ts";
+import { TaskEventLog } from "./task-events.ts";
+import { endedRunOf, listTasks } from "./task-listing.ts";
 import { TaskPool } from "./task-pool.ts";
 import { WorkReport } from "./work-report.ts";
 import { WorkerConnection } from "./worker-connection.ts";
@@ -65,6 +69,7 @@ export class LocalEngine implements Engine {
   readonly link: HeadLink;
   readonly objects: ObjectTable;
   readonly report: WorkReport;
+  readonly events: TaskEventLog = new TaskEventLog();
   readonly calls: Map<TaskId, Call> = new Map();
   readonly closed: Promise<Error | undefined>;
   readonly #ids: IdMaker;
@@ -77,6 +82,7 @@ export class LocalEngine implements Engine {
   readonly #retryNotes = new RetryNotes((call, text) => this.note(call, text));
   #closedWith: Error | undefined;
   #resolveClosed: (error: Error | undefined) => void = () => {};
+  #runningHere: () => Iterable<TaskListing> = () => [];
   #onStop: ((message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void) | undefined;
 
   /** @param viewAddress - where panels connect; drivers pass it on to the notebook. */
@@ -87,7 +93,11 @@ export class LocalEngine implements Engine {
     this.#ids = ids;
     this.objects = new ObjectTable(link, clientId, this.#ids, new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS));
     this.#codes = new CodeTable(this.objects);
-    this.report = new WorkReport({ send: (message) => link.send(message), running: () => this.#runningCalls() });
+    this.report = new WorkReport({
+      send: (message) => link.send(message),
+      running: () => this.#runningCalls(),
+      events: this.events,
+    });
     const shared = {
       fail: (call: Call, error: Error) => this.fail(call, error),
       connect: (target: Parameters<LocalEngine["connect"]>[0]) => this.connect(target),
@@ -96,7 +106,7 @@ export class LocalEngine implements Engine {
       ...shared,
       send: (message) => link.send(message),
       endedByCancel: (call) => this.#endedByCancel(call),
-      crashed: (call, end) => this.#crashed(call, end),
+      crashed: (call, end, workerId) => this.#crashed(call, end, workerId),
     });
     this.#actors = new ActorDirectory(link, this.objects, this.#codes, {
       ...shared,
@@ -117,6 +127,11 @@ export class LocalEngine implements Engine {
   /** For a worker: what only it understands. */
   onWorkerOrder(listener: (message: Extract<FromHead, { type: "stop-task" | "become-actor" }>) => void): void {
     this.#onStop = listener;
+  }
+
+  /** For a worker: the calls that it runs. */
+  onListing(runningHere: () => Iterable<TaskListing>): void {
+    this.#runningHere = runningHere;
   }
 
   receive(message: FromHead): void {
@@ -152,6 +167,13 @@ export class LocalEngine implements Engine {
       case "output":
         for (const observer of this.#observers) observer.output(message.output);
         return;
+      case "list-tasks":
+        this.report.report();
+        this.link.send({ type: "tasks-listed", inquiryId: message.inquiryId, listings: this.#listings(message.limit) });
+        return;
+      // Its control thread answers.
+      case "dump-stack":
+        return;
       case "stop-task":
       case "become-actor":
         this.#onStop?.(message);
@@ -168,6 +190,7 @@ export class LocalEngine implements Engine {
       case "cluster-described":
       case "http-opened":
       case "checked":
+      case "state-answer":
         return;
     }
   }
@@ -203,12 +226,12 @@ export class LocalEngine implements Engine {
   }
 
   /** The call's process ended under it: again elsewhere, or the end. */
-  #crashed(call: Call, end: ProcessEnd): void {
+  #crashed(call: Call, end: ProcessEnd, workerId: WorkerId): void {
     this.forgetUnsent(call);
     call.crashes++;
     const isMemory = end.reason === "memory";
     if ((isMemory ? call.oomRetriesLeft : call.retriesLeft) <= 0) {
-      this.fail(call, crashError(call, end));
+      this.fail(call, crashError(call, end), "failed", workerId);
       return;
     }
     // What memory took is not counted as a failure of the task.
@@ -217,7 +240,7 @@ export class LocalEngine implements Engine {
       call.retriesLeft++;
     }
     const delayMs = retryDelayMs(call.crashes, isMemory);
-    this.retry(call, `its worker ended: ${reasonOfEnd(end)}`, delayMs);
+    this.retry(call, `its worker ended: ${reasonOfEnd(end)}`, delayMs, workerId);
   }
 
   // ── submitting ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -265,12 +288,14 @@ export class LocalEngine implements Engine {
       timeoutMs: spec.timeoutMs,
       execution: spec.execution,
       parent: spec.parent,
+      submittedMs: performance.now(),
       depth: spec.depth,
       returns: count === undefined ? undefined : Array.from({ length: count }, (_, index) => partOf(taskId, index)),
       streamWindow: spec.streamWindow,
       stream: isStream ? this.#newStream(taskId, spec.streamWindow) : undefined,
       cancelReason: undefined,
       isOver: false,
+      isReported: false,
       work,
       expectedMs: 0,
     };
@@ -360,12 +385,19 @@ export class LocalEngine implements Engine {
     this.#tasks.leaving(connection.workerId);
   }
 
-  /** @param reason - for the user. */
-  retry(call: Call, reason: string, delayMs = 0): void {
+  /**
+   * @param reason - for the user.
+   * @param workerId - the one that ran it, when it did not tell how that ended.
+   */
+  retry(call: Call, reason: string, delayMs = 0, workerId?: WorkerId): void {
+    if (!call.isReported) {
+      this.events.ended("failed", endedRunOf(call), { type: "WORKER_CRASHED", message: reason }, workerId);
+    }
     call.retriesLeft--;
     call.attempt++;
     const when = delayMs === 0 ? "" : ` in ${delayMs / 1_000} s`;
     this.#retryNotes.add(call, `'${call.name}' runs again${when} (${attemptOf(call)}): ${reason}`);
+    call.isReported = false;
     this.report.ended(call, "retried");
     for (const observer of this.#observers) observer.ended(call.execution, call.name, "retried");
     if (call.work.kind !== "task") return;
@@ -379,8 +411,10 @@ export class LocalEngine implements Engine {
     if (call.work.kind === "actor") this.#actors.get(call.work.actorId)?.submit(call);
   }
 
-  fail(call: Call, error: Error, outcome: TaskOutcome = "failed"): void {
+  /** @param workerId - the one that ran it, when it is known. */
+  fail(call: Call, error: Error, outcome: "failed" | "cancelled" = "failed", workerId?: WorkerId): void {
     if (call.isOver) return;
+    if (!call.isReported) this.events.ended(outcome, endedRunOf(call), errorSummary(error), workerId);
     if (call.returns === undefined) this.objects.fail(resultOf(call.taskId), error);
     else this.#failReturns(call, call.returns, error, outcome);
     call.stream?.finish(error);
@@ -610,6 +644,31 @@ export class LocalEngine implements Engine {
     const reply = await this.link.request((requestId) => ({ type: "check", requestId }));
     if (reply.type !== "checked") throw new EngineClosedError("the head sent a wrong reply");
     return reply.check;
+  }
+
+  async state<Route extends StateRoute>(route: Route, parameters: StateParameters = {}): Promise<StateRoutes[Route]> {
+    this.report.report();
+    this.#keepAlive.add();
+    try {
+      const reply = await this.link.request((requestId) => ({ type: "query-state", requestId, route, parameters }));
+      if (reply.type !== "state-answer") throw new EngineClosedError("the head sent a wrong reply");
+      if (reply.error !== undefined) throw errorFromWire(reply.error);
+      return reply.answer as StateRoutes[Route];
+    } finally {
+      this.#keepAlive.remove();
+    }
+  }
+
+  #listings(limit: number): TaskListings {
+    return listTasks(this.calls.values(), this.#workerOf(), this.#runningHere(), limit);
+  }
+
+  /** Which worker has a call that was sent. */
+  #workerOf(): ReadonlyMap<string, WorkerId> {
+    const workers = new Map<string, WorkerId>();
+    for (const { connection, inflight } of [...this.#tasks.places(), ...this.#actors.places()])
+      for (const taskId of inflight.keys()) workers.set(taskId, connection.workerId);
+    return workers;
   }
 
   /** Fail all that is unfinished. */

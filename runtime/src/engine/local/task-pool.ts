@@ -16,7 +16,7 @@ export interface TaskPoolHooks {
   /** Fail the call if it was cancelled meanwhile. Returns whether it is over. */
   endedByCancel(call: Call): boolean;
   /** Its process ended under it. */
-  crashed(call: Call, end: ProcessEnd): void;
+  crashed(call: Call, end: ProcessEnd, workerId: WorkerId): void;
 }
 
 export class TaskPool {
@@ -109,7 +109,7 @@ export class TaskPool {
         if (lease.connection.workerId !== workerId) continue;
         const [running, ...queued] = queue.removeLease(lease);
         queue.addFirst(queued.filter((call) => !this.#hooks.endedByCancel(call)));
-        if (running !== undefined && !this.#hooks.endedByCancel(running)) this.#hooks.crashed(running, end);
+        if (running !== undefined && !this.#hooks.endedByCancel(running)) this.#hooks.crashed(running, end, workerId);
         this.#plan(queue);
       }
     }
@@ -165,6 +165,11 @@ export class TaskPool {
 
   remove(call: Call): void {
     if (call.work.kind === "task") this.#queues.get(call.work.shape)?.remove(call);
+  }
+
+  /** Leased workers and what they were sent. */
+  *places(): Iterable<Lease> {
+    for (const queue of this.#queues.values()) yield* queue.leases;
   }
 
   /** The call each worker runs now, as far as one can tell from here. */

@@ -2,6 +2,7 @@
 import type { ActorCallsReport, TaskGroupReport, ToHead } from "../../protocol/messages.ts";
 import type { TaskOutcome } from "../engine.ts";
 import type { Call } from "./calls.ts";
+import type { TaskEventLog } from "./task-events.ts";
 
 const REPORT_EVERY_MS = 100;
 
@@ -19,6 +20,7 @@ interface Group {
 
 export interface WorkReportHooks {
   send(message: ToHead): void;
+  readonly events: TaskEventLog;
   /** Calls that run now, as far as this process can tell. */
   running(): Iterable<Call>;
 }
@@ -105,6 +107,8 @@ export class WorkReport {
   report(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const events = this.#hooks.events.take();
+    if (events !== undefined) this.#hooks.send({ type: "task-events", events });
     const running = new Map<Group, number>();
     for (const call of this.#hooks.running()) {
       const group = this.#groupOf(call);

@@ -102,6 +102,8 @@ export class WorkerConnection {
       ...(call.returns === undefined ? {} : { numReturns: call.returns.length }),
       ...(call.timeoutMs === undefined ? {} : { timeoutMs: call.timeoutMs }),
       ...(call.execution === undefined ? {} : { execution: call.execution }),
+      ...(call.parent === undefined ? {} : { parent: call.parent }),
+      waitedMs: Math.round(performance.now() - call.submittedMs),
     };
     if (work.kind === "task") this.#socket.send({ type: "run-task", call: { ...base, codeId: work.codeId } });
     else this.#socket.send({ type: "call-actor", call: { ...base, actorId: work.actorId, method: work.method } });

@@ -65,6 +65,7 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
 function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "task-failed" }>): void {
   const call = engine.calls.get(message.taskId);
   if (call === undefined) return;
+  call.isReported = true;
   engine.left(call, message.durationMs);
   // It may have failed half-way through storing them.
   if (call.returns !== undefined) engine.forgetUnsent(call);

@@ -1,0 +1,44 @@
+/** What the control thread answers for a main thread that is busy: what it runs, and where in its code it is. */
+import type { ToHead } from "../../protocol/messages.ts";
+import { dumpMainThread } from "./stack-dump.ts";
+import type { TaskCell } from "./task-cell.ts";
+
+/** The main thread has so long to list its tasks itself. */
+const PATIENCE_MS = 150;
+
+export class Inquiries {
+  readonly #taskCell: TaskCell;
+  readonly #send: (message: ToHead) => void;
+  readonly #waiting = new Map<number, NodeJS.Timeout>();
+
+  /** @param send - to the head, at once. */
+  constructor(taskCell: TaskCell, send: (message: ToHead) => void) {
+    this.#taskCell = taskCell;
+    this.#send = send;
+  }
+
+  /** The main thread has been asked, too. */
+  tasksAsked(inquiryId: number): void {
+    const answer = (): void => {
+      this.#waiting.delete(inquiryId);
+      const current = this.#taskCell.read();
+      const busy = current === undefined ? {} : { taskId: current.taskId, sinceMs: current.startedMs };
+      this.#send({ type: "tasks-listed", inquiryId, listings: { items: [], counts: {}, busy } });
+    };
+    this.#waiting.set(inquiryId, setTimeout(answer, PATIENCE_MS));
+  }
+
+  /** An answer of the main thread that comes too late is not sent. */
+  isWanted(message: ToHead): boolean {
+    if (message.type !== "tasks-listed") return true;
+    clearTimeout(this.#waiting.get(message.inquiryId));
+    return this.#waiting.delete(message.inquiryId);
+  }
+
+  async stackAsked(inquiryId: number): Promise<void> {
+    const current = this.#taskCell.read();
+    const frames = await dumpMainThread();
+    const task = current === undefined ? {} : { taskId: current.taskId, sinceMs: current.startedMs };
+    this.#send({ type: "stack-dumped", inquiryId, stack: { frames, ...task } });
+  }
+}

@@ -1,0 +1,65 @@
+/** The JavaScript stack of the main thread, taken from another thread while user code spins. */
+import { Session } from "node:inspector";
+import type { StackFrame } from "../../protocol/state.ts";
+
+/** JavaScript that runs is caught within milliseconds; a thread that runs none is not waited for longer than this. */
+const CATCH_WITHIN_MS = 250;
+
+interface CallFrame {
+  readonly functionName: string;
+  readonly location: {
+    readonly scriptId: string;
+    readonly lineNumber: number;
+    readonly columnNumber?: number | undefined;
+  };
+}
+
+let underWay: Promise<readonly StackFrame[]> | undefined;
+
+/**
+ * Pause the main thread for a moment and read its stack, innermost frame first; empty when it runs no JavaScript. A
+ * profile's sample would not stop it, but starting the profiler walks the whole heap, and gives lines of functions only.
+ */
+export function dumpMainThread(): Promise<readonly StackFrame[]> {
+  underWay ??= dump().finally(() => {
+    underWay = undefined;
+  });
+  return underWay;
+}
+
+function dump(): Promise<readonly StackFrame[]> {
+  return new Promise((resolve) => {
+    const session = new Session();
+    session.connectToMainThread();
+    const urls = new Map<string, string>();
+    let isOver = false;
+    const finish = (frames: readonly CallFrame[]): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(limit);
+      // Disabling takes back a pause that has not come.
+      session.post("Debugger.resume");
+      session.post("Debugger.disable", () => {
+        session.disconnect();
+        resolve(frames.map((frame) => toFrame(frame, urls)));
+      });
+    };
+    const limit = setTimeout(finish, CATCH_WITHIN_MS, []);
+    session.on("Debugger.paused", ({ params }) => {
+      if (isOver) session.post("Debugger.resume");
+      else finish(params.callFrames);
+    });
+    session.on("Debugger.scriptParsed", ({ params: { scriptId, url } }) => void urls.set(scriptId, url));
+    session.post("Debugger.enable");
+    session.post("Debugger.pause");
+  });
+}
+
+function toFrame({ functionName, location }: CallFrame, urls: ReadonlyMap<string, string>): StackFrame {
+  return {
+    function: functionName,
+    file: urls.get(location.scriptId) ?? "",
+    line: location.lineNumber + 1,
+    column: (location.columnNumber ?? 0) + 1,
+  };
+}

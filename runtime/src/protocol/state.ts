@@ -1,0 +1,211 @@
+/**
+ * What a cluster tells about itself: rows of its tasks, actors, objects, workers and jobs, and the routes that give them.
+ * The same routes answer HTTP, the command line and `listTasks` and its like.
+ */
+import type { ClusterDescription } from "./messages.ts";
+
+/**
+ * `PENDING_ARGS` waits for refs among its arguments, `QUEUED` for a worker, `BLOCKED` runs and waits for a ref itself.
+ * The last three are over.
+ */
+export type TaskState = "PENDING_ARGS" | "QUEUED" | "RUNNING" | "BLOCKED" | "FINISHED" | "FAILED" | "CANCELLED";
+
+/** One run of a task or of an actor's method. */
+export interface TaskRow {
+  readonly id: string;
+  /** Function, or `Class.method`. */
+  readonly name: string;
+  readonly state: TaskState;
+  /** The driver whose work it is. */
+  readonly job: string;
+  /** The task that submitted it. */
+  readonly parent?: string;
+  /** Set for an actor's method. */
+  readonly actor?: string;
+  readonly worker?: string;
+  readonly pid?: number;
+  /** 0 at the first run, one more with each retry. */
+  readonly attempt: number;
+  /** Code or class name of what it failed with, e.g. `WORKER_CRASHED` or `RangeError`. */
+  readonly errorType?: string;
+  /** First line of the error. */
+  readonly error?: string;
+  /** When it was called, began and ended; milliseconds since 1970. */
+  readonly submittedAtMs: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly cellId?: string;
+  readonly executionCount?: number;
+  /** What it holds while it runs, in units. Unknown for calls of actors, which hold theirs. */
+  readonly resources?: Readonly<Record<string, number>>;
+}
+
+export interface ActorRow {
+  readonly id: string;
+  readonly class: string;
+  readonly name?: string;
+  readonly state: "pending" | "alive" | "restarting" | "dead";
+  readonly job: string;
+  readonly worker?: string;
+  readonly pid?: number;
+  readonly callsPending: number;
+  readonly callsFinished: number;
+  readonly restartsLeft: number;
+  readonly resources: Readonly<Record<string, number>>;
+  readonly cellId?: string;
+  /** Why it is dead. */
+  readonly death?: string;
+}
+
+/** An object that more than one process can see; small results that stay with their owner are not among them. */
+export interface ObjectRow {
+  readonly id: string;
+  /** As far as the head knows: 0 while it is pending. */
+  readonly sizeBytes: number;
+  /** `pending` is being made, `in-memory` travels in messages, `in-store` lies in shared memory, `spilled` in a file. */
+  readonly state: "pending" | "in-memory" | "in-store" | "spilled" | "lost";
+  /** The process whose call or `put` made it. */
+  readonly owner: string;
+  readonly job: string;
+  /** How often each process keeps it; `in X` is the object or actor X that contains it. */
+  readonly holders: Readonly<Record<string, number>>;
+  /** A process has it mapped, or writes it: it cannot be spilled now. */
+  readonly isPinned: boolean;
+  /** Why it is lost. */
+  readonly reason?: string;
+}
+
+export interface WorkerRow {
+  readonly id: string;
+  readonly pid: number;
+  readonly state: "starting" | "idle" | "running" | "blocked" | "actor" | "stopping";
+  /** Function or actor class. */
+  readonly running?: string;
+  /** The process it works for. */
+  readonly client?: string;
+  readonly actor?: string;
+  readonly cpuPercent: number;
+  readonly rssBytes: number;
+  readonly tasksFinished: number;
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** A driver: a program or notebook that uses the cluster. */
+export interface JobRow {
+  readonly id: string;
+  readonly name?: string;
+  readonly state: string;
+  readonly pid?: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly workers: number;
+  readonly actors: number;
+}
+
+export interface PlacementGroupRow {
+  readonly id: string;
+  readonly name?: string;
+  readonly state: string;
+  readonly strategy?: string;
+  readonly job: string;
+  readonly bundles: readonly Readonly<Record<string, number>>[];
+}
+
+export interface ResourceRow {
+  readonly name: string;
+  readonly used: number;
+  readonly total: number;
+}
+
+/** Tasks of one name, counted since the cluster began. */
+export interface TaskSummaryRow {
+  readonly name: string;
+  readonly queued: number;
+  readonly running: number;
+  readonly finished: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly retried: number;
+  /** Of the runs that are still listed. */
+  readonly meanMs?: number;
+  readonly maxMs?: number;
+}
+
+export interface ActorSummaryRow {
+  readonly class: string;
+  readonly pending: number;
+  readonly alive: number;
+  readonly restarting: number;
+  readonly dead: number;
+  readonly callsPending: number;
+  readonly callsFinished: number;
+}
+
+/** Objects of one owner. */
+export interface ObjectSummaryRow {
+  readonly owner: string;
+  readonly job: string;
+  readonly objects: number;
+  readonly sizeBytes: number;
+}
+
+/** What JavaScript a process is in. */
+export interface StackDump {
+  readonly worker: string;
+  readonly pid: number;
+  /** `no-answer`: the process did not reply in time. */
+  readonly state: "running" | "idle" | "no-answer";
+  readonly task?: string;
+  readonly name?: string;
+  readonly sinceMs?: number;
+  /** Innermost frame first. Empty when no JavaScript ran: it waits, or is in native code. */
+  readonly frames: readonly StackFrame[];
+}
+
+export interface StackFrame {
+  readonly function: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** An event of the Trace Event Format, which Perfetto and Chrome read. */
+export type TraceEvent = { readonly ph: string; readonly pid: number; readonly tid: number } & Readonly<
+  Record<string, unknown>
+>;
+
+export interface Timeline {
+  readonly traceEvents: readonly TraceEvent[];
+  readonly displayTimeUnit: "ms";
+}
+
+export interface StateList<Row> {
+  /** Newest first, at most `limit`. */
+  readonly items: readonly Row[];
+  /** How many match. */
+  readonly total: number;
+  readonly truncated: boolean;
+  /** What a reader should know about what is missing, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** What each route answers. Parameters are texts, as in a URL. */
+export interface StateRoutes {
+  cluster: ClusterDescription;
+  tasks: StateList<TaskRow>;
+  actors: StateList<ActorRow>;
+  objects: StateList<ObjectRow>;
+  workers: StateList<WorkerRow>;
+  jobs: StateList<JobRow>;
+  "placement-groups": StateList<PlacementGroupRow>;
+  resources: StateList<ResourceRow>;
+  "summary/tasks": StateList<TaskSummaryRow>;
+  "summary/actors": StateList<ActorSummaryRow>;
+  "summary/objects": StateList<ObjectSummaryRow>;
+  timeline: Timeline;
+  stack: StateList<StackDump>;
+}
+
+export type StateRoute = keyof StateRoutes;
+
+export type StateParameters = Readonly<Record<string, string>>;
