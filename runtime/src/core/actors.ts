@@ -2,10 +2,12 @@
 import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDeath, ActorState } from "../protocol/messages.ts";
 import { reasonOfEnd } from "../protocol/process-end.ts";
+import { wantEnvironment } from "./environments.ts";
 import { jobOf } from "./jobs.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
-import { fits, fromAmounts } from "./resources.ts";
-import { assign, stopWorker } from "./scheduler.ts";
+import { misplacement } from "./placement-groups.ts";
+import { fromAmounts } from "./resources.ts";
+import { assign, couldFit, stopWorker } from "./scheduler.ts";
 import type { ActorRecord, CoreEffect, CoreEvent, CoreState } from "./state.ts";
 
 /** Dead actors that views still show. */
@@ -13,11 +15,17 @@ const LISTED_DEATHS = 100;
 
 export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-asked" }>): CoreEffect[] {
   const { clientId, requestId, spec, description, atMs } = event;
-  const refuse = (reason: "unschedulable" | "name-taken"): CoreEffect[] => {
+  const refuse = (reason: "unschedulable" | "name-taken" | "group-removed", explanation?: string): CoreEffect[] => {
     const lack = { needs: fromAmounts(spec.resources), has: fromAmounts(state.total) };
-    return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...lack } }];
+    const more = explanation === undefined ? lack : { ...lack, explanation };
+    return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...more } }];
   };
-  if (!fits(state.total, spec.resources)) return refuse("unschedulable");
+  if (spec.placement !== undefined) {
+    const group = state.placementGroups.get(spec.placement.groupId);
+    if (group === undefined) return refuse("group-removed");
+    const explanation = misplacement(group, spec.placement, spec.resources);
+    if (explanation !== undefined) return refuse("unschedulable", explanation);
+  } else if (!couldFit(state, spec.resources)) return refuse("unschedulable");
   const holder = spec.name === undefined ? undefined : state.actorNames.get(spec.name);
   if (holder !== undefined) {
     const living = state.actors.get(holder);
@@ -53,7 +61,7 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     to: clientId,
     message: { type: "actor-registered", requestId, description },
   };
-  return [registered, ...assign(state, atMs)];
+  return [registered, ...wantEnvironment(state, spec.environment), ...assign(state, atMs)];
 }
 
 /** Handles are counted like refs. */
@@ -155,14 +163,14 @@ export function actorProcessDied(
     actor.restartsLeft--;
     actor.work = { state: "restarting" };
     actor.sinceMs = event.atMs;
-    return tellWatchers(state, actor);
+    return [...tellWatchers(state, actor), ...wantEnvironment(state, actor.spec.environment)];
   }
   const { stderrTail } = event.end;
   const message = `its process ended (${reasonOfEnd(event.end)})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
   return endActor(state, actor, { reason: "crashed", message });
 }
 
-function endActor(state: CoreState, actor: ActorRecord, death: ActorDeath): CoreEffect[] {
+export function endActor(state: CoreState, actor: ActorRecord, death: ActorDeath): CoreEffect[] {
   const stop = stopProcess(state, actor);
   actor.work = { state: "dead", death };
   actor.callsPending.clear();

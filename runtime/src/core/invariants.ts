@@ -1,6 +1,7 @@
 /** Rules that hold after every step, in words. */
 import type { HeadCheck } from "../protocol/messages.ts";
-import { resourcesOf } from "./scheduler.ts";
+import type { GpuShare, ResourcePool } from "./resources.ts";
+import { holdingOf } from "./scheduler.ts";
 import type { CoreState } from "./state.ts";
 
 /** The rules that `state` breaks; none in a sound state. */
@@ -30,18 +31,49 @@ export function checkState(state: CoreState): HeadCheck {
   return { broken: brokenInvariants(state), counts: { ...Object.fromEntries(sizes), regions } };
 }
 
+/** What is taken from a pool, each with what it takes. */
+type Users = readonly { readonly resources: Readonly<Record<string, number>>; readonly gpus: readonly GpuShare[] }[];
+
 function brokenSums(state: CoreState): string[] {
-  const used: Record<string, number> = {};
-  for (const worker of state.workers.values()) {
-    const { work } = worker;
-    if ("isBlocked" in work && work.isBlocked) continue;
-    for (const [name, amount] of Object.entries(resourcesOf(state, worker))) used[name] = (used[name] ?? 0) + amount;
+  const bundles: ResourcePool[] = [...state.placementGroups.values()].flatMap(({ pools }) => pools ?? []);
+  const holdings = [...state.workers.values()].flatMap((worker) => holdingOf(worker) ?? []);
+  const broken = holdings
+    .filter(({ pool }) => pool !== state && !bundles.includes(pool))
+    .map(() => "a worker holds a part of a bundle that is gone");
+  const parts = bundles.map(({ total, gpus }) => ({
+    resources: total,
+    gpus: [...gpus].map(([id, amount]) => ({ id, amount })),
+  }));
+  for (const [index, pool] of [state, ...bundles].entries()) {
+    const users = holdings.filter((holding) => holding.pool === pool);
+    broken.push(...brokenPool(index === 0 ? "the node" : "a bundle", pool, index === 0 ? [...users, ...parts] : users));
   }
-  return Object.keys({ ...state.total, ...used })
-    .filter((name) => (state.free[name] ?? 0) + (used[name] ?? 0) !== (state.total[name] ?? 0))
+  return broken;
+}
+
+function brokenPool(what: string, { total, free, gpus, freeGpus }: ResourcePool, users: Users): string[] {
+  const used: Record<string, number> = {};
+  const usedGpus = new Map<string, number>();
+  for (const user of users) {
+    for (const [name, amount] of Object.entries(user.resources)) used[name] = (used[name] ?? 0) + amount;
+    for (const { id, amount } of user.gpus) usedGpus.set(id, (usedGpus.get(id) ?? 0) + amount);
+  }
+  const broken = Object.keys({ ...total, ...used })
+    .filter((name) => (free[name] ?? 0) + (used[name] ?? 0) !== (total[name] ?? 0))
     .map(
-      (name) => `free and used ${name} are not the total: ${state.free[name]} + ${used[name]} ≠ ${state.total[name]}`,
+      (name) => `free and used ${name} of ${what} are not the total: ${free[name]} + ${used[name]} ≠ ${total[name]}`,
     );
+  // CPUs were lent and taken back by workers that waited; nothing else is ever promised twice.
+  for (const [name, amount] of Object.entries(free)) {
+    if (name !== "cpus" && amount < 0) broken.push(`${what} has ${amount} ${name}`);
+  }
+  for (const [id, amount] of gpus) {
+    const left = freeGpus.get(id) ?? 0;
+    if (left < 0 || left + (usedGpus.get(id) ?? 0) !== amount) broken.push(`GPU ${id} of ${what} is given out wrongly`);
+  }
+  const sum = [...freeGpus.values()].reduce((all, amount) => all + amount, 0);
+  if (sum !== (free["gpus"] ?? 0)) broken.push(`${what} has ${free["gpus"]} gpus free, and ${sum} by their ids`);
+  return broken;
 }
 
 function brokenLeases(state: CoreState): string[] {

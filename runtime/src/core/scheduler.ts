@@ -1,5 +1,6 @@
 /**
- * Who gets which worker. A wish is a client's demand for a lease or an actor that waits for its process.
+ * Who gets which worker. A wish is a client's demand for a lease, an actor that waits for its process, or a placement
+ * group that waits for its resources.
  *
  * Deeper wishes go first: a nested task lets the task that awaits it finish, so the number of blocked processes stays
  * near depth × CPUs. Among equals the one with fewer leases goes first.
@@ -8,8 +9,23 @@ import type { ClientId, WorkerId } from "../protocol/ids.ts";
 import { clientOfWorker, leaseIdOf, workerIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
 import { reasonOfEnd } from "../protocol/process-end.ts";
+import { wantEnvironment } from "./environments.ts";
 import { actorDependencies, holdObjects } from "./objects.ts";
-import { fits, fromAmounts, giveBack, take } from "./resources.ts";
+import { misplacement, type PlacementGroupRecord, poolsOf, reserveGroup } from "./placement-groups.ts";
+import {
+  draftOf,
+  emptied,
+  fromAmounts,
+  giveBack,
+  type Holding,
+  hold,
+  lackingIn,
+  letGo,
+  type ResourcePool,
+  sumOf,
+  take,
+  takeFrom,
+} from "./resources.ts";
 import type { ActorRecord, CoreEffect, CoreEvent, CoreState, Demand, Lease, WorkerRecord } from "./state.ts";
 
 /** A wish that waits this long gets what is freed, before smaller wishes that would fit at once. */
@@ -17,7 +33,7 @@ const RESERVE_AFTER_MS = 2_000;
 /** A client with more leases than others is asked for one back after this. */
 const FAIRNESS_AFTER_MS = 100;
 const RECLAIM_EVERY_MS = 20;
-/** Idle workers beyond one per CPU live this long. */
+/** Idle workers beyond one per CPU, and those of other environments than the default, live this long. */
 const SPARE_WORKER_IDLE_MS = 3_000;
 /** So many workers in a row that die at their start mean that none will start. */
 const MAX_START_FAILURES = 3;
@@ -29,9 +45,19 @@ type Wish = {
   readonly depth: number;
   readonly sinceMs: number;
   readonly clientId: ClientId;
+  readonly environmentId: string;
+  /** Where its resources may come from. */
+  readonly pools: readonly ResourcePool[];
   served: number;
   missing: number;
-} & ({ readonly demand: Demand } | { readonly actor: ActorRecord });
+} & ({ readonly demand: Demand } | { readonly actor: ActorRecord } | { readonly group: PlacementGroupRecord });
+
+/** What is left while wishes are gone through: also what starting processes will take is taken from it. */
+interface Plan {
+  readonly drafts: Map<ResourcePool, ResourcePool>;
+  /** Names kept for wishes that have waited long. */
+  readonly reserved: Map<ResourcePool, Set<string>>;
+}
 
 /** Give idle workers to those who wait, start what is missing, ask for leases back when others hold too many. */
 export function assign(state: CoreState, atMs: number): CoreEffect[] {
@@ -39,49 +65,71 @@ export function assign(state: CoreState, atMs: number): CoreEffect[] {
   if (wishes.length === 0) return [];
   const effects: CoreEffect[] = [];
   const idle = [...state.workers.values()].filter((worker) => worker.work.state === "idle");
-  const available = { ...state.free };
-  const reserved = new Set<string>();
-  let unhosted = 0;
+  const plan: Plan = { drafts: new Map(), reserved: new Map() };
+  const unhosted = new Map<string, number>();
+  let isReserved = false;
   for (const level of levelsOf(wishes)) {
     let isProgress = true;
     while (isProgress) {
       isProgress = false;
       for (const wish of level) {
-        if (wish.missing === 0 || wantsReserved(wish, reserved)) continue;
-        if (!fits(available, wish.resources)) {
-          if (atMs - wish.sinceMs > RESERVE_AFTER_MS) reserveLacking(available, wish, reserved);
+        if (wish.missing === 0) continue;
+        const served = "group" in wish ? reserveWish(state, plan, wish) : takeForWish(plan, wish);
+        if (served === undefined) {
+          if (atMs - wish.sinceMs > RESERVE_AFTER_MS) reserveLacking(plan, wish);
           continue;
         }
-        take(available, wish.resources);
         wish.missing--;
         wish.served++;
         isProgress = true;
-        const worker = idle.pop();
-        if (worker === undefined) unhosted++;
-        else effects.push(...occupy(state, worker, wish, atMs));
+        if (Array.isArray(served)) {
+          effects.push(...served);
+          isReserved = true;
+          continue;
+        }
+        const worker = pickWorker(idle, wish.environmentId, gpuKeyOf(served));
+        if (worker === undefined) unhosted.set(wish.environmentId, (unhosted.get(wish.environmentId) ?? 0) + 1);
+        else effects.push(...occupy(state, worker, wish, served, atMs));
       }
     }
   }
-  effects.push(...startWorkers(state, unhosted));
+  effects.push(...startWorkers(state, unhosted, idle, wishes));
   effects.push(...reclaim(state, wishes, atMs));
-  return effects;
+  // Those who wait for a group that has its resources now were no wishes before.
+  return isReserved ? [...effects, ...assign(state, atMs)] : effects;
 }
 
 function listWishes(state: CoreState): Wish[] {
   const wishes: Wish[] = [];
+  const whole = [state];
   for (const demand of state.demands.values()) {
     const served = leasesOf(state, demand.clientId, demand.shape);
     const missing = demand.count - served;
-    if (missing <= 0) continue;
-    const { resources, depth, sinceMs, clientId } = demand;
-    wishes.push({ demand, resources, depth, sinceMs, clientId, served, missing });
+    if (missing <= 0 || !isReady(state, demand.environmentId)) continue;
+    const { resources, depth, sinceMs, clientId, environmentId, placement } = demand;
+    const pools = placement === undefined ? whole : poolsOf(state, placement);
+    wishes.push({ demand, resources, depth, sinceMs, clientId, environmentId, pools, served, missing });
   }
   for (const actor of state.actors.values()) {
     if (actor.work.state !== "pending" && actor.work.state !== "restarting") continue;
-    const { resources, depth } = actor.spec;
-    wishes.push({ actor, resources, depth, sinceMs: actor.sinceMs, clientId: actor.ownerId, served: 0, missing: 1 });
+    const { resources, depth, environment, placement } = actor.spec;
+    const environmentId = environment?.id ?? "";
+    if (!isReady(state, environmentId)) continue;
+    const pools = placement === undefined ? whole : poolsOf(state, placement);
+    const { sinceMs, ownerId: clientId } = actor;
+    wishes.push({ actor, resources, depth, sinceMs, clientId, environmentId, pools, served: 0, missing: 1 });
+  }
+  for (const group of state.placementGroups.values()) {
+    if (group.pools !== undefined) continue;
+    const { depth, sinceMs, ownerId: clientId } = group;
+    const wish = { resources: sumOf(group.description.bundles), environmentId: "", pools: whole };
+    wishes.push({ group, ...wish, depth, sinceMs, clientId, served: 0, missing: 1 });
   }
   return wishes;
+}
+
+function isReady(state: CoreState, environmentId: string): boolean {
+  return environmentId === "" || state.environments.get(environmentId)?.state === "ready";
 }
 
 /** Deepest first; inside a level those who have least, then those who wait longest. */
@@ -93,12 +141,59 @@ function levelsOf(wishes: readonly Wish[]): Wish[][] {
   return levels;
 }
 
-function wantsReserved(wish: Wish, reserved: ReadonlySet<string>): boolean {
-  return reserved.size > 0 && Object.keys(wish.resources).some((name) => reserved.has(name));
+function draftIn(plan: Plan, pool: ResourcePool): ResourcePool {
+  const draft = plan.drafts.get(pool) ?? draftOf(pool);
+  plan.drafts.set(pool, draft);
+  return draft;
 }
 
-function reserveLacking(available: ResourceAmounts, wish: Wish, reserved: Set<string>): void {
-  for (const [name, amount] of Object.entries(wish.resources)) if ((available[name] ?? 0) < amount) reserved.add(name);
+/** Resources from the first pool that has them. */
+function takeForWish(plan: Plan, wish: Wish): Holding | undefined {
+  for (const pool of wish.pools) {
+    if (wantsReserved(plan, pool, wish)) continue;
+    const taken = takeFrom(draftIn(plan, pool), wish.resources);
+    if (taken !== undefined) return { ...taken, pool };
+  }
+  return undefined;
+}
+
+function reserveWish(
+  state: CoreState,
+  plan: Plan,
+  wish: Wish & { readonly group: PlacementGroupRecord },
+): CoreEffect[] | undefined {
+  return wantsReserved(plan, state, wish) ? undefined : reserveGroup(state, draftIn(plan, state), wish.group);
+}
+
+function wantsReserved({ reserved }: Plan, pool: ResourcePool, wish: Wish): boolean {
+  const names = reserved.get(pool);
+  return names !== undefined && Object.keys(wish.resources).some((name) => names.has(name));
+}
+
+function reserveLacking(plan: Plan, wish: Wish): void {
+  const pool = wish.pools.find((each) => takeFrom(emptied(each), wish.resources) !== undefined);
+  if (pool === undefined) return;
+  const names = lackingIn(draftIn(plan, pool), wish.resources);
+  const reserved = plan.reserved.get(pool) ?? new Set();
+  plan.reserved.set(pool, reserved);
+  for (const name of names) reserved.add(name);
+}
+
+/** A process is shown GPUs once; afterwards it does work for these only. */
+function gpuKeyOf({ gpus }: Holding): string | undefined {
+  return gpus.length === 0 ? undefined : gpus.map(({ id }) => id).join(",");
+}
+
+/** Take an idle worker out of the list: one that had the same GPUs, else one that had none yet. */
+function pickWorker(idle: WorkerRecord[], environmentId: string, gpuKey: string | undefined): WorkerRecord | undefined {
+  let fresh = -1;
+  for (let index = idle.length - 1; index >= 0; index--) {
+    const worker = idle[index];
+    if (worker?.environmentId !== environmentId) continue;
+    if (worker.gpuKey === gpuKey) return idle.splice(index, 1)[0];
+    if (worker.gpuKey === undefined && fresh < 0) fresh = index;
+  }
+  return fresh < 0 ? undefined : idle.splice(fresh, 1)[0];
 }
 
 export function leasesOf(state: CoreState, clientId: ClientId, shape?: string): number {
@@ -109,17 +204,21 @@ export function leasesOf(state: CoreState, clientId: ClientId, shape?: string): 
   return count;
 }
 
-function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, atMs: number): CoreEffect[] {
-  take(state.free, wish.resources);
+function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, holding: Holding, atMs: number): CoreEffect[] {
+  if ("group" in wish) return [];
+  hold(holding);
+  worker.holding = holding;
+  worker.gpuKey = gpuKeyOf(holding) ?? worker.gpuKey;
+  const gpuIds = holding.gpus.length === 0 ? {} : { gpuIds: holding.gpus.map(({ id }) => id) };
   if ("actor" in wish) {
     const { actor } = wish;
     const isRestart = actor.work.state === "restarting";
     actor.work = { state: "starting", workerId: worker.workerId, isRestart };
-    worker.work = { state: "actor", actorId: actor.spec.actorId, resources: wish.resources, isBlocked: false };
+    worker.work = { state: "actor", actorId: actor.spec.actorId, isBlocked: false };
     worker.running = actor.spec.className;
     const to = clientOfWorker(worker.workerId);
     holdObjects(state, to, actorDependencies(actor.spec));
-    return [{ type: "send", to, message: { type: "become-actor", spec: actor.spec } }];
+    return [{ type: "send", to, message: { type: "become-actor", spec: actor.spec, ...gpuIds } }];
   }
   const { clientId, shape, resources } = wish.demand;
   const leaseId = leaseIdOf(state.nextLease++);
@@ -127,20 +226,78 @@ function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, atMs: number
   state.leases.set(leaseId, lease);
   worker.work = { state: "leased", leaseId, isBlocked: false };
   wish.demand.sinceMs = atMs;
-  const grant = { leaseId, workerId: worker.workerId, address: worker.address, pid: worker.pid };
+  const grant = { leaseId, workerId: worker.workerId, address: worker.address, pid: worker.pid, ...gpuIds };
   return [{ type: "send", to: clientId, message: { type: "lease-granted", shape, grant } }];
 }
 
-/** Start processes for `unhosted` wishes, those that start already included. */
-function startWorkers(state: CoreState, unhosted: number): CoreEffect[] {
-  if (state.startFailures >= MAX_START_FAILURES) return [];
-  const starting = [...state.workers.values()].filter((worker) => worker.work.state === "starting").length;
-  const limit = Math.ceil((state.total["cpus"] ?? 0) / 10_000) + EXTRA_STARTING;
-  const count = Math.min(unhosted, limit) - starting;
-  return count > 0 ? addWorkers(state, count) : [];
+/**
+ * Start processes for wishes without one, those that start already included.
+ *
+ * @param unhosted - how many, by environment.
+ * @param unused - idle workers that serve no wish.
+ */
+function startWorkers(
+  state: CoreState,
+  unhosted: ReadonlyMap<string, number>,
+  unused: readonly WorkerRecord[],
+  wishes: readonly Wish[],
+): CoreEffect[] {
+  const effects: CoreEffect[] = [];
+  for (const [environmentId, wanted] of unhosted) {
+    if (environmentId === "" && state.startFailures >= MAX_START_FAILURES) continue;
+    const starting = [...state.workers.values()].filter((worker) => worker.work.state === "starting");
+    const startingHere = starting.filter((worker) => worker.environmentId === environmentId).length;
+    const count = Math.min(wanted - startingHere, warmWorkers(state) + EXTRA_STARTING - starting.length);
+    if (count <= 0) continue;
+    const room = Math.max(0, state.maxWorkers - state.workers.size);
+    effects.push(...makeRoom(state, unused, count, count - room));
+    if (room < count) effects.push(...tellOfLimit(state, wishes));
+    effects.push(...addWorkers(state, Math.min(count, room), environmentId));
+  }
+  return effects;
 }
 
-export function addWorkers(state: CoreState, count: number): CoreEffect[] {
+/** Idle workers that are kept. */
+function warmWorkers(state: CoreState): number {
+  return Math.ceil((state.total["cpus"] ?? 0) / 10_000);
+}
+
+/** Can the process do work of the default environment, on no GPU or any? */
+function isCommon(worker: WorkerRecord): boolean {
+  return worker.environmentId === "" && worker.gpuKey === undefined;
+}
+
+/**
+ * End idle workers of environments and GPUs that nobody asks for now, beyond one per CPU; any idle one when there may
+ * be no more processes.
+ *
+ * @param missing - processes too many, if all were started.
+ */
+function makeRoom(state: CoreState, unused: readonly WorkerRecord[], count: number, missing: number): CoreEffect[] {
+  const idle = unused.filter(({ work }) => work.state === "idle");
+  const special = idle.filter((worker) => !isCommon(worker));
+  const tooMany = special.length + count - warmWorkers(state);
+  const stopping = [...state.workers.values()].filter(({ work }) => work.state === "stopping").length;
+  const ended = [...special, ...idle.filter(isCommon)].slice(
+    0,
+    Math.max(Math.min(tooMany, special.length), missing - stopping, 0),
+  );
+  return ended.flatMap((worker) => stopWorker(worker));
+}
+
+function tellOfLimit(state: CoreState, wishes: readonly Wish[]): CoreEffect[] {
+  const to = wishes.find(({ missing }) => missing > 0)?.clientId ?? wishes[0]?.clientId;
+  if (state.isMaxTold || to === undefined) return [];
+  state.isMaxTold = true;
+  const text =
+    `There are ${state.workers.size} worker processes, as many as this machine's memory allows: ` +
+    "further tasks and actors wait. Give tasks more cpus, or end actors that are not needed.\n";
+  const output = { type: "output", stream: "stderr", text, source: "mobula", pid: 0 } as const;
+  return [{ type: "send", to, message: { type: "output", output } }];
+}
+
+export function addWorkers(state: CoreState, count: number, environmentId = ""): CoreEffect[] {
+  const environment = state.environments.get(environmentId)?.environment;
   return Array.from({ length: count }, () => {
     const workerId = workerIdOf(state.nextWorker++);
     state.workers.set(workerId, {
@@ -148,21 +305,27 @@ export function addWorkers(state: CoreState, count: number): CoreEffect[] {
       pid: 0,
       address: "",
       work: { state: "starting" },
+      holding: undefined,
+      environmentId,
+      gpuKey: undefined,
       tasksFinished: 0,
       running: undefined,
     });
-    return { type: "start-worker", workerId };
+    return { type: "start-worker", workerId, ...(environment === undefined ? {} : { environment }) };
   });
 }
 
 /** Ask others for idle leases at once, and for a busy one when they hold more than the one who waits. */
 function reclaim(state: CoreState, wishes: readonly Wish[], atMs: number): CoreEffect[] {
   if (atMs - state.lastReclaimMs < RECLAIM_EVERY_MS) return [];
-  const [wish] = levelsOf(wishes.filter((each) => each.missing > 0)).flat();
+  const [wish] = levelsOf(wishes.filter((each) => each.missing > 0 && each.pools.length > 0)).flat();
   if (wish === undefined) return [];
   const counts = new Map<ClientId, number>();
-  for (const lease of state.leases.values()) {
-    if (lease.clientId !== wish.clientId) counts.set(lease.clientId, (counts.get(lease.clientId) ?? 0) + 1);
+  for (const { clientId, workerId } of state.leases.values()) {
+    // A client decides itself which of its tasks go first; its actors and groups would wait for all of them.
+    if ("demand" in wish && clientId === wish.clientId) continue;
+    const pool = state.workers.get(workerId)?.holding?.pool;
+    if (pool !== undefined && wish.pools.includes(pool)) counts.set(clientId, (counts.get(clientId) ?? 0) + 1);
   }
   if (counts.size === 0) return [];
   state.lastReclaimMs = atMs;
@@ -175,24 +338,48 @@ function reclaim(state: CoreState, wishes: readonly Wish[], atMs: number): CoreE
 }
 
 export function changeDemand(state: CoreState, event: Extract<CoreEvent, { type: "demand-changed" }>): CoreEffect[] {
-  const { clientId, shape, resources, count, depth, atMs } = event;
+  const { clientId, shape, resources, count, depth, environment, placement, execution, atMs } = event;
   const key = `${clientId} ${shape}`;
   if (count <= 0 || !state.clients.has(clientId)) {
     state.demands.delete(key);
     return [];
   }
-  if (!fits(state.total, resources)) {
-    const lack = { needs: fromAmounts(resources), has: fromAmounts(state.total) };
-    return [{ type: "send", to: clientId, message: { type: "unschedulable", shape, ...lack } }];
-  }
+  const refused = refusalOf(state, event);
+  if (refused.length > 0) return refused;
   const known = state.demands.get(key);
-  if (known === undefined) state.demands.set(key, { clientId, shape, resources, count, depth, sinceMs: atMs });
-  else {
+  if (known === undefined) {
+    const place = placement === undefined ? {} : { placement };
+    const cell = execution === undefined ? {} : { execution };
+    const wanted = { clientId, shape, resources, environmentId: environment?.id ?? "", ...place, ...cell };
+    state.demands.set(key, { ...wanted, count, depth, sinceMs: atMs });
+  } else {
     if (leasesOf(state, clientId, shape) >= known.count) known.sinceMs = atMs;
     known.count = count;
     known.depth = depth;
   }
-  return assign(state, atMs);
+  return [...wantEnvironment(state, environment), ...assign(state, atMs)];
+}
+
+/** What to say to a wish that can never be granted. */
+function refusalOf(state: CoreState, event: Extract<CoreEvent, { type: "demand-changed" }>): CoreEffect[] {
+  const { clientId: to, shape, resources, placement } = event;
+  const group = placement === undefined ? undefined : state.placementGroups.get(placement.groupId);
+  if (placement !== undefined && group === undefined) {
+    return [{ type: "send", to, message: { type: "group-state", groupId: placement.groupId, state: "removed" } }];
+  }
+  const lack = { needs: fromAmounts(resources), has: fromAmounts(state.total) };
+  if (placement === undefined || group === undefined) {
+    if (couldFit(state, resources)) return [];
+    return [{ type: "send", to, message: { type: "unschedulable", shape, ...lack } }];
+  }
+  const explanation = misplacement(group, placement, resources);
+  if (explanation === undefined) return [];
+  return [{ type: "send", to, message: { type: "unschedulable", shape, ...lack, explanation } }];
+}
+
+/** Would it fit if nothing else ran? */
+export function couldFit(pool: ResourcePool, resources: ResourceAmounts): boolean {
+  return takeFrom(emptied(pool), resources) !== undefined;
 }
 
 export function returnLeases(state: CoreState, event: Extract<CoreEvent, { type: "leases-returned" }>): CoreEffect[] {
@@ -202,7 +389,7 @@ export function returnLeases(state: CoreState, event: Extract<CoreEvent, { type:
     state.leases.delete(leaseId);
     const worker = state.workers.get(lease.workerId);
     if (worker?.work.state !== "leased" || worker.work.leaseId !== leaseId) continue;
-    if (!worker.work.isBlocked) giveBack(state.free, lease.resources);
+    release(worker);
     worker.work = { state: "idle", sinceMs: event.atMs };
     worker.running = undefined;
   }
@@ -212,35 +399,48 @@ export function returnLeases(state: CoreState, event: Extract<CoreEvent, { type:
 export function joinWorker(state: CoreState, event: Extract<CoreEvent, { type: "worker-joined" }>): CoreEffect[] {
   const worker = state.workers.get(event.workerId);
   if (worker?.work.state !== "starting") return [];
-  state.startFailures = 0;
+  const environment = state.environments.get(worker.environmentId);
+  if (environment !== undefined) environment.startFailures = 0;
+  else state.startFailures = 0;
   worker.pid = event.pid;
   worker.address = event.address;
   worker.work = { state: "idle", sinceMs: event.atMs };
   return assign(state, event.atMs);
 }
 
-/** A worker that waits for a ref lends its resources to others; afterwards it takes them back, even below zero. */
+/** A worker that waits for a ref lends its CPUs to others; afterwards it takes them back, even below zero. */
 export function setBlocked(state: CoreState, workerId: WorkerId, isBlocked: boolean, atMs: number): CoreEffect[] {
   const worker = state.workers.get(workerId);
   if (worker === undefined) return [];
-  const { work } = worker;
+  const { work, holding } = worker;
   if ((work.state !== "leased" && work.state !== "actor") || work.isBlocked === isBlocked) return [];
-  const resources = resourcesOf(state, worker);
+  if (holding === undefined) return [];
   worker.work = { ...work, isBlocked };
   if (!isBlocked) {
-    take(state.free, resources);
+    take(holding.pool.free, lentOf(holding));
     return [];
   }
-  giveBack(state.free, resources);
+  giveBack(holding.pool.free, lentOf(holding));
   return assign(state, atMs);
 }
 
-/** What a worker's work holds or, while it is blocked, would hold. */
-export function resourcesOf(state: CoreState, worker: WorkerRecord): ResourceAmounts {
-  const { work } = worker;
-  if (work.state === "leased") return state.leases.get(work.leaseId)?.resources ?? {};
-  if (work.state === "actor" || work.state === "stopping") return work.resources;
-  return {};
+/** What is lent while the worker is blocked. Its memory and its GPUs are in use all the same. */
+function lentOf({ resources }: Holding): ResourceAmounts {
+  const { cpus } = resources;
+  return cpus === undefined ? {} : { cpus };
+}
+
+/** What a worker keeps from others now. */
+export function holdingOf({ holding, work }: WorkerRecord): Holding | undefined {
+  if (holding === undefined || !("isBlocked" in work) || !work.isBlocked) return holding;
+  const { cpus: _, ...resources } = holding.resources;
+  return { ...holding, resources };
+}
+
+function release(worker: WorkerRecord): void {
+  const holding = holdingOf(worker);
+  if (holding !== undefined) letGo(holding);
+  worker.holding = undefined;
 }
 
 /** Take a dead worker out; its lease ends and whoever held it hears why. Actors are handled by the caller. */
@@ -249,8 +449,8 @@ export function removeWorker(state: CoreState, event: Extract<CoreEvent, { type:
   if (worker === undefined) return [];
   const { work, workerId } = worker;
   const effects: CoreEffect[] = [];
-  if (work.state === "starting") effects.push(...countStartFailure(state, event));
-  if (!("isBlocked" in work && work.isBlocked)) giveBack(state.free, resourcesOf(state, worker));
+  if (work.state === "starting" && worker.environmentId === "") effects.push(...countStartFailure(state, event));
+  release(worker);
   for (const lease of state.leases.values()) {
     if (lease.workerId !== workerId) continue;
     state.leases.delete(lease.leaseId);
@@ -267,28 +467,32 @@ function countStartFailure(state: CoreState, event: Extract<CoreEvent, { type: "
   const startFailure = `${state.startFailures} worker processes ended while they started (${how})\n${event.end.stderrTail}`;
   const has = fromAmounts(state.total);
   const effects: CoreEffect[] = [];
-  for (const { clientId, shape, resources } of state.demands.values()) {
+  for (const [key, { clientId, shape, resources, environmentId }] of state.demands) {
+    if (environmentId !== "") continue;
+    state.demands.delete(key);
     const needs = fromAmounts(resources);
     effects.push({ type: "send", to: clientId, message: { type: "unschedulable", shape, needs, has, startFailure } });
   }
-  state.demands.clear();
   return effects;
 }
 
-/** Workers beyond one per CPU that have been idle for a while. */
+/** Workers that have been idle for a while: those of special environments and GPUs, and others beyond one per CPU. */
 export function stopSpareWorkers(state: CoreState, atMs: number): CoreEffect[] {
   const idle = [...state.workers.values()].filter((worker) => worker.work.state === "idle");
-  const spare = idle.length - Math.ceil((state.total["cpus"] ?? 0) / 10_000);
-  if (spare <= 0) return [];
   const old = idle.filter(({ work }) => work.state === "idle" && atMs - work.sinceMs > SPARE_WORKER_IDLE_MS);
-  return old.slice(0, spare).flatMap((worker) => stopWorker(worker));
+  if (old.length === 0) return [];
+  const spare = idle.filter(isCommon).length - warmWorkers(state);
+  const ended = [...old.filter((worker) => !isCommon(worker)), ...old.filter(isCommon).slice(0, Math.max(0, spare))];
+  return ended.flatMap((worker) => stopWorker(worker));
 }
 
 /** End a worker's process. What it holds is free once it is gone. */
 export function stopWorker(worker: WorkerRecord): CoreEffect[] {
   const { work, workerId } = worker;
   if (work.state === "stopping") return [];
-  const isHolding = work.state === "actor" && !work.isBlocked;
-  if (work.state !== "leased") worker.work = { state: "stopping", resources: isHolding ? work.resources : {} };
+  if (work.state !== "leased") {
+    worker.holding = holdingOf(worker);
+    worker.work = { state: "stopping" };
+  }
   return [{ type: "stop-worker", workerId }];
 }

@@ -1,26 +1,37 @@
 /** What the head knows, and what can happen to it. */
 
-import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "../protocol/ids.ts";
+import type { ActorId, ClientId, LeaseId, ObjectId, PlacementGroupId, TaskId, WorkerId } from "../protocol/ids.ts";
 import type {
   ActorCallsReport,
   ActorDeath,
   ActorDescription,
   ActorSpec,
   FromHead,
+  PlacementGroupDescription,
   ProcessEnd,
   ResourceAmounts,
   TaskGroupReport,
+  WireEnvironment,
+  WireExecution,
+  WirePlacement,
   WireRegion,
   WireResult,
 } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/wire-error.ts";
+import type { EnvironmentRecord } from "./environments.ts";
 import type { JobRecord } from "./jobs.ts";
+import type { PlacementGroupRecord } from "./placement-groups.ts";
+import { createPool, gpuShares, type Holding, type ResourcePool } from "./resources.ts";
 
 /** A client's wish for workers of one shape. */
 export interface Demand {
   readonly clientId: ClientId;
   readonly shape: string;
   readonly resources: ResourceAmounts;
+  readonly environmentId: string;
+  readonly placement?: WirePlacement;
+  /** The cell that hears how its environment is prepared. */
+  readonly execution?: WireExecution;
   /** Leases wanted in all. */
   count: number;
   depth: number;
@@ -36,25 +47,25 @@ export interface Lease {
   readonly resources: ResourceAmounts;
 }
 
-/** A worker holds its resources unless it is blocked. */
 export type WorkerWork =
   | { readonly state: "starting" }
   | { readonly state: "idle"; readonly sinceMs: number }
   | { readonly state: "leased"; readonly leaseId: LeaseId; readonly isBlocked: boolean }
-  | {
-      readonly state: "actor";
-      readonly actorId: ActorId;
-      readonly resources: ResourceAmounts;
-      readonly isBlocked: boolean;
-    }
+  | { readonly state: "actor"; readonly actorId: ActorId; readonly isBlocked: boolean }
   /** Told to die; its end has not been reported yet. */
-  | { readonly state: "stopping"; readonly resources: ResourceAmounts };
+  | { readonly state: "stopping" };
 
 export interface WorkerRecord {
   readonly workerId: WorkerId;
   pid: number;
   address: string;
   work: WorkerWork;
+  /** What its work has been given. It lends its CPUs to others while it is blocked. */
+  holding: Holding | undefined;
+  /** "" for the default one. */
+  readonly environmentId: string;
+  /** The GPUs it was shown, once it has had some: a process never sees others afterwards. */
+  gpuKey: string | undefined;
   tasksFinished: number;
   running: string | undefined;
 }
@@ -105,9 +116,8 @@ export interface GroupRecord {
   lastAtMs: number;
 }
 
-export interface CoreState {
-  readonly total: Record<string, number>;
-  readonly free: Record<string, number>;
+/** As a pool: the resources of the node. */
+export interface CoreState extends ResourcePool {
   readonly clients: Set<ClientId>;
   /** Drivers that are here, and the last ones that were. */
   readonly jobs: Map<ClientId, JobRecord>;
@@ -125,6 +135,13 @@ export interface CoreState {
   readonly deaths: Map<ActorId, ActorDeath>;
   readonly objects: Map<ObjectId, ObjectRecord>;
   readonly groups: Map<string, GroupRecord>;
+  /** Those in use, but for the default one. */
+  readonly environments: Map<string, EnvironmentRecord>;
+  readonly placementGroups: Map<PlacementGroupId, PlacementGroupRecord>;
+  /** Processes at most. */
+  readonly maxWorkers: number;
+  /** Somebody was told that there are no more processes. */
+  isMaxTold: boolean;
   /** Workers that died before they were ready, since the last that became ready. */
   startFailures: number;
   nextWorker: number;
@@ -163,6 +180,9 @@ export type CoreEvent =
       readonly resources: ResourceAmounts;
       readonly count: number;
       readonly depth: number;
+      readonly environment?: WireEnvironment;
+      readonly placement?: WirePlacement;
+      readonly execution?: WireExecution;
       readonly atMs: number;
     }
   | {
@@ -238,19 +258,53 @@ export type CoreEvent =
       readonly running?: string;
       readonly atMs: number;
     }
+  | { readonly type: "environment-ready"; readonly environmentId: string; readonly atMs: number }
+  | {
+      readonly type: "environment-failed";
+      readonly environmentId: string;
+      readonly error: WireError;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "group-asked";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly description: PlacementGroupDescription;
+      readonly isDetached: boolean;
+      readonly depth: number;
+      readonly atMs: number;
+    }
+  | { readonly type: "group-sought"; readonly clientId: ClientId; readonly requestId: number; readonly name: string }
+  | { readonly type: "group-watched"; readonly clientId: ClientId; readonly groupId: PlacementGroupId }
+  | {
+      readonly type: "group-remove-asked";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly groupId: PlacementGroupId;
+      readonly atMs: number;
+    }
   | { readonly type: "ticked"; readonly atMs: number };
 
 export type CoreEffect =
   | { readonly type: "send"; readonly to: ClientId; readonly message: FromHead }
-  | { readonly type: "start-worker"; readonly workerId: WorkerId }
+  | { readonly type: "start-worker"; readonly workerId: WorkerId; readonly environment?: WireEnvironment }
+  /** Report `environment-ready` or `environment-failed` when processes of it can be started, or cannot. */
+  | { readonly type: "prepare-environment"; readonly environment: WireEnvironment }
   | { readonly type: "stop-worker"; readonly workerId: WorkerId }
   | { readonly type: "free-region"; readonly objectId: ObjectId; readonly region: WireRegion };
 
+export interface StateOptions {
+  /** Default: `0`, `1` and so on. */
+  readonly gpuIds?: readonly string[];
+  /** Default: no limit. */
+  readonly maxWorkers?: number;
+}
+
 /** @param total - in ten-thousandths, see `toAmounts`. */
-export function createState(total: ResourceAmounts): CoreState {
+export function createState(total: ResourceAmounts, options: StateOptions = {}): CoreState {
+  const { gpuIds = [], maxWorkers = Number.POSITIVE_INFINITY } = options;
   return {
-    total: { ...total },
-    free: { ...total },
+    ...createPool(total, gpuShares(total, gpuIds)),
     clients: new Set(),
     jobs: new Map(),
     workers: new Map(),
@@ -263,6 +317,10 @@ export function createState(total: ResourceAmounts): CoreState {
     deaths: new Map(),
     objects: new Map(),
     groups: new Map(),
+    environments: new Map(),
+    placementGroups: new Map(),
+    maxWorkers,
+    isMaxTold: false,
     startFailures: 0,
     nextWorker: 1,
     nextLease: 1,

@@ -11,6 +11,12 @@ import {
   seekActor,
   watchActor,
 } from "./actors.ts";
+import {
+  environmentFailed,
+  environmentReady,
+  environmentStartFailed,
+  forgetUnusedEnvironments,
+} from "./environments.ts";
 import { endJob, startJob } from "./jobs.ts";
 import {
   addRegion,
@@ -24,6 +30,7 @@ import {
   sealRegion,
   seekObject,
 } from "./objects.ts";
+import { askGroup, askGroupRemoval, forgetGroupsOf, seekGroup, watchGroup } from "./placement-groups.ts";
 import {
   addWorkers,
   assign,
@@ -105,7 +112,20 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
     case "work-reported":
       addReport(state, event);
       return [];
+    case "environment-ready":
+      return environmentReady(state, event);
+    case "environment-failed":
+      return environmentFailed(state, event);
+    case "group-asked":
+      return askGroup(state, event);
+    case "group-sought":
+      return seekGroup(state, event);
+    case "group-watched":
+      return watchGroup(state, event.clientId, event.groupId);
+    case "group-remove-asked":
+      return askGroupRemoval(state, event);
     case "ticked":
+      forgetUnusedEnvironments(state);
       return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs)];
   }
 }
@@ -125,7 +145,7 @@ function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreE
   for (const actor of state.actors.values()) for (const clients of actor.watchers.values()) clients.delete(clientId);
   for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);
   forgetClientWork(state, clientId);
-  const effects = dropAll(state, releaseClient(state, clientId));
+  const effects = [...forgetGroupsOf(state, clientId), ...dropAll(state, releaseClient(state, clientId))];
   for (const lease of state.leases.values()) {
     const worker = state.workers.get(lease.workerId);
     if (lease.clientId === clientId && worker !== undefined) effects.push(...stopWorker(worker));
@@ -134,11 +154,13 @@ function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreE
 }
 
 function workerDied(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
-  const work = state.workers.get(event.workerId)?.work;
+  const worker = state.workers.get(event.workerId);
+  const work = worker?.work;
   const actor = [...state.actors.values()].find(
     (each) => "workerId" in each.work && each.work.workerId === event.workerId,
   );
   const effects = removeWorker(state, event);
+  if (work?.state === "starting") effects.push(...environmentStartFailed(state, worker?.environmentId ?? "", event));
   if (actor !== undefined) effects.push(...actorProcessDied(state, actor.spec.actorId, event));
   effects.push(...removeClient(state, clientOfWorker(event.workerId), event.atMs));
   if (work !== undefined) effects.push(...assign(state, event.atMs));

@@ -1,8 +1,8 @@
 /** Actors, objects, workers and jobs as the state API lists them. */
 import { jobOf, listJobs } from "../core/jobs.ts";
 import { listObjects } from "../core/object-views.ts";
+import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmounts } from "../core/resources.ts";
-import { resourcesOf } from "../core/scheduler.ts";
 import type { ActorRecord, CoreState, WorkerRecord } from "../core/state.ts";
 import type { PastTask } from "../core/task-history.ts";
 import type { ClientId } from "../protocol/ids.ts";
@@ -64,7 +64,8 @@ export class WorkerRows {
   }
 
   #row(state: CoreState, worker: WorkerRecord): WorkerRow {
-    const { workerId, pid, work, running, tasksFinished } = worker;
+    const { workerId, pid, work, running, tasksFinished, holding, environmentId } = worker;
+    const gpuIds = holding?.gpus.map(({ id }) => id) ?? [];
     const lease = work.state === "leased" ? state.leases.get(work.leaseId) : undefined;
     const { cpuPercent, rssBytes } = pid === 0 ? { cpuPercent: 0, rssBytes: 0 } : this.#stats.ofProcess(pid);
     return {
@@ -77,7 +78,9 @@ export class WorkerRows {
       cpuPercent: Math.round(cpuPercent * 10) / 10,
       rssBytes,
       tasksFinished,
-      resources: fromAmounts(resourcesOf(state, worker)),
+      resources: fromAmounts(holding?.resources ?? {}),
+      ...(gpuIds.length === 0 ? {} : { gpuIds }),
+      ...(environmentId === "" ? {} : { environment: environmentId }),
     };
   }
 }
@@ -108,9 +111,25 @@ export function jobRows(state: CoreState): JobRow[] {
     .toReversed();
 }
 
-/** None yet: this cluster has no placement groups. */
-export function placementGroupRows(_state: CoreState): PlacementGroupRow[] {
-  return [];
+export function placementGroupRows(state: CoreState): PlacementGroupRow[] {
+  return listPlacementGroups(state)
+    .map(({ id, name, state: groupState, strategy, job, bundles }) => ({
+      id,
+      ...(name === undefined ? {} : { name }),
+      state: groupState,
+      strategy,
+      job: job ?? "",
+      bundles: bundles.map(({ resources }) => amountsOf(resources, "total")),
+      used: bundles.map(({ resources }) => amountsOf(resources, "used")),
+    }))
+    .toReversed();
+}
+
+function amountsOf<Kind extends "used" | "total">(
+  resources: Readonly<Record<string, Readonly<Record<Kind, number>>>>,
+  kind: Kind,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(resources).map(([name, amounts]) => [name, amounts[kind]]));
 }
 
 export function resourceRows({ resources }: ClusterDescription): ResourceRow[] {

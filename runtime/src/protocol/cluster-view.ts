@@ -67,6 +67,22 @@ export interface ActorView {
   readonly callsFinished: number;
 }
 
+export interface PlacementGroupView {
+  readonly id: string;
+  readonly name?: string;
+  readonly strategy: "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
+  /** `pending`: it waits for resources. */
+  readonly state: "pending" | "created";
+  /** It outlives the job that made it. */
+  readonly isDetached: boolean;
+  readonly job?: string;
+  /** In units, as users give them. */
+  readonly bundles: readonly {
+    readonly resources: Readonly<Record<string, { readonly used: number; readonly total: number }>>;
+    readonly gpuIds: readonly string[];
+  }[];
+}
+
 export interface ViewData {
   readonly resources: ResourcesView;
   readonly workers: readonly WorkerView[];

@@ -9,6 +9,7 @@ export type LeaseId = Branded<"LeaseId">;
 export type TaskId = Branded<"TaskId">;
 export type ObjectId = Branded<"ObjectId">;
 export type ActorId = Branded<"ActorId">;
+export type PlacementGroupId = Branded<"PlacementGroupId">;
 
 /** The first driver of a cluster. Workers are named by the head as it starts them. */
 export const DRIVER_ID: ClientId = "d" as ClientId;
@@ -42,6 +43,10 @@ export class IdMaker {
   /** Upper case, which numbers never have: objects and actors are counted in one table. */
   actorId(): ActorId {
     return `${this.#prefix}.A${(this.#next++).toString(36)}` as ActorId;
+  }
+
+  placementGroupId(): PlacementGroupId {
+    return `${this.#prefix}.G${(this.#next++).toString(36)}` as PlacementGroupId;
   }
 }
 

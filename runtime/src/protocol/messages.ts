@@ -1,6 +1,6 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
 import type { TaskGroupView } from "./cluster-view.ts";
-import type { ActorId, ClientId, LeaseId, ObjectId, TaskId, WorkerId } from "./ids.ts";
+import type { ActorId, ClientId, LeaseId, ObjectId, PlacementGroupId, TaskId, WorkerId } from "./ids.ts";
 import type { StackFrame, StateParameters, StateRoute } from "./state.ts";
 import type { TaskEvents, TaskListings } from "./task-events.ts";
 import type { WireError } from "./wire-error.ts";
@@ -50,6 +50,38 @@ export interface WireExecution {
 /** Amounts by resource name, in ten-thousandths. `cpus`, `gpus` and `memoryBytes` (in bytes) are known names. */
 export type ResourceAmounts = Readonly<Record<string, number>>;
 
+/** The kind of process that work runs in. Work without one runs in a process like the head's. */
+export interface WireEnvironment {
+  /** Equal ids are equal environments. */
+  readonly id: string;
+  readonly envVars: Readonly<Record<string, string>>;
+  readonly workingDir?: string;
+  /** The driver's working directory: files below it are looked for at the same place below `workingDir`. */
+  readonly baseDir?: string;
+  /** What npm is asked to install. */
+  readonly npm?: readonly string[];
+  /** How long preparing it may take. */
+  readonly setupTimeoutMs?: number;
+}
+
+export type PlacementStrategy = "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
+
+/** Take resources from a placement group only. */
+export interface WirePlacement {
+  readonly groupId: PlacementGroupId;
+  /** Absent: whichever bundle has room. */
+  readonly bundleIndex?: number;
+}
+
+export interface PlacementGroupDescription {
+  readonly groupId: PlacementGroupId;
+  readonly name?: string;
+  readonly strategy: PlacementStrategy;
+  readonly bundles: readonly ResourceAmounts[];
+}
+
+export type PlacementGroupState = "pending" | "created" | "removed";
+
 /** Code of a function or class: sent once per connection, then called by its id. */
 export interface WireCode {
   readonly codeId: string;
@@ -97,6 +129,8 @@ export interface ActorCall extends Omit<TaskCall, "codeId"> {
 export type ToWorker =
   | { readonly type: "data-hello"; readonly protocol: number; readonly clientId: ClientId }
   | { readonly type: "load-code"; readonly code: WireCode }
+  /** The calls that follow may use these GPUs. */
+  | { readonly type: "use-gpus"; readonly gpuIds: readonly string[] }
   | { readonly type: "run-task"; readonly call: TaskCall }
   | { readonly type: "call-actor"; readonly call: ActorCall }
   /** The consumer of a stream has taken items up to here. */
@@ -146,7 +180,14 @@ export type FromWorker =
 
 /** Why an actor does not answer any more. */
 export interface ActorDeath {
-  readonly reason: "killed" | "crashed" | "constructor-failed" | "out-of-scope" | "unschedulable";
+  readonly reason:
+    | "killed"
+    | "crashed"
+    | "constructor-failed"
+    | "out-of-scope"
+    | "unschedulable"
+    | "environment-failed"
+    | "group-removed";
   readonly message: string;
   readonly error?: WireError;
 }
@@ -158,6 +199,8 @@ export interface ActorSpec {
   readonly args: WireValue;
   readonly resolved?: readonly WireArgument[];
   readonly resources: ResourceAmounts;
+  readonly environment?: WireEnvironment;
+  readonly placement?: WirePlacement;
   readonly name?: string;
   /** Calls that may be in progress at once. */
   readonly maxConcurrency: number;
@@ -210,6 +253,10 @@ export type ToHead =
       readonly resources: ResourceAmounts;
       readonly count: number;
       readonly depth: number;
+      readonly environment?: WireEnvironment;
+      readonly placement?: WirePlacement;
+      /** The cell that hears how its environment is prepared. */
+      readonly execution?: WireExecution;
     }
   | { readonly type: "return-leases"; readonly leaseIds: readonly LeaseId[] }
   | { readonly type: "worker-blocked" }
@@ -263,6 +310,19 @@ export type ToHead =
       readonly finished?: number;
       readonly running?: string;
     }
+  /** Answered by `group-registered` or `group-refused`; what becomes of it, by `group-state`. */
+  | {
+      readonly type: "create-group";
+      readonly requestId: number;
+      readonly description: PlacementGroupDescription;
+      /** It outlives the job that made it. */
+      readonly isDetached: boolean;
+      readonly depth: number;
+    }
+  | { readonly type: "find-group"; readonly requestId: number; readonly name: string }
+  /** Answered by `group-state`, now and whenever it changes. */
+  | { readonly type: "watch-group"; readonly groupId: PlacementGroupId }
+  | { readonly type: "remove-group"; readonly requestId: number; readonly groupId: PlacementGroupId }
   | { readonly type: "describe-cluster"; readonly requestId: number }
   /** Start the head's HTTP server unless it runs. Answered by `http-opened`. */
   | { readonly type: "open-http"; readonly requestId: number }
@@ -289,6 +349,8 @@ export interface LeaseGrant {
   readonly workerId: WorkerId;
   readonly address: string;
   readonly pid: number;
+  /** GPUs that the lease has; absent when it has none. */
+  readonly gpuIds?: readonly string[];
 }
 
 /** Where an actor is, for those who call it. */
@@ -382,7 +444,26 @@ export type FromHead =
       readonly has: Readonly<Record<string, number>>;
       /** Set when workers would fit but none starts. */
       readonly startFailure?: string;
+      /** Why it can never run, when that is not for want of resources of the node. */
+      readonly explanation?: string;
     }
+  /** Processes of this environment cannot be started. */
+  | { readonly type: "environment-failed"; readonly environmentId: string; readonly error: WireError }
+  | { readonly type: "group-registered"; readonly requestId: number }
+  | {
+      readonly type: "group-refused";
+      readonly requestId: number;
+      readonly reason: "unschedulable" | "name-taken";
+      readonly needs: Readonly<Record<string, number>>;
+      readonly has: Readonly<Record<string, number>>;
+      /** Why it can never be placed, when that is not for want of resources. */
+      readonly explanation?: string;
+    }
+  /** Answer to `find-group`. */
+  | { readonly type: "group-found"; readonly requestId: number; readonly description?: PlacementGroupDescription }
+  | { readonly type: "group-state"; readonly groupId: PlacementGroupId; readonly state: PlacementGroupState }
+  /** Answer to `remove-group`. */
+  | { readonly type: "group-removed"; readonly requestId: number }
   /** Others wait: give back idle leases at once and so many busy ones as they drain. */
   | { readonly type: "reclaim"; readonly count: number }
   | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd }
@@ -393,14 +474,16 @@ export type FromHead =
   | {
       readonly type: "actor-refused";
       readonly requestId: number;
-      readonly reason: "unschedulable" | "name-taken";
+      readonly reason: "unschedulable" | "name-taken" | "group-removed";
       readonly needs: Readonly<Record<string, number>>;
       readonly has: Readonly<Record<string, number>>;
+      /** Why it can never run, when that is not for want of resources of the node. */
+      readonly explanation?: string;
     }
   /** Answer to `find-actor`. */
   | { readonly type: "actor-found"; readonly requestId: number; readonly description?: ActorDescription }
   | { readonly type: "actor-state"; readonly actorId: ActorId; readonly state: ActorState }
-  | { readonly type: "become-actor"; readonly spec: ActorSpec }
+  | { readonly type: "become-actor"; readonly spec: ActorSpec; readonly gpuIds?: readonly string[] }
   | { readonly type: "stop-task"; readonly taskId: TaskId; readonly isForced: boolean; readonly isRecursive: boolean }
   /** Cancel every task of a function that one cell started; from the panel. */
   | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }

@@ -88,6 +88,10 @@ export interface WorkerRow {
   readonly rssBytes: number;
   readonly tasksFinished: number;
   readonly resources: Readonly<Record<string, number>>;
+  /** GPUs that its work has. */
+  readonly gpuIds?: readonly string[];
+  /** Id of its runtimeEnv; absent in the default one. */
+  readonly environment?: string;
 }
 
 /** A driver: a program or notebook that uses the cluster. */
@@ -109,6 +113,8 @@ export interface PlacementGroupRow {
   readonly strategy?: string;
   readonly job: string;
   readonly bundles: readonly Readonly<Record<string, number>>[];
+  /** What work in each bundle holds now. */
+  readonly used: readonly Readonly<Record<string, number>>[];
 }
 
 export interface ResourceRow {

@@ -1,10 +1,22 @@
 /** A head's state machine and the world around it, in memory: effects are carried out at once and recorded. */
 import { brokenInvariants } from "../../../runtime/src/core/invariants.ts";
-import { toAmounts } from "../../../runtime/src/core/resources.ts";
-import { type CoreEffect, type CoreEvent, type CoreState, createState } from "../../../runtime/src/core/state.ts";
+import { shapeOf, toAmounts } from "../../../runtime/src/core/resources.ts";
+import {
+  type CoreEffect,
+  type CoreEvent,
+  type CoreState,
+  createState,
+  type StateOptions,
+} from "../../../runtime/src/core/state.ts";
 import { step } from "../../../runtime/src/core/step.ts";
-import type { ActorId, ClientId, ObjectId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
-import type { ActorDescription, ActorSpec, FromHead } from "../../../runtime/src/protocol/messages.ts";
+import type { ActorId, ClientId, ObjectId, PlacementGroupId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
+import type {
+  ActorDescription,
+  ActorSpec,
+  FromHead,
+  PlacementStrategy,
+  WireEnvironment,
+} from "../../../runtime/src/protocol/messages.ts";
 
 export const driver = "d" as ClientId;
 
@@ -13,8 +25,8 @@ export class CoreWorld {
   readonly effects: CoreEffect[] = [];
   nowMs = 1_000;
 
-  constructor(total: Record<string, number> = { cpus: 2 }) {
-    this.state = createState(toAmounts(total));
+  constructor(total: Record<string, number> = { cpus: 2 }, options: StateOptions = {}) {
+    this.state = createState(toAmounts(total), options);
     this.joinDriver(driver);
   }
 
@@ -64,6 +76,61 @@ export class CoreWorld {
       depth,
       atMs: this.nowMs,
     });
+  }
+
+  /** A wish for leases of more than CPUs, in an environment or a placement group. */
+  want(client: string, resources: Record<string, number>, more: WantOptions = {}): CoreEffect[] {
+    const { count = 1, depth = 0, environment, group, bundleIndex } = more;
+    const amounts = toAmounts(resources);
+    const index = bundleIndex === undefined ? {} : { bundleIndex };
+    const placement = group === undefined ? {} : { placement: { groupId: group as PlacementGroupId, ...index } };
+    return this.apply({
+      type: "demand-changed",
+      clientId: client as ClientId,
+      shape: `${shapeOf(amounts)};${environment?.id ?? ""};${group ?? ""}#${bundleIndex ?? ""}`,
+      resources: amounts,
+      count,
+      depth,
+      ...(environment === undefined ? {} : { environment }),
+      ...placement,
+      atMs: this.nowMs,
+    });
+  }
+
+  askGroup(id: string, bundles: readonly Record<string, number>[], options: AskGroupOptions = {}): CoreEffect[] {
+    const { client = driver, strategy = "PACK", name, isDetached = false } = options;
+    return this.apply({
+      type: "group-asked",
+      clientId: client as ClientId,
+      requestId: 1,
+      description: {
+        groupId: id as PlacementGroupId,
+        strategy,
+        bundles: bundles.map((bundle) => toAmounts(bundle)),
+        ...(name === undefined ? {} : { name }),
+      },
+      isDetached,
+      depth: 0,
+      atMs: this.nowMs,
+    });
+  }
+
+  removeGroup(id: string, client: string = driver): CoreEffect[] {
+    const groupId = id as PlacementGroupId;
+    const asked = { clientId: client as ClientId, requestId: 2, groupId, atMs: this.nowMs };
+    return this.apply({ type: "group-remove-asked", ...asked });
+  }
+
+  watchGroup(id: string, client: string = driver): CoreEffect[] {
+    return this.apply({
+      type: "group-watched",
+      clientId: client as ClientId,
+      groupId: id as PlacementGroupId,
+    });
+  }
+
+  tick(): CoreEffect[] {
+    return this.apply({ type: "ticked", atMs: this.nowMs });
   }
 
   giveBack(client: string, leaseId: string): CoreEffect[] {
@@ -126,6 +193,21 @@ export class CoreWorld {
       atMs: this.nowMs,
     });
   }
+}
+
+export interface WantOptions {
+  readonly count?: number;
+  readonly depth?: number;
+  readonly environment?: WireEnvironment;
+  readonly group?: string;
+  readonly bundleIndex?: number;
+}
+
+export interface AskGroupOptions {
+  readonly client?: string;
+  readonly strategy?: PlacementStrategy;
+  readonly name?: string;
+  readonly isDetached?: boolean;
 }
 
 /** Messages among the effects, with who gets them. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import type { ClientId, ObjectId, WorkerId } from "../../../runtime/src/protocol/ids.ts";
+import type { WireEnvironment } from "../../../runtime/src/protocol/messages.ts";
 import { CoreWorld } from "./core-world.ts";
 
 /** Anything that can happen, by numbers that are read against the state of that moment. */
@@ -27,11 +28,23 @@ const happening = fc.record({
     "leave",
     "tick",
     "report",
+    "want",
+    "group",
+    "ungroup",
+    "watch-group",
+    "prepared",
+    "unprepared",
   ),
   pick: fc.nat(30),
   other: fc.nat(30),
   amount: fc.constantFrom(0.25, 0.5, 1, 2, 3),
 });
+
+const ENVIRONMENTS: readonly (WireEnvironment | undefined)[] = [
+  undefined,
+  { id: "vars", envVars: { A: "1" } },
+  { id: "npm", envVars: {}, npm: ["left-pad"] },
+];
 
 function pickOf<Item>(items: Iterable<Item>, index: number): Item | undefined {
   const list = [...items];
@@ -73,7 +86,11 @@ function happen(
       const name = other % 3 === 0 ? { name: `n${pick % 2}` } : {};
       if (!state.actors.has(actorId as never) && !state.actorAliases.has(actorId as never)) {
         const args = { bytes: new Uint8Array(0), refs: [objectId] };
-        world.askActor(actorId, { ...name, maxRestarts: pick % 2, resources: { cpus: 5_000 }, args }, pick % 2 === 0);
+        const environment = ENVIRONMENTS[pick % ENVIRONMENTS.length];
+        const kind = environment === undefined ? {} : { environment };
+        const place = other % 4 === 1 ? { placement: { groupId: `d.G${pick % 3}` as never } } : {};
+        const more = { ...name, ...kind, ...place, maxRestarts: pick % 2, resources: { cpus: 5_000 }, args };
+        world.askActor(actorId, more, pick % 2 === 0);
       }
       return;
     }
@@ -134,6 +151,37 @@ function happen(
     case "tick":
       world.apply({ type: "ticked", atMs: world.nowMs });
       return;
+    case "want": {
+      const place = other % 3 === 0 ? {} : { group: `d.G${pick % 3}`, ...(other % 2 === 0 ? {} : { bundleIndex: 0 }) };
+      const environment = ENVIRONMENTS[other % ENVIRONMENTS.length];
+      const resources = pick % 2 === 0 ? { cpus: amount } : { cpus: 0.5, gpus: amount };
+      const count = other % 4;
+      world.want(client, resources, { count, ...(environment === undefined ? {} : { environment }), ...place });
+      return;
+    }
+    case "group": {
+      const id = `d.G${pick % 3}`;
+      const bundles = pick % 2 === 0 ? [{ cpus: 1 }, { cpus: 0.5, gpus: 0.5 }] : [{ cpus: 1, gpus: amount }];
+      if (!state.placementGroups.has(id as never)) world.askGroup(id, bundles, { client, isDetached: other % 3 === 0 });
+      return;
+    }
+    case "ungroup":
+      world.removeGroup(`d.G${pick % 3}`, client);
+      return;
+    case "watch-group":
+      world.watchGroup(`d.G${pick % 3}`, client);
+      return;
+    case "prepared":
+      world.apply({ type: "environment-ready", environmentId: "npm", atMs: world.nowMs });
+      return;
+    case "unprepared":
+      world.apply({
+        type: "environment-failed",
+        environmentId: "npm",
+        error: { name: "E", message: "m" },
+        atMs: world.nowMs,
+      });
+      return;
     case "report":
       world.apply({
         type: "work-reported",
@@ -151,8 +199,8 @@ function happen(
 describe("the head's state machine", () => {
   it("keeps its invariants whatever happens", () => {
     fc.assert(
-      fc.property(fc.array(happening, { maxLength: 120 }), (happenings) => {
-        const world = new CoreWorld({ cpus: 2 });
+      fc.property(fc.array(happening, { maxLength: 120, size: "max" }), (happenings) => {
+        const world = new CoreWorld({ cpus: 2, gpus: 2 });
         for (const each of happenings) happen(world, each);
       }),
       { numRuns: 400 },
@@ -161,15 +209,17 @@ describe("the head's state machine", () => {
 
   it("has everything free again once all processes are gone", () => {
     fc.assert(
-      fc.property(fc.array(happening, { maxLength: 80 }), (happenings) => {
-        const world = new CoreWorld({ cpus: 2 });
+      fc.property(fc.array(happening, { maxLength: 80, size: "max" }), (happenings) => {
+        const world = new CoreWorld({ cpus: 2, gpus: 2 });
         for (const each of happenings) happen(world, each);
+        for (const id of [...world.state.placementGroups.keys()]) world.removeGroup(id);
         world.apply({ type: "client-left", clientId: "d" as ClientId, atMs: world.nowMs });
         for (let round = 0; world.state.workers.size > 0 && round < 50; round++) {
           for (const workerId of [...world.state.workers.keys()]) world.die(workerId);
         }
         if (world.state.workers.size > 0) return; // Restarting actors start processes for ever here.
         if (world.state.free["cpus"] !== world.state.total["cpus"]) throw new Error("CPUs are lost");
+        if ([...world.state.freeGpus.values()].some((free) => free !== 10_000)) throw new Error("GPUs are lost");
         if (world.state.leases.size > 0) throw new Error("leases are left");
       }),
       { numRuns: 200 },
