@@ -1,4 +1,4 @@
-import { cluster, get, init, put, shutdown, task, wait } from "mobula";
+import { cancel, cluster, get, init, put, shutdown, task, wait } from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure, sleep } from "../support/api-world.ts";
 
@@ -50,6 +50,36 @@ describe("objects", () => {
     });
     const open = task(async (box: { ref: PromiseLike<number> }) => (await box.ref) + 1);
     expect(await open({ ref: slow() })).toBe(8);
+  });
+
+  it("are got together, in order, whatever arrives first", async () => {
+    const after = task(async (ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return ms;
+    });
+    const there = put("there");
+    const inner = task(() => put("inside"));
+    const refs = [after(60), there, after(1), inner(), after(30), there];
+    expect(await get(refs)).toEqual([60, "there", 1, "inside", 30, "there"]);
+    expect(await get(refs)).toEqual([60, "there", 1, "inside", 30, "there"]);
+    expect(await get([])).toEqual([]);
+  });
+
+  it("got together fail with the first failure, while others are on their way", async () => {
+    const slow = task(() => new Promise((resolve) => setTimeout(resolve, 20_000)), { cpus: 0 });
+    const fails = task(() => {
+      throw new RangeError("too far");
+    });
+    const waiting = slow();
+    expect(await failure(get([put(1), waiting, fails()]))).toMatchObject({ code: "TASK_FAILED" });
+    expect(await failure(get([put(1), waiting], { timeoutMs: 10 }))).toMatchObject({
+      code: "GET_TIMEOUT",
+      message: expect.stringContaining("1 of 2 objects"),
+    });
+    const stop = AbortSignal.abort(new Error("enough"));
+    expect(await failure(get([put(1), waiting], { signal: stop }))).toMatchObject({ message: "enough" });
+    cancel(waiting);
+    expect(await failure(waiting)).toMatchObject({ code: "TASK_CANCELLED" });
   });
 
   it("give their memory back when they are disposed", async () => {

@@ -1,14 +1,16 @@
 /** An engine with values: what the public functions and the refs of one cluster share. */
-import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction } from "../closure/index.ts";
-import type { ActorCallSpec, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
+import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction, lastCapture } from "../closure/index.ts";
+import type { ActorCallSpec, EncodedValue, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
 import { GetTimeoutError, ObjectLostError, TaskCancelledError } from "../errors.ts";
 import { notebookExecution } from "../notebook/host.ts";
+import { EMPTY_LIST } from "../protocol/codec-constants.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
+import { Getting } from "./getting.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
-import { encodeHooks, ownId, ValueCodec } from "./value-codec.ts";
+import { ownId, ValueCodec, ValueHooks } from "./value-codec.ts";
 
 /** The part of a worker's running call that calls made by it need. */
 export interface CallContext {
@@ -41,13 +43,22 @@ export interface GetOptions {
 
 /** What every call carries on. */
 export interface CallOrigin {
-  readonly execution?: WireExecution;
-  readonly parent?: TaskId;
+  readonly execution: WireExecution | undefined;
+  readonly parent: TaskId | undefined;
   readonly depth: number;
 }
 
+const DRIVER_ORIGIN: CallOrigin = { execution: undefined, parent: undefined, depth: 0 };
+const NO_ARGUMENTS: { readonly args: EncodedValue; readonly refs: undefined } = { args: EMPTY_LIST, refs: undefined };
+
 /** Captured code is kept with its function, beyond the end of a cluster. */
 const capturedFor = new WeakMap<CapturedCode, { readonly runtime: Runtime; readonly ids: readonly string[] }>();
+
+/** A function as it travels. */
+export interface CapturedFunction {
+  readonly captured: CapturedCode;
+  readonly code: TaskCode;
+}
 
 export class Runtime {
   readonly engine: Engine;
@@ -55,7 +66,7 @@ export class Runtime {
   /** Refs and handles that were collected: their objects are used once less. */
   readonly collected: FinalizationRegistry<ObjectId | ActorId>;
   readonly #hooks: RuntimeHooks | undefined;
-  readonly #codes = new WeakMap<CapturedCode, TaskCode>();
+  readonly #codes = new WeakMap<CapturedCode, CapturedFunction>();
   readonly #warned = new Set<string>();
 
   constructor(engine: Engine, hooks?: RuntimeHooks) {
@@ -73,25 +84,32 @@ export class Runtime {
   origin(): CallOrigin {
     const current = this.#hooks?.current();
     if (current !== undefined) {
-      const execution = current.execution === undefined ? {} : { execution: current.execution };
-      return { ...execution, parent: current.taskId, depth: current.call.depth + 1 };
+      return { execution: current.execution, parent: current.taskId, depth: current.call.depth + 1 };
     }
     const execution = notebookExecution();
-    return execution === undefined ? { depth: 0 } : { execution, depth: 0 };
+    return execution === undefined ? DRIVER_ORIGIN : { execution, parent: undefined, depth: 0 };
   }
 
   /** The function as code. A function redefined or with other captured values is other code. */
-  capture(fn: AnyFunction | AnyClass, name: string): { readonly captured: CapturedCode; readonly code: TaskCode } {
-    const handles: ActorId[] = [];
-    const captured = captureFunction(fn, { name, hooks: encodeHooks(this, handles) });
-    let code = this.#codes.get(captured);
-    if (code === undefined) {
-      this.#checkCaptured(captured, handles, name);
-      code = { id: captured.id, payload: handles.length === 0 ? captured.payload : { ...captured.payload, handles } };
-      this.#codes.set(captured, code);
+  capture(fn: AnyFunction | AnyClass, name: string): CapturedFunction {
+    const last = lastCapture(fn);
+    const known = last?.name === name ? this.#codes.get(last) : undefined;
+    if (known !== undefined) return known;
+    const hooks = new ValueHooks(this, name);
+    const captured = captureFunction(fn, {
+      name,
+      hooks: { refOf: (ref) => hooks.refOf(ref), actorOf: (handle) => hooks.actorOf(handle) },
+    });
+    let found = this.#codes.get(captured);
+    if (found === undefined) {
+      const { handles } = hooks;
+      this.#checkCaptured(captured, handles ?? [], name);
+      const payload = handles === undefined ? captured.payload : { ...captured.payload, handles };
+      found = { captured, code: { id: captured.id, payload } };
+      this.#codes.set(captured, found);
       this.#warnOfLarge(captured);
     }
-    return { captured, code };
+    return found;
   }
 
   /** Code that was captured for an earlier cluster can be used again, unless there are refs or handles of that one in it. */
@@ -122,9 +140,11 @@ export class Runtime {
 
   /** Arguments as the engine wants them: refs apart, the rest encoded. */
   encodeArguments(args: readonly unknown[], path: string): Pick<ActorCallSpec, "args" | "refs"> {
+    if (args.length === 0) return NO_ARGUMENTS;
     let refs: { index: number; id: ObjectId }[] | undefined;
     let plain: unknown[] | undefined;
-    for (const [index, arg] of args.entries()) {
+    for (let index = 0; index < args.length; index++) {
+      const arg = args[index];
       if (!isObjectRef(arg)) continue;
       refs ??= [];
       plain ??= [...args];
@@ -132,7 +152,7 @@ export class Runtime {
       plain[index] = undefined;
     }
     const encoded = this.codec.encode(plain ?? args, path);
-    return refs === undefined ? { args: encoded } : { args: encoded, refs };
+    return { args: encoded, refs };
   }
 
   // ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,19 +170,34 @@ export class Runtime {
         return Promise.reject(error);
       }
     }
-    // The ref itself may be collected while its value is awaited.
-    this.engine.use(id);
-    return this.#wait(id, options)
-      .then(() => this.codec.decode(this.engine.read(id)) as T | Promise<T>)
-      .finally(() => this.engine.unuse(id));
+    const getting = new Getting(this.engine, this.codec, [ref]);
+    return this.#finish(getting, options).then(firstOf) as Promise<T>;
   }
 
-  #wait(id: ObjectId, options: GetOptions): Promise<void> {
+  /** Values in the refs' order. Rejects with the first failure. */
+  getAll(refs: readonly ObjectRef<unknown>[], options: GetOptions): Promise<unknown[]> {
+    return this.#finish(new Getting(this.engine, this.codec, refs), options);
+  }
+
+  #finish(getting: Getting, options: GetOptions): Promise<unknown[]> {
+    if (options.signal?.aborted === true) {
+      getting.stop();
+      return Promise.reject(options.signal.reason);
+    }
+    if (
+      getting.isOver ||
+      (this.#hooks === undefined && options.timeoutMs === undefined && options.signal === undefined)
+    ) {
+      return new Promise((resolve, reject) => getting.whenOver(() => resolve(getting.values), reject));
+    }
     return this.#pause(
       options,
-      (timeoutMs) => new GetTimeoutError(`object ${id}`, timeoutMs),
-      (done) => this.engine.whenReadable(id, done),
-    );
+      (timeoutMs) => new GetTimeoutError(getting.missingText, timeoutMs),
+      (done, giveUp) => {
+        getting.whenOver(done, giveUp);
+        return () => getting.stop();
+      },
+    ).then(() => getting.values);
   }
 
   /** Resolves when `count` of the refs are settled, or the time is over. */
@@ -205,12 +240,12 @@ export class Runtime {
    * Until `done` is called. In a worker the waiting call lends its CPU to others, and stops waiting when it is cancelled.
    *
    * @param late - what to reject with when the time is over; resolves when undefined.
-   * @param subscribe - returns the way to unsubscribe.
+   * @param subscribe - is told what to call at the end, or with an error; returns the way to unsubscribe.
    */
   #pause(
     { timeoutMs, signal }: GetOptions,
     late: (timeoutMs: number) => Error | undefined,
-    subscribe: (done: () => void) => () => void,
+    subscribe: (done: () => void, giveUp: (error: unknown) => void) => () => void,
   ): Promise<void> {
     const context = this.#hooks?.current();
     const isTask = context !== undefined && !context.isOver;
@@ -249,7 +284,10 @@ export class Runtime {
           end(() => (error === undefined ? resolve() : reject(error)));
         }, timeoutMs);
       }
-      stop = subscribe(() => end(resolve));
+      stop = subscribe(
+        () => end(resolve),
+        (error) => end(() => reject(error)),
+      );
       if (isTask && context.isStopping) onCancel();
     });
   }
@@ -258,9 +296,14 @@ export class Runtime {
 
   callActor(_handle: object, description: ActorDescription, method: string, args: readonly unknown[]): unknown {
     const name = `${description.className}.${method}`;
+    const { args: encoded, refs } = this.encodeArguments(args, `${name} arguments`);
+    const { execution, parent, depth } = this.origin();
     const spec: ActorCallSpec = {
-      ...this.encodeArguments(args, `${name} arguments`),
-      ...this.origin(),
+      args: encoded,
+      refs,
+      execution,
+      parent,
+      depth,
       name,
       actorId: description.actorId,
       method,
@@ -283,4 +326,8 @@ export class Runtime {
 
   /** A stream that was never read to its end holds a worker: let go with it. */
   readonly #abandoned: FinalizationRegistry<ItemStream> = new FinalizationRegistry((stream) => stream.close());
+}
+
+function firstOf(values: readonly unknown[]): unknown {
+  return values[0];
 }

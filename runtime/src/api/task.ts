@@ -116,23 +116,32 @@ function makeTask(
   }
   const name = options.name ?? (fn.name === "" ? excerptOf(fn) : fn.name);
   const resources = resourceAmounts(options, 1);
+  const path = `${name} arguments`;
+  const shouldRetry = retryRule(options.retryOn);
+  const retries = timesOf(options.retries ?? DEFAULT_RETRIES);
+  const oomRetries = timesOf(options.oomRetries ?? DEFAULT_OOM_RETRIES);
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
     options.signal?.throwIfAborted();
     const { captured, code } = runtime.capture(fn, name);
-    const shouldRetry = retryRule(options.retryOn);
+    const { args: encoded, refs } = runtime.encodeArguments(args, path);
+    const { execution, parent, depth } = runtime.origin();
+    // Written out: spreads would cost more than the rest of a short call.
     const spec: TaskSpec = {
-      ...runtime.encodeArguments(args, `${name} arguments`),
-      ...runtime.origin(),
+      args: encoded,
+      refs,
+      execution,
+      parent,
+      depth,
       name,
       code,
       resources,
-      retries: timesOf(options.retries ?? DEFAULT_RETRIES),
-      oomRetries: timesOf(options.oomRetries ?? DEFAULT_OOM_RETRIES),
-      ...(numReturns === undefined ? {} : { numReturns }),
-      ...(options.streamWindow === undefined ? {} : { streamWindow: options.streamWindow }),
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(shouldRetry === undefined ? {} : { shouldRetry }),
+      retries,
+      oomRetries,
+      numReturns,
+      streamWindow: options.streamWindow,
+      timeoutMs: options.timeoutMs,
+      shouldRetry,
     };
     const isStream = captured.kind === "generator" || captured.kind === "async-generator";
     if (isStream && numReturns !== undefined) {

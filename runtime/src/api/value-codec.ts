@@ -2,7 +2,15 @@
 import { closureReader, closureWriter } from "../closure/index.ts";
 import type { EncodedValue } from "../engine/engine.ts";
 import { ActorDiedError, ObjectLostError } from "../errors.ts";
-import { type DecodeHooks, decode, type EncodeHooks, encode, type Payload, preload } from "../protocol/codec.ts";
+import {
+  type CodeWriter,
+  type DecodeHooks,
+  decode,
+  type EncodeHooks,
+  encode,
+  type Payload,
+  preload,
+} from "../protocol/codec.ts";
 import type { ActorId, ObjectId } from "../protocol/ids.ts";
 import type { ActorDescription } from "../protocol/messages.ts";
 import { actorDescriptionOf, makeHandle, runtimeOf } from "./actor-handle.ts";
@@ -43,9 +51,9 @@ export class ValueCodec {
 
   /** @param path - how errors call the value. */
   encode(value: unknown, path: string): EncodedValue {
-    const handles: ActorId[] = [];
-    const payload = encode(value, { ...encodeHooks(this.#runtime, handles), path });
-    return handles.length === 0 ? payload : { ...payload, handles };
+    const hooks = new ValueHooks(this.#runtime, path);
+    const payload = encode(value, hooks);
+    return hooks.handles === undefined ? payload : { ...payload, handles: hooks.handles };
   }
 
   /** The value, or a promise when modules have to be loaded first. */
@@ -56,16 +64,28 @@ export class ValueCodec {
   }
 }
 
-/** @param handles - filled with the ids of the actors inside the value. */
-export function encodeHooks(runtime: Runtime, handles: ActorId[]): EncodeHooks {
-  return {
-    code: closureWriter,
-    refOf: (ref) => ownId(runtime, ref as ObjectRef<unknown>),
-    actorOf: (handle) => {
-      const description = actorDescriptionOf(handle);
-      if (runtimeOf(handle) !== runtime) throw new ActorDiedError(description.className, OF_EARLIER_CLUSTER);
-      handles.push(description.actorId);
-      return description;
-    },
-  };
+/** What `encode` asks, answered for one value. */
+export class ValueHooks implements EncodeHooks {
+  readonly path: string;
+  readonly code: CodeWriter = closureWriter;
+  /** The actors inside the value; undefined when there are none. */
+  handles: ActorId[] | undefined;
+  readonly #runtime: Runtime;
+
+  constructor(runtime: Runtime, path: string) {
+    this.#runtime = runtime;
+    this.path = path;
+  }
+
+  refOf(ref: object): string {
+    return ownId(this.#runtime, ref as ObjectRef<unknown>);
+  }
+
+  actorOf(handle: object): ActorDescription {
+    const description = actorDescriptionOf(handle);
+    if (runtimeOf(handle) !== this.#runtime) throw new ActorDiedError(description.className, OF_EARLIER_CLUSTER);
+    this.handles ??= [];
+    this.handles.push(description.actorId);
+    return description;
+  }
 }

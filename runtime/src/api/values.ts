@@ -36,12 +36,13 @@ export function get(
 ): Promise<unknown> {
   if (isObjectRef(refs)) return refs.runtime.getOne(refs, options);
   if (!Array.isArray(refs)) return Promise.reject(new TypeError("get() takes a ref or an array of refs"));
-  return Promise.all((refs as readonly ObjectRef<unknown>[]).map((ref) => getListed(ref, options)));
-}
-
-function getListed(ref: unknown, options: GetOptions): Promise<unknown> {
-  if (!isObjectRef(ref)) return Promise.reject(new TypeError("get() takes refs; one of the array's items is none"));
-  return ref.runtime.getOne(ref, options);
+  for (const ref of refs as readonly unknown[]) {
+    if (!isObjectRef(ref)) return Promise.reject(new TypeError("get() takes refs; one of the array's items is none"));
+  }
+  const [first] = refs as readonly ObjectRef<unknown>[];
+  return first === undefined
+    ? Promise.resolve([])
+    : first.runtime.getAll(refs as readonly ObjectRef<unknown>[], options);
 }
 
 /** What `wait` waits for. */

@@ -71,8 +71,8 @@ const descriptionsOf = new WeakMap<CapturedCode, readonly FunctionDescription[]>
  */
 export function captureFunction(fn: AnyFunction | AnyClass, options: CaptureOptions = {}): CapturedCode {
   const name = options.name ?? (fn.name || "anonymous");
-  const last = captures.get(fn);
-  if (last !== undefined && !isStale(last)) return last.name === name ? last : renamed(last, name);
+  const last = lastCapture(fn);
+  if (last !== undefined) return last.name === name ? last : renamed(last, name);
   const descriptions: FunctionDescription[] = [];
   const writer = new ValueWriter(
     {
@@ -96,6 +96,12 @@ export function captureFunction(fn: AnyFunction | AnyClass, options: CaptureOpti
   return captured;
 }
 
+/** What `captureFunction` gave for `fn`, as long as no captured variable was assigned since. */
+export function lastCapture(fn: AnyFunction | AnyClass): CapturedCode | undefined {
+  const last = captures.get(fn);
+  return last === undefined || isStale(last) ? undefined : last;
+}
+
 /** The same code under another name, as `task.with({ name })` asks for. */
 function renamed(captured: CapturedCode, name: string): CapturedCode {
   const copy = { ...captured, name };
@@ -105,7 +111,8 @@ function renamed(captured: CapturedCode, name: string): CapturedCode {
 
 /** Has a variable that `captured` depends on been assigned since? `captureFunction` asks this itself. */
 export function isStale(captured: CapturedCode): boolean {
-  return !(descriptionsOf.get(captured) ?? []).every(isCurrent);
+  const descriptions = descriptionsOf.get(captured);
+  return descriptions !== undefined && !descriptions.every(isCurrent);
 }
 
 /**

@@ -38,19 +38,19 @@ interface CallSpec {
   /** The argument list, with `undefined` where a ref stands. */
   readonly args: EncodedValue;
   /** Arguments that are refs: the call waits for them and gets their values. */
-  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
+  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[] | undefined;
   /** Runs again this often after a crash of its worker, or an error that `shouldRetry` accepts. */
   readonly retries: number;
   /** Runs again this often after it was ended because memory ran short. Default 0. */
   readonly oomRetries?: number;
   /** A promise when the one who decides is another process. */
-  readonly shouldRetry?: (thrown: Thrown) => boolean | Promise<boolean>;
-  readonly timeoutMs?: number;
+  readonly shouldRetry?: ((thrown: Thrown) => boolean | Promise<boolean>) | undefined;
+  readonly timeoutMs?: number | undefined;
   /** Items a stream may be ahead of its consumer. Default 16. */
-  readonly streamWindow?: number;
-  readonly execution?: WireExecution;
+  readonly streamWindow?: number | undefined;
+  readonly execution?: WireExecution | undefined;
   /** The task whose code makes this call; `cancel` of it may include this one. */
-  readonly parent?: TaskId;
+  readonly parent?: TaskId | undefined;
   readonly depth: number;
 }
 
@@ -58,7 +58,7 @@ export interface TaskSpec extends CallSpec {
   readonly code: TaskCode;
   readonly resources: ResourceAmounts;
   /** For `submitMany`: it returns an array of so many values. */
-  readonly numReturns?: number;
+  readonly numReturns?: number | undefined;
 }
 
 export interface ActorCallSpec extends CallSpec {
@@ -70,7 +70,7 @@ export interface NewActorSpec {
   readonly code: TaskCode;
   readonly className: string;
   readonly args: EncodedValue;
-  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[];
+  readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[] | undefined;
   readonly resources: ResourceAmounts;
   readonly name?: string;
   readonly isGetIfExists: boolean;
@@ -79,7 +79,7 @@ export interface NewActorSpec {
   readonly maxTaskRetries: number;
   readonly methods: readonly string[];
   readonly streamMethods: readonly string[];
-  readonly execution?: WireExecution;
+  readonly execution?: WireExecution | undefined;
   readonly depth: number;
 }
 

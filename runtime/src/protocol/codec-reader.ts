@@ -44,6 +44,8 @@ export function readSections(payload: Payload): { header: Header; input: ByteRea
   return { header: readHeader(input), input };
 }
 
+const NONE_ASSIGNED: ReadonlySet<number> = new Set();
+
 export class ValueReader {
   readonly hooks: DecodeHooks;
   readonly input: ByteReader;
@@ -54,7 +56,7 @@ export class ValueReader {
   readonly #modules: readonly unknown[];
   readonly #chunks: readonly Chunk[] = [];
   readonly #ranges: readonly number[] = [];
-  readonly #assigned: ReadonlySet<number> = new Set();
+  readonly #assigned: ReadonlySet<number> = NONE_ASSIGNED;
   readonly #queue: (() => void)[] = [];
   /** The state of the code that the value's functions belong to. */
   readonly epoch: string = "";

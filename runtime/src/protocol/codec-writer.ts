@@ -56,6 +56,8 @@ type WellFormed = string & { isWellFormed(): boolean };
 /** Shapes whose first key is the same are searched one by one, so their number is bounded. */
 const MAX_SHAPES_PER_BUCKET = 8;
 
+const NO_RANGES: ReturnType<RangeCollector["finish"]> = { chunks: [], ranges: [] };
+
 export class ValueWriter {
   readonly hooks: EncodeHooks;
   /**
@@ -73,17 +75,18 @@ export class ValueWriter {
   /** A class of the user's travels with the value. */
   hasClasses = false;
 
-  readonly #seen = new Map<object, number>();
+  // Tables are made when something is to stand in them: most values are small, and a table costs more than they do.
+  #seen: Map<object, number> | undefined;
   #objectCount = 0;
-  readonly #shapes = new Map<string, Shape[]>();
+  #shapes: Map<string, Shape[]> | undefined;
   #shapeCount = 0;
-  readonly #ranges = new RangeCollector();
+  #ranges: RangeCollector | undefined;
   readonly #refs: string[] = [];
-  readonly #refNumbers = new Map<string, number>();
+  #refNumbers: Map<string, number> | undefined;
   readonly #modules: ModuleRef[] = [];
-  readonly #moduleNumbers = new Map<string, number>();
-  readonly #variables = new Map<string, number>();
-  readonly #assigned = new Set<number>();
+  #moduleNumbers: Map<string, number> | undefined;
+  #variables: Map<string, number> | undefined;
+  #assigned: Set<number> | undefined;
   readonly #queue: Deferred[] = [];
   #deferredCount = 0;
 
@@ -112,7 +115,7 @@ export class ValueWriter {
 
   // The four bytes of the length are spent on small values too: moving the value afterwards would cost more.
   #finish(lengthAt: number): Payload {
-    const { chunks, ranges } = this.#ranges.finish();
+    const { chunks, ranges } = this.#ranges?.finish() ?? NO_RANGES;
     const needsHeader = chunks.length > 0 || this.#modules.length > 0 || this.#deferredCount > 0;
     if (!needsHeader) return { bytes: this.out.finish(), buffers: [], refs: this.#refs };
     this.out.u32At(lengthAt, this.out.position - lengthAt - 4);
@@ -124,7 +127,7 @@ export class ValueWriter {
         isInline: isInline(chunk),
         isBuffer: chunk.isBuffer,
       })),
-      assigned: [...this.#assigned],
+      assigned: [...(this.#assigned ?? [])],
       epoch: this.hasClasses ? (this.hooks.code?.epoch() ?? "") : "",
     });
     for (const chunk of chunks) if (isInline(chunk)) this.out.raw(chunk.bytes);
@@ -149,6 +152,7 @@ export class ValueWriter {
   /** Number of a module in this value. */
   module(ref: ModuleRef): number {
     const key = `${ref.specifier}\n${ref.parent ?? ""}`;
+    this.#moduleNumbers ??= new Map();
     let number = this.#moduleNumbers.get(key);
     if (number === undefined) {
       number = this.#modules.push(ref) - 1;
@@ -159,12 +163,13 @@ export class ValueWriter {
 
   /** Number of a captured variable; `key` says which variable it is. */
   variable(key: string, isAssigned: boolean): number {
+    this.#variables ??= new Map();
     let number = this.#variables.get(key);
     if (number === undefined) {
       number = this.#variables.size;
       this.#variables.set(key, number);
     }
-    if (isAssigned) this.#assigned.add(number);
+    if (isAssigned) (this.#assigned ??= new Set()).add(number);
     return number;
   }
 
@@ -258,6 +263,7 @@ export class ValueWriter {
 
   /** Writes a reference when the object was written before. */
   #isBackReference(value: object): boolean {
+    this.#seen ??= new Map();
     const number = this.#seen.get(value);
     if (number === undefined) {
       this.#seen.set(value, this.#objectCount++);
@@ -334,6 +340,7 @@ export class ValueWriter {
   }
 
   #refNumber(id: string): number {
+    this.#refNumbers ??= new Map();
     let number = this.#refNumbers.get(id);
     if (number === undefined) {
       number = this.#refs.push(id) - 1;
@@ -376,6 +383,7 @@ export class ValueWriter {
 
   /** Number of a range of memory in the value; see `RangeCollector.add`. */
   range(buffer: ArrayBufferLike, start: number, byteLength: number, alignment: number, isBuffer = false): number {
+    this.#ranges ??= new RangeCollector();
     return this.#ranges.add(buffer, start, byteLength, alignment, isBuffer);
   }
 
@@ -391,7 +399,7 @@ export class ValueWriter {
     const { bytes, file } = arrow;
     this.out.byte(Tag.arrow);
     this.out.varint(this.module({ specifier: "apache-arrow", parent: file }));
-    this.out.varint(this.#ranges.add(bytes.buffer, bytes.byteOffset, bytes.byteLength, 8));
+    this.out.varint(this.range(bytes.buffer, bytes.byteOffset, bytes.byteLength, 8));
     this.out.varint(bytes.byteLength);
   }
 
@@ -431,6 +439,7 @@ export class ValueWriter {
   /** @returns undefined for a shape that was not seen before; it has a number from now on. */
   #shapeOf(keys: readonly string[]): Shape | undefined {
     const first = keys[0] ?? "";
+    this.#shapes ??= new Map();
     const bucket = this.#shapes.get(first);
     if (bucket !== undefined) {
       for (const shape of bucket) if (sameKeys(shape.keys, keys)) return shape;

@@ -7,6 +7,7 @@
  */
 
 import { SerializationError } from "../errors.ts";
+import { constantOf, constantPayload, isConstant } from "./codec-constants.ts";
 import type { ModuleRef } from "./codec-format.ts";
 import { hasSections, type InstanceMaker, readSections, ValueReader } from "./codec-reader.ts";
 import { ValueWriter } from "./codec-writer.ts";
@@ -77,7 +78,7 @@ export interface CodeReader {
  * @throws SerializationError naming the path of what cannot travel (a socket, a WeakMap, a private symbol).
  */
 export function encode(value: unknown, hooks: EncodeHooks = {}): Payload {
-  return new ValueWriter(hooks).run(value);
+  return constantPayload(value) ?? new ValueWriter(hooks).run(value);
 }
 
 /** Modules that `preload` loaded for a payload. */
@@ -108,14 +109,20 @@ async function loadModules(bytes: Uint8Array, modules: readonly ModuleRef[], hoo
  * @throws SerializationError when the bytes are not a payload of this version, or `preload` was needed and not awaited.
  */
 export function decode(payload: Payload, hooks: DecodeHooks = {}): unknown {
-  let modules = loaded.get(payload.bytes);
-  if (modules === undefined) {
-    if (hasSections(payload) && readSections(payload).header.modules.length > 0) {
-      throw new SerializationError("The value needs modules that are not loaded yet: await preload(payload) first.");
-    }
-    modules = [];
+  if (isConstant(payload)) return constantOf(payload);
+  return new ValueReader(payload, hooks, modulesOf(payload)).run();
+}
+
+const NO_MODULES: readonly unknown[] = [];
+
+function modulesOf(payload: Payload): readonly unknown[] {
+  if (!hasSections(payload)) return NO_MODULES;
+  const modules = loaded.get(payload.bytes);
+  if (modules !== undefined) return modules;
+  if (readSections(payload).header.modules.length > 0) {
+    throw new SerializationError("The value needs modules that are not loaded yet: await preload(payload) first.");
   }
-  return new ValueReader(payload, hooks, modules).run();
+  return NO_MODULES;
 }
 
 /** `preload`, then `decode`. */

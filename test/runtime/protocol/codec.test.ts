@@ -25,6 +25,14 @@ function roundTrip(value: unknown): unknown {
 }
 
 describe("values", () => {
+  test("that are small constants arrive as themselves, and lists of nothing as lists of their own", () => {
+    const constants = [undefined, null, true, false, 0, -0, 1, 63, 64, -1, 0.5, Number.NaN];
+    for (const value of constants) expect(roundTrip(value)).toBe(value);
+    const empty = encode([]);
+    expect(decode(empty)).toEqual([]);
+    expect(decode(empty)).not.toBe(decode(empty));
+  });
+
   test("of all plain kinds arrive as themselves", () => {
     fc.assert(
       fc.property(

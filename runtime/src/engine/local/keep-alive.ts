@@ -8,8 +8,9 @@ export class KeepAlive {
     this.#timer?.ref();
   }
 
-  remove(): void {
-    if (--this.#count === 0) this.#timer?.unref();
+  remove(count = 1): void {
+    this.#count -= count;
+    if (this.#count === 0) this.#timer?.unref();
   }
 
   close(): void {

@@ -25,6 +25,7 @@ import type {
   HeadCheck,
   HttpAddress,
   ProcessEnd,
+  ResourceAmounts,
   WireArgument,
 } from "../../protocol/messages.ts";
 import { reasonOfEnd } from "../../protocol/process-end.ts";
@@ -62,6 +63,9 @@ import { handleWorkerMessage } from "./worker-messages.ts";
 const GARBAGE_BYTES: number = 1024 ** 3;
 const GARBAGE_IDLE_MS = 300;
 
+const NO_REFS: Call["refs"] = [];
+const NONE_RESOLVED: readonly WireArgument[] = [];
+
 export class LocalEngine implements Engine {
   readonly name = "local";
   readonly viewAddress: string | undefined;
@@ -78,6 +82,8 @@ export class LocalEngine implements Engine {
   readonly #actors: ActorDirectory;
   readonly #connections = new Map<WorkerId, WorkerConnection>();
   readonly #observers = new Set<TaskObserver>();
+  /** Every call of a task has the same object of amounts. */
+  readonly #shapes = new WeakMap<ResourceAmounts, string>();
   readonly #keepAlive = new KeepAlive();
   readonly #retryNotes = new RetryNotes((call, text) => this.note(call, text));
   #closedWith: Error | undefined;
@@ -91,7 +97,13 @@ export class LocalEngine implements Engine {
     this.viewAddress = viewAddress;
     this.clientId = clientId;
     this.#ids = ids;
-    this.objects = new ObjectTable(link, clientId, this.#ids, new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS));
+    this.objects = new ObjectTable(
+      link,
+      clientId,
+      this.#ids,
+      new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS),
+      this.#keepAlive,
+    );
     this.#codes = new CodeTable(this.objects);
     this.report = new WorkReport({
       send: (message) => link.send(message),
@@ -191,6 +203,13 @@ export class LocalEngine implements Engine {
       case "http-opened":
       case "checked":
       case "state-answer":
+      // Nobody here asks for these yet.
+      case "environment-failed":
+      case "group-found":
+      case "group-refused":
+      case "group-registered":
+      case "group-removed":
+      case "group-state":
         return;
     }
   }
@@ -259,10 +278,20 @@ export class LocalEngine implements Engine {
 
   #submitTask(spec: TaskSpec, isStream: boolean): Call {
     const { code, resources } = spec;
-    const shape = shapeOf(resources);
+    const shape = this.#shapeOf(resources);
     const call = this.#newCall(spec, { kind: "task", codeId: code.id, code, shape, resources }, isStream);
-    this.#whenReady(call, () => this.#tasks.enqueue(call));
+    if (call.refs.length === 0) this.#tasks.enqueue(call);
+    else this.#whenReady(call, () => this.#tasks.enqueue(call));
     return call;
+  }
+
+  #shapeOf(resources: ResourceAmounts): string {
+    let shape = this.#shapes.get(resources);
+    if (shape === undefined) {
+      shape = shapeOf(resources);
+      this.#shapes.set(resources, shape);
+    }
+    return shape;
   }
 
   #newCall(spec: TaskSpec | ActorCallSpec, work: Call["work"], isStream: boolean): Call {
@@ -271,7 +300,7 @@ export class LocalEngine implements Engine {
     const result = taskId as string as ObjectId;
     const args = this.objects.toWire(spec.args);
     this.objects.adopt(args);
-    const refs = spec.refs ?? [];
+    const refs = spec.refs ?? NO_REFS;
     for (const { id } of refs) this.objects.use(id);
     const count = "numReturns" in spec ? spec.numReturns : undefined;
     const call: Call = {
@@ -279,7 +308,7 @@ export class LocalEngine implements Engine {
       name: spec.name,
       args,
       refs,
-      resolved: refs.length === 0 ? [] : undefined,
+      resolved: refs.length === 0 ? NONE_RESOLVED : undefined,
       retriesLeft: spec.retries,
       oomRetriesLeft: spec.oomRetries ?? 0,
       crashes: 0,
@@ -524,22 +553,7 @@ export class LocalEngine implements Engine {
   }
 
   whenSettled(id: ObjectId, listener: () => void): () => void {
-    if (this.objects.isSettled(id)) {
-      listener();
-      return () => {};
-    }
-    this.#keepAlive.add();
-    const stop = this.objects.whenSettled(id, () => {
-      this.#keepAlive.remove();
-      listener();
-    });
-    let isStopped = false;
-    return () => {
-      if (isStopped || this.objects.isSettled(id)) return;
-      isStopped = true;
-      this.#keepAlive.remove();
-      stop();
-    };
+    return this.objects.whenSettled(id, listener, true);
   }
 
   /** What is settled lies in this process or in shared memory. */

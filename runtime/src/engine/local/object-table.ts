@@ -13,6 +13,7 @@ import { Arena } from "../../store/index.ts";
 import type { EncodedValue } from "../engine.ts";
 import type { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
+import type { KeepAlive } from "./keep-alive.ts";
 
 interface ObjectEntry {
   readonly id: ObjectId;
@@ -27,6 +28,8 @@ interface ObjectEntry {
   isPublished: boolean;
   isSought: boolean;
   listeners: (() => void)[] | undefined;
+  /** Those of `listeners` that keep the process running. */
+  awaited: number;
 }
 
 const NO_IDS: readonly ObjectId[] = [];
@@ -45,14 +48,16 @@ export class ObjectTable {
   readonly #clientId: ClientId;
   readonly #ids: IdMaker;
   readonly #garbage: Garbage;
+  readonly #keepAlive: KeepAlive;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
   #releases = new Map<ObjectId, number>();
   #arenaDirectory: string | undefined;
   #arena: Arena | undefined;
   #closedWith: Error | undefined;
 
-  constructor(link: HeadLink, clientId: ClientId, ids: IdMaker, garbage: Garbage) {
+  constructor(link: HeadLink, clientId: ClientId, ids: IdMaker, garbage: Garbage, keepAlive: KeepAlive) {
     this.#link = link;
+    this.#keepAlive = keepAlive;
     this.#garbage = garbage;
     this.#clientId = clientId;
     this.#ids = ids;
@@ -85,6 +90,7 @@ export class ObjectTable {
       isPublished: !isOwn,
       isSought: false,
       listeners: undefined,
+      awaited: 0,
     };
     this.#entries.set(id, entry);
     return entry;
@@ -215,6 +221,9 @@ export class ObjectTable {
   toWire(payload: EncodedValue, options: { owner?: ObjectId; holder?: ClientId } = {}): WireValue {
     const refs = payload.refs.length === 0 ? undefined : (payload.refs as readonly ObjectId[]);
     const handles = payload.handles === undefined || payload.handles.length === 0 ? undefined : payload.handles;
+    const isPlain = refs === undefined && handles === undefined;
+    if (isPlain && payload.buffers.length === 0 && payload.bytes.byteLength <= INLINE_BYTES)
+      return { bytes: payload.bytes };
     const inside = { ...(refs === undefined ? {} : { refs }), ...(handles === undefined ? {} : { handles }) };
     let sizeBytes = payload.bytes.byteLength;
     for (const buffer of payload.buffers) sizeBytes += buffer.byteLength;
@@ -275,8 +284,10 @@ export class ObjectTable {
     entry.value = value;
     entry.error = error;
     if (entry.isOwn && entry.isPublished) this.#publishResult(entry);
-    const { listeners } = entry;
+    const { listeners, awaited } = entry;
     entry.listeners = undefined;
+    entry.awaited = 0;
+    if (awaited > 0) this.#keepAlive.remove(awaited);
     if (listeners !== undefined) for (const listener of listeners) listener();
   }
 
@@ -310,7 +321,8 @@ export class ObjectTable {
     return entry !== undefined && entry.state !== "pending";
   }
 
-  whenSettled(id: ObjectId, listener: () => void): () => void {
+  /** @param isAwaited - keep the process running until then. */
+  whenSettled(id: ObjectId, listener: () => void, isAwaited = false): () => void {
     const entry = this.#entries.get(id) ?? this.#newEntry(id, false);
     if (entry.state !== "pending") {
       listener();
@@ -321,11 +333,19 @@ export class ObjectTable {
       entry.isSought = true;
       this.#link.send({ type: "resolve", objectId: id });
     }
-    entry.listeners ??= [];
-    entry.listeners.push(listener);
+    if (entry.listeners === undefined) entry.listeners = [listener];
+    else entry.listeners.push(listener);
+    if (isAwaited) {
+      entry.awaited++;
+      this.#keepAlive.add();
+    }
     return () => {
       const index = entry.listeners?.indexOf(listener) ?? -1;
-      if (index >= 0) entry.listeners?.splice(index, 1);
+      if (index < 0) return;
+      entry.listeners?.splice(index, 1);
+      if (!isAwaited) return;
+      entry.awaited--;
+      this.#keepAlive.remove();
     };
   }
 
