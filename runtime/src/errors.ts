@@ -3,6 +3,7 @@
  * `instanceof` fails.
  */
 import { fileURLToPath } from "node:url";
+import { nearestName } from "./nearest-name.ts";
 import { fromWireError, toWireError, type WireError } from "./protocol/wire-error.ts";
 
 export { toWireCause, toWireError, type WireCause, type WireError } from "./protocol/wire-error.ts";
@@ -19,6 +20,8 @@ export type ErrorCode =
   | "UNSCHEDULABLE"
   | "SERIALIZATION"
   | "ENGINE_CLOSED"
+  | "RUNTIME_ENV_SETUP"
+  | "PLACEMENT_GROUP_REMOVED"
   | "QUEUE_EMPTY"
   | "QUEUE_FULL"
   | "QUEUE_CLOSED"
@@ -178,14 +181,58 @@ export class UnschedulableError extends ClusterError {
   /**
    * @param needs - e.g. `{ cpus: 64 }`.
    * @param has - the largest that a node offers, e.g. `{ cpus: 8, gpus: 0 }`.
+   * @param explanation - why it can never run, when that is not for want of resources.
    */
-  constructor(what: string, needs: Readonly<Record<string, number>>, has: Readonly<Record<string, number>>) {
+  constructor(
+    what: string,
+    needs: Readonly<Record<string, number>>,
+    has: Readonly<Record<string, number>>,
+    explanation?: string,
+  ) {
+    const why = explanation ?? unknownResource(needs, has) ?? `no node has more than ${formatResources(has)}`;
     super(
       "UNSCHEDULABLE",
-      `'${what}' needs ${formatResources(needs)}, but no node has more than ${formatResources(has)}. ` +
-        "Ask for less, or start a cluster that has it.",
+      `'${what}' needs ${formatResources(needs)}, but ${why}. Ask for less, or start a cluster that has it.`,
     );
     this.what = what;
+  }
+}
+
+/** Something that is nowhere may be misspelled. */
+function unknownResource(
+  needs: Readonly<Record<string, number>>,
+  has: Readonly<Record<string, number>>,
+): string | undefined {
+  const names = Object.keys(has);
+  const unknown = Object.keys(needs).find((name) => !KNOWN_RESOURCES.has(name) && !names.includes(name));
+  if (unknown === undefined) return undefined;
+  const near = nearestName(unknown, names);
+  const meant = near === undefined ? "" : ` (did you mean '${near}'?)`;
+  return `no node has '${unknown}'${meant}: there are ${formatResources(has)}`;
+}
+
+const KNOWN_RESOURCES: ReadonlySet<string> = new Set(["cpus", "gpus", "memoryBytes"]);
+
+/** The `runtimeEnv` of a task or actor cannot be set up: npm failed, or its folder does not exist. */
+export class RuntimeEnvError extends ClusterError {
+  override readonly name = "RuntimeEnvError";
+
+  /** @param reason - what is wrong and what to do, in whole sentences. */
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super("RUNTIME_ENV_SETUP", `The runtimeEnv cannot be set up. ${reason}`, options);
+  }
+}
+
+/** The placement group that a task or actor belonged to was removed, or ended with its job. */
+export class PlacementGroupRemovedError extends ClusterError {
+  override readonly name = "PlacementGroupRemovedError";
+
+  /** @param what - the task, actor or call that ended with it. */
+  constructor(what: string, group: string) {
+    super(
+      "PLACEMENT_GROUP_REMOVED",
+      `'${what}' ended: its placement group '${group}' was removed. Make a new group, or wait for its work before remove().`,
+    );
   }
 }
 
@@ -275,6 +322,8 @@ const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
   UNSCHEDULABLE: UnschedulableError as unknown as typeof Error,
   SERIALIZATION: SerializationError as unknown as typeof Error,
   ENGINE_CLOSED: EngineClosedError as unknown as typeof Error,
+  RUNTIME_ENV_SETUP: RuntimeEnvError as unknown as typeof Error,
+  PLACEMENT_GROUP_REMOVED: PlacementGroupRemovedError as unknown as typeof Error,
   QUEUE_EMPTY: QueueEmptyError as unknown as typeof Error,
   QUEUE_FULL: QueueFullError as unknown as typeof Error,
   QUEUE_CLOSED: QueueClosedError as unknown as typeof Error,

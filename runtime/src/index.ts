@@ -5,10 +5,12 @@ export { asCompleted, type Completed } from "./api/as-completed.ts";
 export { type InitOptions, init, shutdown } from "./api/lifecycle.ts";
 export { ObjectRef } from "./api/object-ref.ts";
 export type { ActorOptions, ErrorClass, TaskOptions } from "./api/options.ts";
+export { type Bundle, PlacementGroup, type PlacementGroupOptions, placementGroup } from "./api/placement-group.ts";
 export { type PoolFunction, type PoolOptions, pool } from "./api/pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
+export type { RuntimeEnv } from "./api/runtime-env.ts";
 export {
   dumpStacks,
   type ListActorsOptions,
@@ -54,9 +56,11 @@ export {
   hasCode,
   ObjectLostError,
   ObjectStoreFullError,
+  PlacementGroupRemovedError,
   QueueClosedError,
   QueueEmptyError,
   QueueFullError,
+  RuntimeEnvError,
   SerializationError,
   TaskCancelledError,
   TaskFailedError,
@@ -64,7 +68,8 @@ export {
   UnsupportedError,
   WorkerCrashedError,
 } from "./errors.ts";
-export type { ClusterDescription } from "./protocol/messages.ts";
+export type { PlacementGroupView } from "./protocol/cluster-view.ts";
+export type { ClusterDescription, PlacementStrategy } from "./protocol/messages.ts";
 export type {
   ActorRow,
   JobRow,

@@ -188,6 +188,56 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect((await fetch(`${url}/api/v1/cluster`)).status).toBe(401);
     });
 
+    check("runs work of an environment in processes of its own", async () => {
+      const environment = { id: "contract", envVars: { MOBULA_CONTRACT: "ä=1" } };
+      const read = (): string | undefined => process.env["MOBULA_CONTRACT"];
+      expect(await valueOf(engine.submit(spec(read, [], { environment })))).toBe("ä=1");
+      expect(await valueOf(engine.submit(spec(read, [])))).toBeUndefined();
+    });
+
+    check("fails work whose environment cannot be set up", async () => {
+      const environment = { id: "nowhere", envVars: {}, workingDir: "/nowhere/at/all" };
+      const id = engine.submit(spec(() => 1, [], { environment }));
+      expect(await errorOf(id)).toMatchObject({ code: "RUNTIME_ENV_SETUP" });
+    });
+
+    check("sets resources aside in placement groups, and ends what runs in one that is removed", async () => {
+      const bundles = [{ cpus: 10_000 }, { cpus: 5_000 }];
+      const { groupId } = await engine.createPlacementGroup({
+        strategy: "PACK",
+        bundles,
+        name: "contract",
+        isDetached: false,
+        depth: 0,
+      });
+      expect((await engine.findPlacementGroup("contract"))?.groupId).toBe(groupId);
+      expect(await engine.findPlacementGroup("another")).toBeUndefined();
+      const states: string[] = [];
+      const changed = new Set<() => void>();
+      const stop = engine.watchPlacementGroup(groupId, (state) => {
+        states.push(state);
+        for (const listener of changed) listener();
+      });
+      const until = async (state: string): Promise<void> => {
+        while (states.at(-1) !== state) await new Promise<void>((resolve) => changed.add(resolve));
+      };
+      await until("created");
+      const placement = { groupId, bundleIndex: 1 };
+      const half = { resources: { cpus: 5_000 }, placement };
+      expect(await valueOf(engine.submit(spec(() => 7, [], half)))).toBe(7);
+      const whole = engine.submit(spec(() => 1, [], { placement }));
+      expect(await errorOf(whole)).toMatchObject({ code: "UNSCHEDULABLE" });
+      const endless = engine.submit(spec(() => new Promise(() => {}), [], half));
+      await engine.removePlacementGroup(groupId);
+      expect(await errorOf(endless)).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });
+      await until("removed");
+      stop();
+      const late = engine.submit(spec(() => 1, [], half));
+      expect(await errorOf(late)).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });
+      const never = { strategy: "STRICT_SPREAD", bundles, isDetached: false, depth: 0 } as const;
+      await expect(engine.createPlacementGroup(never)).rejects.toMatchObject({ code: "UNSCHEDULABLE" });
+    });
+
     check("describes the cluster", async () => {
       const cluster = await engine.describe();
       expect(cluster.resources["cpus"]?.total).toBe(2);

@@ -1,4 +1,18 @@
-import { type ActorHandle, actor, get, type ObjectRef, put, type ResultStream, type Task, task, wait } from "mobula";
+import {
+  type ActorHandle,
+  actor,
+  context,
+  get,
+  init,
+  type ObjectRef,
+  type PlacementGroup,
+  placementGroup,
+  put,
+  type ResultStream,
+  type Task,
+  task,
+  wait,
+} from "mobula";
 import { expectTypeOf, it } from "vitest";
 
 class Counter {
@@ -62,6 +76,28 @@ it("refs take the handlers that promises take", () => {
     ),
   ];
   expectTypeOf(handled).toBeFunction();
+});
+
+it("placement groups and environments are options of tasks and actors", () => {
+  const used = async (): Promise<void> => {
+    await init({ runtimeEnv: { envVars: { A: "1" }, npm: ["left-pad@1"] } });
+    const group = await placementGroup([{ cpus: 1 }, { gpus: 0.5, resources: { tpu: 1 } }], { strategy: "SPREAD" });
+    expectTypeOf(group).toEqualTypeOf<PlacementGroup>();
+    expectTypeOf(await group.wait({ timeoutMs: 10 })).toEqualTypeOf<boolean>();
+    expectTypeOf(await placementGroup.get("g")).toEqualTypeOf<PlacementGroup | undefined>();
+    task(() => 1, { placementGroup: group, bundleIndex: 1, runtimeEnv: { npm: { "left-pad": "^1.3.0" } } });
+    actor(Counter, { placementGroup: group, runtimeEnv: { workingDir: "/tmp" } });
+    expectTypeOf(context().gpuIds).toEqualTypeOf<readonly string[]>();
+    // @ts-expect-error there is no such strategy
+    void placementGroup([{ cpus: 1 }], { strategy: "TIGHT" });
+    // @ts-expect-error a bundle has no such field
+    void placementGroup([{ cpu: 1 }]);
+    // @ts-expect-error variables are strings
+    task(() => 1, { runtimeEnv: { envVars: { A: 1 } } });
+    // @ts-expect-error no such field
+    task(() => 1, { runtimeEnv: { pip: ["numpy"] } });
+  };
+  expectTypeOf(used).toBeFunction();
 });
 
 it("wrong arguments, methods and options are red", () => {

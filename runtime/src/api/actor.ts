@@ -2,6 +2,7 @@
 import { actorDescriptionOf, actorIdOf, makeHandle, runtimeOf } from "./actor-handle.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { type ActorOptions, checkCount } from "./options.ts";
+import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { ResultOf, WithRefs } from "./task.ts";
 
@@ -51,6 +52,7 @@ function makeActorClass<Args extends unknown[], Instance>(
   checkCount("maxTaskRetries", options.maxTaskRetries, -1);
   const className = type.name === "" ? (options.name ?? "anonymous") : type.name;
   const resources = resourceAmounts(options, 0);
+  const placed = placementOf(options);
   const kinds = methodKinds(type);
   const methods = [...kinds.keys()];
   const streamMethods = methods.filter((method) => STREAM_KINDS.has(kinds.get(method) ?? ""));
@@ -58,12 +60,15 @@ function makeActorClass<Args extends unknown[], Instance>(
   const create = function (...args: unknown[]): object {
     const runtime = currentRuntime();
     const { code } = runtime.capture(type, className);
+    const environment = runtime.environmentFor(options.runtimeEnv);
     const description = runtime.engine.createActor({
       ...runtime.encodeArguments(args, `new ${className} arguments`),
       ...runtime.origin(),
       className,
       code,
       resources,
+      ...placed,
+      ...(environment === undefined ? {} : { environment }),
       isGetIfExists: options.getIfExists ?? false,
       maxConcurrency: options.maxConcurrency ?? (isAsync ? ASYNC_CONCURRENCY : 1),
       maxRestarts: options.maxRestarts ?? 0,

@@ -3,7 +3,9 @@ import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { type LocalOptions, startLocalEngine } from "../engine/local/start-head.ts";
 import { UnsupportedError } from "../errors.ts";
 import { attachNotebook } from "../notebook/attach.ts";
+import { checkResourceNames } from "./resources.ts";
 import { Runtime } from "./runtime.ts";
+import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
 
 /** What `init` takes. */
 export interface InitOptions {
@@ -21,6 +23,8 @@ export interface InitOptions {
   readonly address?: string;
   /** What `cluster()` calls it. */
   readonly name?: string;
+  /** What the processes of tasks and actors are like, unless they say otherwise. */
+  readonly runtimeEnv?: RuntimeEnv;
 }
 
 interface Connected {
@@ -70,6 +74,8 @@ function connect(options: InitOptions): Connected {
     );
   }
   const { cpus, gpus, memoryBytes, resources, objectStoreBytes, name } = options;
+  checkResourceNames(resources);
+  const environment = environmentFrom(options.runtimeEnv, undefined);
   const local: LocalOptions = {
     ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
@@ -77,9 +83,11 @@ function connect(options: InitOptions): Connected {
     ...(resources === undefined ? {} : { resources }),
     ...(objectStoreBytes === undefined ? {} : { objectStoreBytes }),
     ...(name === undefined ? {} : { name }),
+    // Processes of the default environment would wait for nothing.
+    ...(environment === undefined ? {} : { prestart: 0 }),
   };
   const engine: LocalEngine = startLocalEngine(local);
-  const runtime = new Runtime(engine);
+  const runtime = new Runtime(engine, undefined, environment);
   const connected: Connected = { runtime, options: canonical(options), detach: attachNotebook(engine) };
   holder[KEY] = connected;
   // A cluster that ended on its own is forgotten: the next use starts a new one.

@@ -1,14 +1,22 @@
 /** Options of tasks and actors. */
+import type { PlacementGroup } from "./placement-group.ts";
+import type { RuntimeEnv } from "./runtime-env.ts";
 
 interface ResourceOptions {
   /** CPU slots held while it runs; fractions are fine. */
   readonly cpus?: number;
-  /** GPU slots. Default 0. */
+  /** GPUs, whole or parts of one: `context().gpuIds` and CUDA_VISIBLE_DEVICES say which. Default 0. */
   readonly gpus?: number;
   /** Memory it is expected to need, in bytes: fewer run at once; not enforced. Default 0. */
   readonly memoryBytes?: number;
   /** Amounts of resources that `init({ resources })` named. */
   readonly resources?: Readonly<Record<string, number>>;
+  /** What its process is like: variables, folder, npm packages. Default: as `init`, or the task that starts it, has it. */
+  readonly runtimeEnv?: RuntimeEnv;
+  /** Take resources from this group only. */
+  readonly placementGroup?: PlacementGroup;
+  /** Which bundle of the group. Default: any that has room. */
+  readonly bundleIndex?: number;
 }
 
 /** A class of errors; matched by its name, because the error was thrown in another process. */

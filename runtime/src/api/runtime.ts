@@ -5,11 +5,12 @@ import { GetTimeoutError, ObjectLostError, TaskCancelledError } from "../errors.
 import { notebookExecution } from "../notebook/host.ts";
 import { EMPTY_LIST } from "../protocol/codec-constants.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
-import type { ActorDescription, WireExecution } from "../protocol/messages.ts";
+import type { ActorDescription, WireEnvironment, WireExecution } from "../protocol/messages.ts";
 import { Getting } from "./getting.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
+import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
 import { ownId, ValueCodec, ValueHooks } from "./value-codec.ts";
 
 /** The part of a worker's running call that calls made by it need. */
@@ -31,6 +32,8 @@ export interface RuntimeHooks {
   /** The call waits for a ref from now on. */
   onBlock(taskId: TaskId): void;
   onUnblock(taskId: TaskId): void;
+  /** GPUs that its work has. */
+  gpuIds(): readonly string[];
 }
 
 /** How long to wait for values. */
@@ -68,9 +71,13 @@ export class Runtime {
   readonly #hooks: RuntimeHooks | undefined;
   readonly #codes = new WeakMap<CapturedCode, CapturedFunction>();
   readonly #warned = new Set<string>();
+  readonly #environment: WireEnvironment | undefined;
+  readonly #environments = new WeakMap<RuntimeEnv, { readonly environment: WireEnvironment | undefined }>();
 
-  constructor(engine: Engine, hooks?: RuntimeHooks) {
+  /** @param environment - that of work which asks for no other. */
+  constructor(engine: Engine, hooks?: RuntimeHooks, environment?: WireEnvironment) {
     this.engine = engine;
+    this.#environment = environment;
     this.codec = new ValueCodec(this);
     this.#hooks = hooks;
     this.collected = new FinalizationRegistry((id) => engine.unuse(id));
@@ -79,6 +86,21 @@ export class Runtime {
   /** The running call, in a worker. */
   get current(): CallContext | undefined {
     return this.#hooks?.current();
+  }
+
+  get gpuIds(): readonly string[] {
+    return this.#hooks?.gpuIds() ?? [];
+  }
+
+  /** The environment that `runtimeEnv` makes of this process's. */
+  environmentFor(runtimeEnv: RuntimeEnv | undefined): WireEnvironment | undefined {
+    if (runtimeEnv === undefined) return this.#environment;
+    let known = this.#environments.get(runtimeEnv);
+    if (known === undefined) {
+      known = { environment: environmentFrom(runtimeEnv, this.#environment) };
+      this.#environments.set(runtimeEnv, known);
+    }
+    return known.environment;
   }
 
   origin(): CallOrigin {

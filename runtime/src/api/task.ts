@@ -5,6 +5,7 @@ import { type ObjectId, resultOf } from "../protocol/ids.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { checkCount, type TaskOptions, timesOf } from "./options.ts";
+import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
@@ -120,6 +121,7 @@ function makeTask(
   const shouldRetry = retryRule(options.retryOn);
   const retries = timesOf(options.retries ?? DEFAULT_RETRIES);
   const oomRetries = timesOf(options.oomRetries ?? DEFAULT_OOM_RETRIES);
+  const { placement } = placementOf(options);
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
     options.signal?.throwIfAborted();
@@ -136,6 +138,8 @@ function makeTask(
       name,
       code,
       resources,
+      environment: runtime.environmentFor(options.runtimeEnv),
+      placement,
       retries,
       oomRetries,
       numReturns,

@@ -102,6 +102,8 @@ export interface TaskContext {
   readonly name?: string;
   /** 0 at the first run, one more with each retry. */
   readonly attempt?: number;
+  /** GPUs that the task or actor was given; CUDA_VISIBLE_DEVICES lists the same. Empty in the driver. */
+  readonly gpuIds: readonly string[];
   /** Aborts when the task is cancelled or its `timeoutMs` is over. */
   readonly signal: AbortSignal;
   /** The cell that started this work. */
@@ -116,7 +118,7 @@ export function context(): TaskContext {
   const { current } = runtime;
   const { execution } = runtime.origin();
   const cell = execution === undefined ? {} : { execution };
-  if (current === undefined) return { kind: "driver", signal: never, ...cell };
+  if (current === undefined) return { kind: "driver", gpuIds: [], signal: never, ...cell };
   const { taskId, name, signal, call } = current;
-  return { kind: "worker", taskId, name, attempt: call.attempt, signal, ...cell };
+  return { kind: "worker", taskId, name, attempt: call.attempt, gpuIds: runtime.gpuIds, signal, ...cell };
 }

@@ -1,6 +1,6 @@
 /** Commands of `mobula`: their options, how arguments are read, and what a wrong one is answered with. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../nearest-name.ts";
 
 /** Options by name, as `node:util` describes them. */
 export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;

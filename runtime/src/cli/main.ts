@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The command `mobula`. */
 import { JobError } from "../jobs/job-error.ts";
+import { nearestName } from "../nearest-name.ts";
 import { type Command, CommandError, EXIT_CODES, type ExitCode, parseOptions, usageError } from "./command.ts";
 import { installCommand } from "./install.ts";
 import { labCommand } from "./lab.ts";
-import { nearestName } from "./nearest-name.ts";
 import { runCommand } from "./run.ts";
 import { packageVersion } from "./version.ts";
 

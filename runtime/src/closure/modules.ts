@@ -48,6 +48,23 @@ export function ownSpecifier(url: string): string | undefined {
   return OWN_SCHEME + url.slice(OWN_ROOT.href.length).replace(/\.[jt]s$/, "");
 }
 
+/** Where files of the driver's working directory are looked for first. */
+let places: { readonly from: string; readonly to: string } | undefined;
+
+/** Files below `from` are taken from the same place below `to`, where they exist there. */
+export function lookUnder(folders: { readonly from: string; readonly to: string }): void {
+  places = folders;
+}
+
+/** The file to import for `url` in this process. */
+function placed(url: string): string {
+  if (places === undefined || !url.startsWith("file:") || url.includes("/node_modules/")) return url;
+  const inside = path.relative(places.from, fileURLToPath(url));
+  if (inside === "" || inside.startsWith("..") || path.isAbsolute(inside)) return url;
+  const file = path.join(places.to, inside);
+  return existsSync(file) ? pathToFileURL(file).href : url;
+}
+
 /** Does a module that travels by name exist for plain Node? Sources that only a test runner understands do not. */
 export function isLoadable({ specifier }: ModuleRef): boolean {
   return !/^file:.*\.[cm]?tsx?$/.test(specifier) || specifier.includes("/node_modules/");
@@ -76,7 +93,7 @@ export function importModule(specifier: string, parent: string | undefined): Pro
 async function load(specifier: string, parent: string | undefined): Promise<unknown> {
   const own = ownUrl(specifier);
   if (own !== undefined) return import(/* @vite-ignore */ own);
-  if (parent === undefined && !isBare(specifier)) return import(/* @vite-ignore */ specifier);
+  if (parent === undefined && !isBare(specifier)) return import(/* @vite-ignore */ placed(specifier));
   const isRequired = specifier.startsWith(REQUIRE_SCHEME);
   const name = isRequired ? specifier.slice(REQUIRE_SCHEME.length) : specifier;
   const failures: unknown[] = [];

@@ -1,5 +1,5 @@
 /** Amounts of resources, counted in ten-thousandths so that sums of fractions stay exact, and pools they are taken from. */
-import type { ResourceAmounts } from "../protocol/messages.ts";
+import type { ResourceAmounts, WireEnvironment, WirePlacement } from "../protocol/messages.ts";
 
 const UNITS = 10_000;
 
@@ -47,6 +47,16 @@ export function shapeOf(amounts: ResourceAmounts): string {
 /** 0 for what is not there; names such as `constructor` are names like others. */
 function amountIn(amounts: ResourceAmounts, name: string): number {
   return Object.hasOwn(amounts, name) ? (amounts[name] ?? 0) : 0;
+}
+
+/** Equal requirements have equal keys; a key without environment and placement is that of `shapeOf`. */
+export function placedShapeOf(
+  resources: ResourceAmounts,
+  environment: WireEnvironment | undefined,
+  placement: WirePlacement | undefined,
+): string {
+  const place = placement === undefined ? "" : `${placement.groupId}#${placement.bundleIndex ?? ""}`;
+  return `${shapeOf(resources)};${environment?.id ?? ""};${place}`;
 }
 
 export function fits(free: ResourceAmounts, wanted: ResourceAmounts): boolean {

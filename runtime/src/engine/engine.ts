@@ -3,14 +3,19 @@
  * business. Calls after `close` throw or reject with code ENGINE_CLOSED.
  */
 import type { Payload } from "../protocol/codec.ts";
-import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
+import type { ActorId, ObjectId, PlacementGroupId, TaskId } from "../protocol/ids.ts";
 import type {
   ActorDescription,
   ClusterDescription,
   FromWorker,
   HttpAddress,
+  PlacementGroupDescription,
+  PlacementGroupState,
+  PlacementStrategy,
   ResourceAmounts,
+  WireEnvironment,
   WireExecution,
+  WirePlacement,
 } from "../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
 
@@ -54,9 +59,15 @@ interface CallSpec {
   readonly depth: number;
 }
 
-export interface TaskSpec extends CallSpec {
-  readonly code: TaskCode;
+/** Where work runs, and in what kind of process. */
+interface Requirements {
   readonly resources: ResourceAmounts;
+  readonly environment?: WireEnvironment | undefined;
+  readonly placement?: WirePlacement | undefined;
+}
+
+export interface TaskSpec extends CallSpec, Requirements {
+  readonly code: TaskCode;
   /** For `submitMany`: it returns an array of so many values. */
   readonly numReturns?: number | undefined;
 }
@@ -66,12 +77,11 @@ export interface ActorCallSpec extends CallSpec {
   readonly method: string;
 }
 
-export interface NewActorSpec {
+export interface NewActorSpec extends Requirements {
   readonly code: TaskCode;
   readonly className: string;
   readonly args: EncodedValue;
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[] | undefined;
-  readonly resources: ResourceAmounts;
   readonly name?: string;
   readonly isGetIfExists: boolean;
   readonly maxConcurrency: number;
@@ -80,6 +90,15 @@ export interface NewActorSpec {
   readonly methods: readonly string[];
   readonly streamMethods: readonly string[];
   readonly execution?: WireExecution | undefined;
+  readonly depth: number;
+}
+
+export interface NewPlacementGroupSpec {
+  readonly strategy: PlacementStrategy;
+  readonly bundles: readonly ResourceAmounts[];
+  readonly name?: string;
+  /** It outlives the job that makes it. */
+  readonly isDetached: boolean;
   readonly depth: number;
 }
 
@@ -134,6 +153,14 @@ export interface Engine {
   callActor(spec: ActorCallSpec): ObjectId;
   callActorStream(spec: ActorCallSpec): ItemStream;
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void;
+
+  /** Register a group; it may wait for its resources then. @throws UnschedulableError when it can never have them */
+  createPlacementGroup(spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription>;
+  findPlacementGroup(name: string): Promise<PlacementGroupDescription | undefined>;
+  /** Call `listener` with the state of the group, now and whenever it changes. Returns the way to stop that. */
+  watchPlacementGroup(groupId: PlacementGroupId, listener: (state: PlacementGroupState) => void): () => void;
+  /** End the group and what runs in it; nothing happens when there is none. Resolves when that has begun. */
+  removePlacementGroup(groupId: PlacementGroupId): Promise<void>;
 
   isSettled(id: ObjectId): boolean;
   /** Call `listener` once when the object is there or has failed; at once, if that is so already. */

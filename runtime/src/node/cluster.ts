@@ -1,7 +1,9 @@
 /** The loop around the core: messages become events, effects become messages, processes and regions. */
 
 import { hostname } from "node:os";
+import { waitingFor } from "../core/environments.ts";
 import { checkState } from "../core/invariants.ts";
+import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
@@ -11,6 +13,7 @@ import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.
 import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
 import { VERSION } from "../version.ts";
 import { ClusterObserver } from "./cluster-observer.ts";
+import { Environments } from "./environments.ts";
 import type { HeadOptions } from "./options.ts";
 import type { WorkerProcesses } from "./worker-processes.ts";
 
@@ -28,13 +31,24 @@ export class Cluster {
   readonly #options: HeadOptions;
   readonly #links = new Map<ClientId, ClientLink>();
   readonly #processes: WorkerProcesses;
+  readonly #environments: Environments;
   readonly #allocator: RegionAllocator;
   readonly #tick: NodeJS.Timeout;
   #arena: Arena | undefined;
 
   constructor(options: HeadOptions, processes: WorkerProcesses) {
     this.#options = options;
-    this.state = createState(toAmounts(options.resources));
+    const { gpuIds, maxWorkers } = options;
+    this.state = createState(toAmounts(options.resources), {
+      ...(gpuIds === undefined ? {} : { gpuIds }),
+      ...(maxWorkers === undefined ? {} : { maxWorkers }),
+    });
+    this.#environments = new Environments({
+      onReady: (environmentId) => this.apply({ type: "environment-ready", environmentId, atMs: Date.now() }),
+      onFailed: (environmentId, error) =>
+        this.apply({ type: "environment-failed", environmentId, error, atMs: Date.now() }),
+      onText: (environmentId, text) => this.#tellWaiting(environmentId, text),
+    });
     this.#allocator = new RegionAllocator(options.objectStoreBytes);
     this.#processes = processes;
     processes.listen({
@@ -68,7 +82,10 @@ export class Cluster {
         if (effect.message.type === "lease-granted") this.observer.leased(effect.to, effect.message.grant, Date.now());
         return;
       case "start-worker":
-        this.#processes.start(effect.workerId);
+        this.#startWorker(effect);
+        return;
+      case "prepare-environment":
+        this.#environments.prepare(effect.environment);
         return;
       case "stop-worker":
         this.#processes.stop(effect.workerId);
@@ -76,6 +93,17 @@ export class Cluster {
       case "free-region":
         this.#allocator.free(effect.region.offset);
         return;
+    }
+  }
+
+  #startWorker({ workerId, environment }: Extract<CoreEffect, { type: "start-worker" }>): void {
+    this.#processes.start(workerId, environment === undefined ? undefined : this.#environments.prepared(environment));
+  }
+
+  #tellWaiting(environmentId: string, text: string): void {
+    for (const { clientId, execution } of waitingFor(this.state, environmentId)) {
+      const about = { source: "runtimeEnv", pid: process.pid, ...(execution === undefined ? {} : { execution }) };
+      this.send(clientId, { type: "output", output: { type: "output", stream: "stdout", text, ...about } });
     }
   }
 
@@ -156,6 +184,18 @@ export class Cluster {
         return;
       case "watch-actor":
         this.apply({ type: "actor-watched", clientId, actorId: message.actorId });
+        return;
+      case "create-group":
+        this.apply({ ...message, type: "group-asked", clientId, atMs });
+        return;
+      case "find-group":
+        this.apply({ ...message, type: "group-sought", clientId });
+        return;
+      case "watch-group":
+        this.apply({ ...message, type: "group-watched", clientId });
+        return;
+      case "remove-group":
+        this.apply({ ...message, type: "group-remove-asked", clientId, atMs });
         return;
       case "kill-actor":
         this.apply({ ...message, type: "actor-kill-asked", atMs });
@@ -247,6 +287,7 @@ export class Cluster {
         if (work.state === "stopping") return [];
         return [{ id: workerId, pid, state: workerStateOf(work, running) }];
       }),
+      placementGroups: listPlacementGroups(state),
       actors: [...state.actors.values()].map((actor) => {
         const { spec, work } = actor;
         const worker = "workerId" in work ? state.workers.get(work.workerId) : undefined;
@@ -264,6 +305,7 @@ export class Cluster {
   /** Kill the workers and remove the arena. */
   close(): void {
     clearInterval(this.#tick);
+    this.#environments.close();
     this.#processes.stopAll();
     this.#arena?.unlink();
   }

@@ -1,4 +1,5 @@
 /** What the head is told when it starts. */
+import type { PreparedEnvironment } from "./environments.ts";
 
 export interface HeadOptions {
   readonly clusterId: string;
@@ -9,6 +10,10 @@ export interface HeadOptions {
   readonly objectStoreBytes: number;
   /** Workers to start at once. */
   readonly prestart: number;
+  /** Ids of the GPUs to give out. Default: `0`, `1` and so on. */
+  readonly gpuIds?: readonly string[];
+  /** Worker processes at most. Default: no limit. */
+  readonly maxWorkers?: number;
   /** What the driver calls itself. */
   readonly name?: string;
   /** Where the HTTP server listens. Default: a free port of the loopback address, with a token of its own. */
@@ -32,6 +37,8 @@ export interface WorkerOptions {
   readonly directory: string;
   /** A worker whose parent is another process was orphaned. */
   readonly headPid: number;
+  /** What sets it apart from workers of the default environment. */
+  readonly prepared?: PreparedEnvironment;
 }
 
 export function headAddress(directory: string): string {

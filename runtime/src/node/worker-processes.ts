@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { WorkerId } from "../protocol/ids.ts";
 import type { ProcessEnd } from "../protocol/messages.ts";
+import type { PreparedEnvironment } from "./environments.ts";
 import { WORKER_OPTIONS_VARIABLE, type WorkerOptions } from "./options.ts";
 import { programUrl } from "./program-url.ts";
 
@@ -37,14 +38,21 @@ export class WorkerProcesses {
   }
 
   /** A worker that was started ahead of being wanted is not started again. */
-  start(workerId: WorkerId): void {
+  start(workerId: WorkerId, prepared?: PreparedEnvironment): void {
     if (this.#started.has(workerId)) return;
     this.#started.add(workerId);
-    const options: WorkerOptions = { workerId, directory: this.#directory, headPid: process.pid };
-    const env = { ...process.env, [WORKER_OPTIONS_VARIABLE]: JSON.stringify(options) };
+    const options: WorkerOptions = {
+      workerId,
+      directory: this.#directory,
+      headPid: process.pid,
+      ...(prepared === undefined ? {} : { prepared }),
+    };
+    const { envVars = {}, workingDir } = prepared?.environment ?? {};
+    const env = { ...process.env, ...expanded(envVars), [WORKER_OPTIONS_VARIABLE]: JSON.stringify(options) };
     // The flag lets a worker survive the termination of a spinning task inside a timer.
     const args = ["--no-force-async-hooks-checks", "--no-deprecation", fileURLToPath(programUrl("worker/main"))];
-    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const place = workingDir === undefined ? {} : { cwd: workingDir };
+    const child = spawn(process.execPath, args, { env, ...place, stdio: ["ignore", "pipe", "pipe"] });
     this.#children.set(workerId, child);
     let stderrTail = "";
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -78,4 +86,12 @@ export class WorkerProcesses {
   stopAll(): void {
     for (const child of this.#children.values()) child.kill("SIGKILL");
   }
+}
+
+/** Values with `${NAME}` replaced by what the variable is in this process. */
+function expanded(envVars: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(envVars).map(([name, value]) => {
+    return [name, value.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => process.env[variable] ?? "")] as const;
+  });
+  return Object.fromEntries(entries);
 }

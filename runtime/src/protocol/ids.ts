@@ -45,8 +45,10 @@ export class IdMaker {
     return `${this.#prefix}.A${(this.#next++).toString(36)}` as ActorId;
   }
 
+  /** Of no other cluster either: a group is a plain value that outlives its cluster. */
   placementGroupId(): PlacementGroupId {
-    return `${this.#prefix}.G${(this.#next++).toString(36)}` as PlacementGroupId;
+    const salt = Math.random().toString(36).slice(2, 8);
+    return `${this.#prefix}.G${(this.#next++).toString(36)}-${salt}` as PlacementGroupId;
   }
 }
 

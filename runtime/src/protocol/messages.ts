@@ -1,5 +1,5 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
-import type { TaskGroupView } from "./cluster-view.ts";
+import type { PlacementGroupView, TaskGroupView } from "./cluster-view.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, PlacementGroupId, TaskId, WorkerId } from "./ids.ts";
 import type { StackFrame, StateParameters, StateRoute } from "./state.ts";
 import type { TaskEvents, TaskListings } from "./task-events.ts";
@@ -58,8 +58,8 @@ export interface WireEnvironment {
   readonly workingDir?: string;
   /** The driver's working directory: files below it are looked for at the same place below `workingDir`. */
   readonly baseDir?: string;
-  /** What npm is asked to install. */
-  readonly npm?: readonly string[];
+  /** What npm is asked to install. Equal keys are equal packages. */
+  readonly npm?: { readonly specs: readonly string[]; readonly key: string };
   /** How long preparing it may take. */
   readonly setupTimeoutMs?: number;
 }
@@ -408,6 +408,7 @@ export interface ClusterDescription {
     readonly pid: number;
     readonly state: "starting" | "idle" | "running" | "blocked" | "actor";
   }[];
+  readonly placementGroups: readonly PlacementGroupView[];
   readonly actors: readonly {
     readonly id: string;
     readonly class: string;

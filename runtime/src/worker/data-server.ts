@@ -6,6 +6,7 @@ import type { ClientId } from "../protocol/ids.ts";
 import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "../protocol/messages.ts";
 import type { CodeCache } from "./code-cache.ts";
 import type { Executor } from "./executor.ts";
+import { showGpus } from "./gpus.ts";
 import { type Client, RunningCall } from "./running-call.ts";
 
 export class DataServer {
@@ -52,6 +53,9 @@ export class DataServer {
         return;
       case "load-code":
         this.#codes.load(message.code);
+        return;
+      case "use-gpus":
+        showGpus(message.gpuIds);
         return;
       case "run-task":
       case "call-actor": {

@@ -1,7 +1,7 @@
 /** The program of a worker process: runs tasks, or becomes an actor, until the head ends it. */
 
 import { adoptRuntime } from "../api/lifecycle.ts";
-import { Runtime } from "../api/runtime.ts";
+import { Runtime, type RuntimeHooks } from "../api/runtime.ts";
 import { HeadLink } from "../engine/local/head-link.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress } from "../node/options.ts";
@@ -10,21 +10,29 @@ import { clientOfWorker } from "../protocol/ids.ts";
 import { ActorHost } from "./actor-host.ts";
 import { CodeCache } from "./code-cache.ts";
 import { DataServer } from "./data-server.ts";
+import { enterEnvironment } from "./environment.ts";
 import { Executor } from "./executor.ts";
+import { showGpus, shownGpus } from "./gpus.ts";
 import { type Output, OutputCapture, type PrintingTask } from "./output-capture.ts";
 
-const { workerId, directory, headPid } = JSON.parse(process.env[WORKER_OPTIONS_VARIABLE] ?? "{}") as WorkerOptions;
+const { workerId, directory, headPid, prepared } = JSON.parse(
+  process.env[WORKER_OPTIONS_VARIABLE] ?? "{}",
+) as WorkerOptions;
 const clientId = clientOfWorker(workerId as WorkerId);
 // Child processes of user code are not workers.
 delete process.env[WORKER_OPTIONS_VARIABLE];
 
+if (prepared !== undefined) enterEnvironment(prepared);
+
 const link = new HeadLink("worker", clientId, directory, { headPid });
 const engine = new LocalEngine(link, clientId);
-const runtime = new Runtime(engine, {
+const hooks: RuntimeHooks = {
   current: () => executor.current,
   onBlock: (taskId) => executor.block(taskId),
   onUnblock: (taskId) => executor.unblock(taskId),
-});
+  gpuIds: shownGpus,
+};
+const runtime = new Runtime(engine, hooks, prepared?.environment);
 adoptRuntime(runtime);
 const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
 const actor = new ActorHost(engine, runtime.codec, codes);
@@ -57,6 +65,7 @@ engine.observe({
 engine.onListing(() => Array.from(executor.running(), (running) => running.asListing()));
 engine.onWorkerOrder((message) => {
   if (message.type === "become-actor") {
+    if (message.gpuIds !== undefined) showGpus(message.gpuIds);
     void actor.start(message.spec, executor);
     return;
   }

@@ -5,7 +5,7 @@ import type { WireEnvironment } from "../../../runtime/src/protocol/messages.ts"
 import { CoreWorld, granted, sent, started, stopped } from "./core-world.ts";
 
 const VARS: WireEnvironment = { id: "vars", envVars: { A: "1" } };
-const NPM: WireEnvironment = { id: "npm", envVars: {}, npm: ["left-pad"] };
+const NPM: WireEnvironment = { id: "npm", envVars: {}, npm: { specs: ["left-pad"], key: "k" } };
 const ERROR = { name: "RuntimeEnvError", code: "RUNTIME_ENV_SETUP", message: "no such package" };
 
 const prepared = (effects: readonly CoreEffect[]): string[] =>

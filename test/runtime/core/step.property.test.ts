@@ -43,7 +43,7 @@ const happening = fc.record({
 const ENVIRONMENTS: readonly (WireEnvironment | undefined)[] = [
   undefined,
   { id: "vars", envVars: { A: "1" } },
-  { id: "npm", envVars: {}, npm: ["left-pad"] },
+  { id: "npm", envVars: {}, npm: { specs: ["left-pad"], key: "k" } },
 ];
 
 function pickOf<Item>(items: Iterable<Item>, index: number): Item | undefined {

@@ -15,6 +15,7 @@ const cluster: ClusterDescription = {
     { id: "w2", pid: 2, state: "idle" },
     { id: "w3", pid: 3, state: "idle" },
   ],
+  placementGroups: [],
   actors: [
     { id: "a1", class: "Totals", state: "alive", pid: 4 },
     { id: "a2", class: "Totals", state: "dead" },

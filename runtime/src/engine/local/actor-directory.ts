@@ -1,5 +1,5 @@
 /** Actors that this process made, found or was given. */
-import { ActorDiedError, UnschedulableError, UnsupportedError } from "../../errors.ts";
+import { ActorDiedError, PlacementGroupRemovedError, UnschedulableError, UnsupportedError } from "../../errors.ts";
 import type { ActorId, ObjectId } from "../../protocol/ids.ts";
 import type { ActorDescription, ActorState, FromHead } from "../../protocol/messages.ts";
 import type { NewActorSpec } from "../engine.ts";
@@ -77,6 +77,7 @@ export class ActorDirectory {
     const code = this.#codes.wireCode(spec.code);
     this.#objects.publishInside([code.value, args, ...resolved.map(({ value }) => value)]);
     const { className, resources, name, maxConcurrency, maxRestarts, execution, depth, isGetIfExists } = spec;
+    const { environment, placement } = spec;
     const caused = execution === undefined ? {} : { execution };
     const named = name === undefined ? {} : { name };
     const reply = await this.#link.request((requestId) => ({
@@ -96,9 +97,11 @@ export class ActorDirectory {
         depth,
         ...named,
         ...caused,
+        ...(environment === undefined ? {} : { environment }),
+        ...(placement === undefined ? {} : { placement }),
       },
     }));
-    if (reply.type === "actor-refused") throw refusal(className, name, reply);
+    if (reply.type === "actor-refused") throw refusal(spec, reply);
     this.#objects.heldByHead(actorId);
     this.#link.send({ type: "watch-actor", actorId });
   }
@@ -172,11 +175,11 @@ export class ActorDirectory {
 }
 
 function refusal(
-  className: string,
-  name: string | undefined,
-  { reason, needs, has }: Extract<FromHead, { type: "actor-refused" }>,
+  { className, name, placement }: NewActorSpec,
+  { reason, needs, has, explanation }: Extract<FromHead, { type: "actor-refused" }>,
 ): Error {
-  if (reason === "unschedulable") return new UnschedulableError(className, needs, has);
+  if (reason === "unschedulable") return new UnschedulableError(className, needs, has, explanation);
+  if (reason === "group-removed") return new PlacementGroupRemovedError(className, placement?.groupId ?? "");
   return new UnsupportedError(
     `A second actor named '${name}'`,
     "Pass { getIfExists: true } to use the first, or kill it.",

@@ -1,6 +1,13 @@
 /** A task or actor call on its way, from submission to its end. */
 import type { ActorId, ObjectId, TaskId } from "../../protocol/ids.ts";
-import type { ResourceAmounts, WireArgument, WireExecution, WireValue } from "../../protocol/messages.ts";
+import type {
+  ResourceAmounts,
+  WireArgument,
+  WireEnvironment,
+  WireExecution,
+  WirePlacement,
+  WireValue,
+} from "../../protocol/messages.ts";
 import type { TaskSpec } from "../engine.ts";
 import type { StreamBuffer } from "./stream-buffer.ts";
 
@@ -40,6 +47,8 @@ export interface Call {
         readonly code: TaskSpec["code"];
         readonly shape: string;
         readonly resources: ResourceAmounts;
+        readonly environment: WireEnvironment | undefined;
+        readonly placement: WirePlacement | undefined;
       }
     | { readonly kind: "actor"; readonly actorId: ActorId; readonly method: string };
   /** What it is expected to take, while it waits in a worker's queue. */

@@ -13,6 +13,16 @@ export class KeepAlive {
     if (this.#count === 0) this.#timer?.unref();
   }
 
+  /** Until the promise is settled. */
+  async during<T>(promise: Promise<T>): Promise<T> {
+    this.add();
+    try {
+      return await promise;
+    } finally {
+      this.remove();
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

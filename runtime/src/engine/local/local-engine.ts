@@ -3,8 +3,15 @@
  * and keeps what comes back.
  */
 
-import { shapeOf } from "../../core/resources.ts";
-import { EngineClosedError, errorFromWire, errorSummary, TaskCancelledError, UnsupportedError } from "../../errors.ts";
+import { placedShapeOf, shapeOf } from "../../core/resources.ts";
+import {
+  EngineClosedError,
+  errorFromWire,
+  errorSummary,
+  PlacementGroupRemovedError,
+  TaskCancelledError,
+  UnsupportedError,
+} from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -12,6 +19,7 @@ import {
   IdMaker,
   makerOf,
   type ObjectId,
+  type PlacementGroupId,
   partOf,
   resultOf,
   type TaskId,
@@ -24,6 +32,8 @@ import type {
   FromHead,
   HeadCheck,
   HttpAddress,
+  PlacementGroupDescription,
+  PlacementGroupState,
   ProcessEnd,
   ResourceAmounts,
   WireArgument,
@@ -38,6 +48,7 @@ import type {
   Engine,
   ItemStream,
   NewActorSpec,
+  NewPlacementGroupSpec,
   TaskObserver,
   TaskOutcome,
   TaskSpec,
@@ -49,6 +60,7 @@ import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { ObjectTable } from "./object-table.ts";
+import { PlacementGroupDirectory } from "./placement-group-directory.ts";
 import { attemptOf, RetryNotes, retryDelayMs } from "./retries.ts";
 import { StreamBuffer } from "./stream-buffer.ts";
 import { crashError } from "./task-errors.ts";
@@ -80,6 +92,7 @@ export class LocalEngine implements Engine {
   readonly #codes: CodeTable;
   readonly #tasks: TaskPool;
   readonly #actors: ActorDirectory;
+  readonly #groups: PlacementGroupDirectory;
   readonly #connections = new Map<WorkerId, WorkerConnection>();
   readonly #observers = new Set<TaskObserver>();
   /** Every call of a task has the same object of amounts. */
@@ -114,6 +127,7 @@ export class LocalEngine implements Engine {
       fail: (call: Call, error: Error) => this.fail(call, error),
       connect: (target: Parameters<LocalEngine["connect"]>[0]) => this.connect(target),
     };
+    this.#groups = new PlacementGroupDirectory(link, this.#keepAlive);
     this.#tasks = new TaskPool({
       ...shared,
       send: (message) => link.send(message),
@@ -169,6 +183,16 @@ export class LocalEngine implements Engine {
       case "actor-state":
         this.#actors.changed(message.actorId, message.state);
         return;
+      case "environment-failed":
+        this.#tasks.refuse(
+          (work) => work.environment?.id === message.environmentId,
+          () => errorFromWire(message.error),
+        );
+        return;
+      case "group-state":
+        this.#groups.changed(message.groupId, message.state);
+        if (message.state === "removed") this.#groupRemoved(message.groupId);
+        return;
       case "cancel-group":
         for (const call of [...this.calls.values()]) {
           const isOfCell = message.cellId === undefined || call.execution?.cellId === message.cellId;
@@ -199,19 +223,21 @@ export class LocalEngine implements Engine {
       case "actor-registered":
       case "actor-refused":
       case "actor-found":
+      case "group-registered":
+      case "group-refused":
+      case "group-found":
+      case "group-removed":
       case "cluster-described":
       case "http-opened":
       case "checked":
       case "state-answer":
-      // Nobody here asks for these yet.
-      case "environment-failed":
-      case "group-found":
-      case "group-refused":
-      case "group-registered":
-      case "group-removed":
-      case "group-state":
-        return;
     }
+  }
+
+  /** The processes of its work are being ended; what of it ran or waited here fails for this reason. */
+  #groupRemoved(groupId: PlacementGroupId): void {
+    const error = (call: Call): Error => new PlacementGroupRemovedError(call.name, groupId);
+    this.#tasks.refuse((work) => work.placement?.groupId === groupId, error, true);
   }
 
   /** The connection to a worker; a new one when there is none. */
@@ -277,9 +303,11 @@ export class LocalEngine implements Engine {
   }
 
   #submitTask(spec: TaskSpec, isStream: boolean): Call {
-    const { code, resources } = spec;
-    const shape = this.#shapeOf(resources);
-    const call = this.#newCall(spec, { kind: "task", codeId: code.id, code, shape, resources }, isStream);
+    const { code, resources, environment, placement } = spec;
+    const isPlain = environment === undefined && placement === undefined;
+    const shape = isPlain ? this.#shapeOf(resources) : placedShapeOf(resources, environment, placement);
+    const work = { kind: "task", codeId: code.id, code, shape, resources, environment, placement } as const;
+    const call = this.#newCall(spec, work, isStream);
     if (call.refs.length === 0) this.#tasks.enqueue(call);
     else this.#whenReady(call, () => this.#tasks.enqueue(call));
     return call;
@@ -542,6 +570,24 @@ export class LocalEngine implements Engine {
     this.#actors.kill(actorId, options.isRestartable);
   }
 
+  // ── placement groups ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  createPlacementGroup(spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription> {
+    return this.#keepAlive.during(this.#groups.create(this.#ids.placementGroupId(), spec));
+  }
+
+  findPlacementGroup(name: string): Promise<PlacementGroupDescription | undefined> {
+    return this.#keepAlive.during(this.#groups.find(name));
+  }
+
+  watchPlacementGroup(groupId: PlacementGroupId, listener: (state: PlacementGroupState) => void): () => void {
+    return this.#groups.watch(groupId, listener);
+  }
+
+  removePlacementGroup(groupId: PlacementGroupId): Promise<void> {
+    return this.#keepAlive.during(this.#groups.remove(groupId));
+  }
+
   // ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   put(value: EncodedValue): ObjectId {
@@ -692,6 +738,7 @@ export class LocalEngine implements Engine {
     this.#tasks.close();
     for (const call of [...this.calls.values()]) this.fail(call, error);
     this.#actors.close(error);
+    this.#groups.close();
     this.objects.close(error);
     for (const connection of this.#connections.values()) connection.close();
     this.#keepAlive.close();

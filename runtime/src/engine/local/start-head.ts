@@ -1,11 +1,12 @@
 /** Starts the head process of an embedded cluster. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, statfsSync } from "node:fs";
+import { mkdtempSync, statfsSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineClosedError } from "../../errors.ts";
+import { gpusToGive } from "../../node/gpu-ids.ts";
 import { HEAD_OPTIONS_VARIABLE, type HeadOptions, viewAddress } from "../../node/options.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { DRIVER_ID } from "../../protocol/ids.ts";
@@ -15,6 +16,9 @@ import { LocalEngine } from "./local-engine.ts";
 /** Part of the memory that objects may take, and that tasks may ask for as `memoryBytes`. */
 const STORE_SHARE = 0.3;
 const MEMORY_SHARE = 0.7;
+/** About what a worker process takes before it has done anything. */
+const WORKER_BYTES = 64 * 1024 ** 2;
+const LEAST_MAX_WORKERS = 64;
 /** Longer paths of unix sockets are refused by the system (108 bytes, less room for the file's name). */
 const MAX_DIRECTORY_LENGTH = 80;
 
@@ -25,6 +29,8 @@ export interface LocalOptions {
   readonly memoryBytes?: number;
   readonly resources?: Readonly<Record<string, number>>;
   readonly objectStoreBytes?: number;
+  /** Workers to start at once. Default: one per CPU. */
+  readonly prestart?: number;
   readonly name?: string;
 }
 
@@ -32,10 +38,11 @@ export interface LocalOptions {
 export function startLocalEngine(options: LocalOptions): LocalEngine {
   const directory = mkdtempSync(join(socketRoot(), "mobula-"));
   const cpus = options.cpus ?? availableParallelism();
+  const { gpus, gpuIds } = gpusToGive(options.gpus);
   const resources: Record<string, number> = {
     ...options.resources,
     cpus,
-    gpus: options.gpus ?? countGpus(),
+    gpus,
     memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * MEMORY_SHARE),
   };
   const head: HeadOptions = {
@@ -43,7 +50,9 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     directory,
     resources,
     objectStoreBytes: options.objectStoreBytes ?? defaultStoreBytes(),
-    prestart: Math.max(1, Math.ceil(cpus)),
+    gpuIds,
+    prestart: options.prestart ?? Math.max(1, Math.ceil(cpus)),
+    maxWorkers: Math.max(LEAST_MAX_WORKERS, 4 * Math.ceil(cpus), Math.floor(totalmem() / WORKER_BYTES)),
     ...(options.name === undefined ? {} : { name: options.name }),
   };
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
@@ -108,11 +117,3 @@ function defaultStoreBytes(): number {
 
 /** Smaller shared-memory mounts are not worth using; the arena falls back to files then. */
 const MIN_MOUNT_BYTES = 1024 ** 3;
-
-/** NVIDIA's device files, as far as this process may see them. */
-function countGpus(): number {
-  const visible = process.env["CUDA_VISIBLE_DEVICES"];
-  if (visible !== undefined) return visible.split(",").filter((id) => id.trim() !== "" && id.trim() !== "-1").length;
-  if (!existsSync("/dev")) return 0;
-  return readdirSync("/dev").filter((name) => /^nvidia\d+$/.test(name)).length;
-}

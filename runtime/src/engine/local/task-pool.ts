@@ -1,10 +1,12 @@
 /** Tasks of this process and the workers leased for them, over all shapes. */
 import { EngineClosedError, UnschedulableError } from "../../errors.ts";
 import type { TaskId, WorkerId } from "../../protocol/ids.ts";
-import type { FromHead, LeaseGrant, ProcessEnd, ResourceAmounts, ToHead } from "../../protocol/messages.ts";
+import type { FromHead, LeaseGrant, ProcessEnd, ToHead } from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 import { Durations, type Lease, TaskQueue } from "./task-queue.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
+
+type TaskWork = Extract<Call["work"], { kind: "task" }>;
 
 const SWEEP_EVERY_MS = 50;
 const turn: Promise<void> = Promise.resolve();
@@ -23,6 +25,8 @@ export class TaskPool {
   readonly #hooks: TaskPoolHooks;
   readonly #durations = new Durations();
   readonly #queues = new Map<string, TaskQueue>();
+  /** What the work of each queue asks for. */
+  readonly #works = new WeakMap<TaskQueue, TaskWork>();
   /** To be dispatched at the end of this turn. */
   readonly #dirty = new Set<TaskQueue>();
   #sweep: NodeJS.Timeout | undefined;
@@ -33,18 +37,33 @@ export class TaskPool {
 
   enqueue(call: Call): void {
     if (call.work.kind !== "task") return;
-    const { shape, resources } = call.work;
-    const queue = this.#queues.get(shape) ?? this.#newQueue(shape, resources);
+    const queue = this.#queues.get(call.work.shape) ?? this.#newQueue(call.work);
     queue.add(call);
     this.#plan(queue);
   }
 
-  #newQueue(shape: string, resources: ResourceAmounts): TaskQueue {
-    const queue = new TaskQueue(shape, resources, this.#durations, {
-      demand: (shape, resources, count, depth) => this.#hooks.send({ type: "demand", shape, resources, count, depth }),
+  #newQueue(work: TaskWork): TaskQueue {
+    const { environment, placement } = work;
+    const queue: TaskQueue = new TaskQueue(work.shape, work.resources, this.#durations, {
+      demand: (shape, resources, count, depth) => {
+        const execution = environment?.npm === undefined ? undefined : queue.waiting[0]?.execution;
+        this.#hooks.send({
+          type: "demand",
+          shape,
+          resources,
+          count,
+          depth,
+          ...(environment === undefined ? {} : { environment }),
+          ...(placement === undefined ? {} : { placement }),
+          ...(execution === undefined ? {} : { execution }),
+        });
+      },
       returnLeases: (leaseIds) => this.#hooks.send({ type: "return-leases", leaseIds }),
     });
-    this.#queues.set(shape, queue);
+    // Its removal has to be known before the ends of its processes are.
+    if (placement !== undefined) this.#hooks.send({ type: "watch-group", groupId: placement.groupId });
+    this.#queues.set(work.shape, queue);
+    this.#works.set(queue, work);
     return queue;
   }
 
@@ -68,7 +87,9 @@ export class TaskPool {
       this.#hooks.send({ type: "return-leases", leaseIds: [grant.leaseId] });
       return;
     }
-    queue.addLease(grant.leaseId, this.#hooks.connect(grant), performance.now());
+    const connection = this.#hooks.connect(grant);
+    if (grant.gpuIds !== undefined) connection.useGpus(grant.gpuIds);
+    queue.addLease(grant.leaseId, connection, performance.now());
     queue.dispatch();
     this.#sweep ??= setInterval(() => this.#sweepLeases(), SWEEP_EVERY_MS).unref();
   }
@@ -82,13 +103,24 @@ export class TaskPool {
     this.#sweep = undefined;
   }
 
-  unschedulable({ shape, needs, has, startFailure }: Extract<FromHead, { type: "unschedulable" }>): void {
+  /** Work that asks for something that is not to be had any more, or cannot be had now. */
+  refuse(isConcerned: (work: TaskWork) => boolean, error: (call: Call) => Error, isAlsoRunning = false): void {
+    for (const queue of this.#queues.values()) {
+      const work = this.#works.get(queue);
+      if (work === undefined || !isConcerned(work)) continue;
+      const calls = queue.takeAll();
+      if (isAlsoRunning) for (const lease of queue.leases) calls.push(...lease.inflight.values());
+      for (const call of calls) this.#hooks.fail(call, error(call));
+    }
+  }
+
+  unschedulable({ shape, needs, has, startFailure, explanation }: Extract<FromHead, { type: "unschedulable" }>): void {
     const calls = this.#queues.get(shape)?.takeAll() ?? [];
     this.#queues.delete(shape);
     for (const call of calls) {
       const error =
         startFailure === undefined
-          ? new UnschedulableError(call.name, needs, has)
+          ? new UnschedulableError(call.name, needs, has, explanation)
           : new EngineClosedError(`no worker starts: ${startFailure}`);
       this.#hooks.fail(call, error);
     }

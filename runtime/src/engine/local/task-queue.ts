@@ -98,6 +98,8 @@ export class TaskQueue {
     const calls = [...this.waiting];
     this.#waiting = [];
     this.#first = 0;
+    // The head has forgotten the wish.
+    this.#demanded = 0;
     return calls;
   }
 

@@ -77,6 +77,11 @@ export class WorkerConnection {
     });
   }
 
+  /** What is pushed from now on may use these. */
+  useGpus(gpuIds: readonly string[]): void {
+    this.#socket.send({ type: "use-gpus", gpuIds });
+  }
+
   /** Send a call, after its code when the worker does not have that yet. */
   push(call: Call): void {
     const { work } = call;

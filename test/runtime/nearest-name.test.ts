@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { editDistance, nearestName } from "../../../runtime/src/cli/nearest-name.ts";
+import { editDistance, nearestName } from "../../runtime/src/nearest-name.ts";
 
 describe("the nearest name", () => {
   test.each([
