@@ -313,6 +313,25 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect(slice?.["dur"]).toBeGreaterThanOrEqual(29_000);
     });
 
+    check("answers the same over HTTP, and gives metrics to Prometheus", async () => {
+      await valueOf(engine.submit(spec(() => 1, [], { name: "counted" })));
+      const { url, token } = await engine.openHttp();
+      const get = (path: string): Promise<Response> =>
+        fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+      const tasks = await get("/api/v1/tasks?name=counted&limit=1");
+      expect(await tasks.json()).toMatchObject({ items: [{ name: "counted", state: "FINISHED" }], truncated: false });
+      expect((await get("/api/v1/tasks?colour=red")).status).toBe(400);
+      const text = await (await get("/metrics")).text();
+      expect(text).toMatch(/^mobula_tasks_ended_total\{outcome="finished"\} [1-9]\d*$/m);
+      expect(text).toMatch(/^mobula_resource_total\{resource="cpus"\} 2$/m);
+      expect(text).toMatch(/^mobula_object_store_capacity_bytes [1-9]\d*$/m);
+      const buckets = [...text.matchAll(/^mobula_task_duration_seconds_bucket\{le="[^"]+"\} (\d+)$/gm)].map(([, n]) =>
+        Number(n),
+      );
+      expect(buckets).toEqual(buckets.toSorted((x, y) => x - y));
+      expect(text).toContain(`mobula_task_duration_seconds_count ${buckets.at(-1)}\n`);
+    });
+
     check("shows the code that a busy worker is in", async () => {
       const spin = function spinning(): void {
         for (;;);

@@ -1,14 +1,30 @@
 #!/usr/bin/env node
 /** The command `mobula`. */
+import { hasCode } from "../errors.ts";
 import { JobError } from "../jobs/job-error.ts";
 import { nearestName } from "../nearest-name.ts";
 import { type Command, CommandError, EXIT_CODES, type ExitCode, parseOptions, usageError } from "./command.ts";
 import { installCommand } from "./install.ts";
 import { labCommand } from "./lab.ts";
+import { listCommand, summaryCommand } from "./list.ts";
+import { logsCommand } from "./logs.ts";
+import { memoryCommand } from "./memory.ts";
 import { runCommand } from "./run.ts";
+import { stackCommand } from "./stack.ts";
+import { timelineCommand } from "./timeline.ts";
 import { packageVersion } from "./version.ts";
 
-const COMMANDS: readonly Command[] = [labCommand, runCommand, installCommand];
+const COMMANDS: readonly Command[] = [
+  labCommand,
+  runCommand,
+  installCommand,
+  listCommand,
+  summaryCommand,
+  memoryCommand,
+  logsCommand,
+  stackCommand,
+  timelineCommand,
+];
 
 function help(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
@@ -61,6 +77,10 @@ function reportFailure(error: unknown): ExitCode {
     process.stderr.write(`mobula: ${error.message}\n`);
     return error instanceof CommandError ? error.exitCode : EXIT_CODES.usage;
   }
+  if (hasCode(error, "UNSUPPORTED")) {
+    process.stderr.write(`mobula: ${(error as Error).message}\n`);
+    return EXIT_CODES.usage;
+  }
   process.stderr.write(`mobula: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT_CODES.failed;
 }
@@ -74,7 +94,15 @@ function ignoreClosedPipes(): void {
   }
 }
 
+/** Writing to a pipe takes time, and the end of the process would cut it short. */
+async function written(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (!stream.writableEnded && !stream.destroyed) await new Promise((resolve) => stream.write("", resolve));
+  }
+}
+
 ignoreClosedPipes();
 const exitCode = await main(process.argv.slice(2)).catch(reportFailure);
+await written();
 // Whatever a command started is closed by now; a handle forgotten somewhere must not keep the process.
 process.exit(exitCode);

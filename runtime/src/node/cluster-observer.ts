@@ -10,6 +10,7 @@ import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state
 import type { TaskListings } from "../protocol/task-events.ts";
 import { ClientInquiries } from "./client-inquiries.ts";
 import type { StateApi } from "./state-api.ts";
+import { WorkerLogs } from "./worker-logs.ts";
 
 /** Leases and processes that ended are remembered so far back: reports arrive at most so late. */
 const KEPT_LEASES = 8;
@@ -21,8 +22,6 @@ export interface ObservedCluster {
   readonly startedAtMs: number;
   readonly usedBytes: number;
   readonly capacityBytes: number;
-  /** For sockets and logs. */
-  readonly directory: string;
   describe(): ClusterDescription;
   send(to: ClientId, message: FromHead): void;
 }
@@ -37,12 +36,15 @@ type Report = Extract<ToHead, { type: "task-events" | "query-state" | "tasks-lis
 export class ClusterObserver {
   readonly cluster: ObservedCluster;
   readonly history: TaskHistory = new TaskHistory();
+  readonly logs: WorkerLogs;
   readonly #inquiries: ClientInquiries;
   readonly #workers = new Map<string, PastWorker>();
+  readonly #hosts = new Map<string, string[]>();
   #api: Promise<StateApi> | undefined;
 
-  constructor(cluster: ObservedCluster) {
+  constructor(cluster: ObservedCluster, directory: string) {
     this.cluster = cluster;
+    this.logs = new WorkerLogs(directory);
     this.#inquiries = new ClientInquiries((to, message) => cluster.send(to, message));
   }
 
@@ -103,13 +105,41 @@ export class ClusterObserver {
 
   // ── facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** What the core has the head say. */
+  sent(to: ClientId, message: FromHead): void {
+    if (message.type === "lease-granted") this.#leased(to, message.grant, Date.now());
+    else if (message.type === "become-actor") this.#hosted(message.spec.actorId, to);
+  }
+
   /** A worker was leased: what it runs from now on belongs to that job and holds these resources. */
-  leased(clientId: ClientId, { leaseId, workerId, pid }: LeaseGrant, atMs: number): void {
+  #leased(clientId: ClientId, { leaseId, workerId, pid }: LeaseGrant, atMs: number): void {
     const lease = this.cluster.state.leases.get(leaseId);
     const { leases } = this.#workerOf(workerId, pid);
     const job = jobOf(this.cluster.state, clientId) ?? clientId;
     leases.push({ sinceMs: atMs, job, resources: lease === undefined ? undefined : fromAmounts(lease.resources) });
     if (leases.length > KEPT_LEASES) leases.shift();
+  }
+
+  /** A worker became the process of this actor. */
+  #hosted(actorId: string, workerId: string): void {
+    const workers = this.#hosts.get(actorId) ?? [];
+    if (!workers.includes(workerId)) workers.push(workerId);
+    this.#hosts.set(actorId, workers);
+    if (this.#hosts.size > KEPT_WORKERS) this.#hosts.delete(this.#hosts.keys().next().value ?? "");
+  }
+
+  /** Workers that hosted an actor, oldest first. */
+  hostsOf(actorId: string): readonly string[] {
+    return this.#hosts.get(actorId) ?? [];
+  }
+
+  ended(workerId: WorkerId): void {
+    this.#workerOf(workerId, this.cluster.state.workers.get(workerId)?.pid ?? 0);
+    this.logs.ended(workerId);
+  }
+
+  pidOf(workerId: string): number {
+    return this.cluster.state.workers.get(workerId as WorkerId)?.pid ?? this.#workers.get(workerId)?.pid ?? 0;
   }
 
   #workerOf(workerId: string, pid: number): PastWorker {
@@ -131,7 +161,7 @@ export class ClusterObserver {
     const lease = past?.leases.findLast(({ sinceMs }) => sinceMs <= startedAtMs + 1) ?? past?.leases.at(-1);
     const isActor = live?.work.state === "actor";
     return {
-      pid: live?.pid ?? past?.pid ?? 0,
+      pid: this.pidOf(worker),
       job: this.jobOfTask(taskId),
       resources: isActor ? undefined : lease?.resources,
     };

@@ -27,7 +27,7 @@ export interface ClientLink {
 export class Cluster {
   readonly state: CoreState;
   readonly startedAtMs: number = Date.now();
-  readonly observer: ClusterObserver = new ClusterObserver(this);
+  readonly observer: ClusterObserver;
   readonly #options: HeadOptions;
   readonly #links = new Map<ClientId, ClientLink>();
   readonly #processes: WorkerProcesses;
@@ -51,8 +51,12 @@ export class Cluster {
     });
     this.#allocator = new RegionAllocator(options.objectStoreBytes);
     this.#processes = processes;
+    this.observer = new ClusterObserver(this, options.directory);
     processes.listen({
-      onEnd: (workerId, end) => this.apply({ type: "worker-died", workerId, end, atMs: Date.now() }),
+      onEnd: (workerId, end) => {
+        this.observer.ended(workerId);
+        this.apply({ type: "worker-died", workerId, end, atMs: Date.now() });
+      },
       onOutput: (workerId, pid, stream, text) => this.#forwardRawOutput(workerId, pid, stream, text),
     });
     this.#tick = setInterval(() => this.apply({ type: "ticked", atMs: Date.now() }), TICK_MS);
@@ -79,7 +83,7 @@ export class Cluster {
     switch (effect.type) {
       case "send":
         this.send(effect.to, effect.message);
-        if (effect.message.type === "lease-granted") this.observer.leased(effect.to, effect.message.grant, Date.now());
+        this.observer.sent(effect.to, effect.message);
         return;
       case "start-worker":
         this.#startWorker(effect);
@@ -109,10 +113,6 @@ export class Cluster {
 
   send(to: ClientId, message: FromHead): void {
     this.#links.get(to)?.send(message);
-  }
-
-  get directory(): string {
-    return this.#options.directory;
   }
 
   join(hello: Extract<ToHead, { type: "hello" }>, link: ClientLink): void {
@@ -252,6 +252,7 @@ export class Cluster {
 
   #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {
     const source = this.state.workers.get(workerId)?.running ?? "worker";
+    this.observer.logs.addRaw(workerId, stream, text);
     this.#toDrivers({ type: "output", output: { type: "output", stream, text, source, pid } });
   }
 

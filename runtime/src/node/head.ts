@@ -42,7 +42,7 @@ async function main(): Promise<void> {
     isEnding = true;
     cluster.close();
     http.close();
-    rmSync(options.directory, { recursive: true, force: true });
+    rmSync(options.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
     process.exit(exitCode);
   };
   // Standard input is a pipe from the driver: its end is the driver's, however that came about.

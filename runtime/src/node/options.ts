@@ -1,4 +1,5 @@
 /** What the head is told when it starts. */
+import { tmpdir } from "node:os";
 import type { PreparedEnvironment } from "./environments.ts";
 
 export interface HeadOptions {
@@ -28,6 +29,15 @@ export interface HttpOptions {
   readonly hostNames?: readonly string[];
 }
 
+/** Longer paths of unix sockets are refused by the system (108 bytes, less room for the file's name). */
+const MAX_DIRECTORY_LENGTH = 80;
+
+/** Where clusters make their folders, called `mobula-…`. */
+export function socketRoot(): string {
+  const root = tmpdir();
+  return root.length <= MAX_DIRECTORY_LENGTH ? root : "/tmp";
+}
+
 export const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";
 export const WORKER_OPTIONS_VARIABLE = "MOBULA_WORKER_OPTIONS";
 
@@ -47,6 +57,20 @@ export function headAddress(directory: string): string {
 
 export function viewAddress(directory: string): string {
   return `${directory}/view.sock`;
+}
+
+export function logDirectory(directory: string): string {
+  return `${directory}/logs`;
+}
+
+/** What a worker captures of its own output. */
+export function workerLogPath(directory: string, workerId: string): string {
+  return `${logDirectory(directory)}/${workerId}.log`;
+}
+
+/** What a worker's process printed past its capture. */
+export function rawLogPath(directory: string, workerId: string): string {
+  return `${logDirectory(directory)}/${workerId}.raw.log`;
 }
 
 export function workerAddress(directory: string, workerId: string): string {

@@ -11,6 +11,7 @@ import type {
   Timeline,
 } from "../protocol/state.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
+import { logRows, tailLogs } from "./log-rows.ts";
 import type { ClusterMetrics } from "./metrics.ts";
 import { MAX_LIMIT, matches, readQuery, type StateQuery, toList } from "./state-query.ts";
 import {
@@ -49,6 +50,7 @@ const GROUP_FIELDS = ["id", "name", "state", "strategy", "job"];
 /** A process is asked for so many of its newest unfinished tasks, unless filters want to see more. */
 const ASKED_TASKS = 1_000;
 const TIMELINE_TASKS = 20_000;
+const ENDED: readonly string[] = ["FINISHED", "FAILED", "CANCELLED"];
 
 type Routes = { readonly [Route in StateRoute]: (parameters: StateParameters) => Answer<Route> };
 type Answer<Route extends StateRoute> = StateRoutes[Route] | Promise<StateRoutes[Route]>;
@@ -80,6 +82,8 @@ export class StateApi {
         toList(objectSummary(objectRows(state, jobOf)), readQuery(parameters, ["owner", "job"])),
       timeline: (parameters) => this.#timeline(parameters),
       stack: (parameters) => this.#stack(parameters),
+      logs: (parameters) => toList(logRows(observer), readQuery(parameters, ["worker", "pid", "state"])),
+      "logs/tail": (parameters) => tailLogs(observer, parameters),
     };
   }
 
@@ -112,15 +116,16 @@ export class StateApi {
     const all = [...unfinished, ...past].sort((a, b) => b.submittedAtMs - a.submittedAtMs);
     const notes: string[] = [];
     const { unlisted: never } = history.totals;
-    const isOfEnded = !["PENDING_ARGS", "QUEUED", "RUNNING", "BLOCKED"].includes(filters.get("state") ?? "");
+    const wanted = filters.get("state");
+    const isOfEnded = wanted === undefined || ENDED.includes(wanted);
+    const isOfOpen = wanted === undefined || !isOfEnded;
     if (never > 0 && isOfEnded) notes.push(`${never} short tasks ended too fast to be listed one by one`);
     for (const clientId of silent) {
-      if (this.#observer.cluster.state.jobs.has(clientId as never)) {
+      if (isOfOpen && this.#observer.cluster.state.jobs.has(clientId)) {
         notes.push(`driver ${clientId} is busy: what it has queued is not listed`);
       }
     }
-    const state = filters.get("state");
-    const more = isCountable && (state === undefined || state === "QUEUED") ? unlisted : 0;
+    const more = isCountable && isOfOpen ? unlisted : 0;
     return toList(all, query, notes, more);
   }
 

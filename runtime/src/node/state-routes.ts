@@ -18,6 +18,8 @@ const ROUTES: readonly Exclude<StateRoute, "cluster">[] = [
   "summary/objects",
   "timeline",
   "stack",
+  "logs",
+  "logs/tail",
 ];
 
 export function registerStateRoutes(server: HttpServer, { cluster }: HeadParts): void {

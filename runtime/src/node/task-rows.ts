@@ -1,5 +1,6 @@
 /** Tasks as the state API lists them: what processes say of unfinished ones, and the history of the others. */
 import type { PastTask } from "../core/task-history.ts";
+import type { ClientId } from "../protocol/ids.ts";
 import type { TaskRow } from "../protocol/state.ts";
 import type { TaskListing, TaskListings } from "../protocol/task-events.ts";
 
@@ -14,7 +15,7 @@ export interface UnfinishedTasks {
   /** By state, those that are not in `rows` because there are too many. */
   readonly unlisted: number;
   /** Drivers and workers that could not tell what they wait for. */
-  readonly silent: readonly string[];
+  readonly silent: readonly ClientId[];
 }
 
 /**
@@ -23,12 +24,12 @@ export interface UnfinishedTasks {
  * @param answers - by client; undefined of one that gave none.
  */
 export function unfinishedTasks(
-  answers: ReadonlyMap<string, TaskListings | undefined>,
+  answers: ReadonlyMap<ClientId, TaskListings | undefined>,
   processOf: (clientId: string) => KnownProcess | undefined,
   jobOf: (taskId: string) => string,
 ): UnfinishedTasks {
   const rows = new Map<string, TaskRow>();
-  const silent: string[] = [];
+  const silent: ClientId[] = [];
   let known = 0;
   let counted = 0;
   for (const [clientId, answer] of answers) {

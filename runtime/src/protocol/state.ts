@@ -155,6 +155,28 @@ export interface ObjectSummaryRow {
   readonly sizeBytes: number;
 }
 
+/** A worker's kept output. */
+export interface LogRow {
+  readonly worker: string;
+  readonly pid: number;
+  /** On disk; older output is dropped beyond 4 MB a worker. */
+  readonly sizeBytes: number;
+  readonly state: "alive" | "ended";
+  readonly running?: string;
+}
+
+export interface LogLine {
+  readonly atMs: number;
+  readonly worker: string;
+  readonly pid: number;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  /** Absent for what was printed past the capture, by native code or in a crash. */
+  readonly task?: string;
+  readonly name?: string;
+  readonly cellId?: string;
+}
+
 /** What JavaScript a process is in. */
 export interface StackDump {
   readonly worker: string;
@@ -195,6 +217,11 @@ export interface StateList<Row> {
   readonly notes: readonly string[];
 }
 
+/** Lines after `cursor`, which gives the next ones when passed as `after`. */
+export interface LogLines extends StateList<LogLine> {
+  readonly cursor: string;
+}
+
 /** What each route answers. Parameters are texts, as in a URL. */
 export interface StateRoutes {
   cluster: ClusterDescription;
@@ -210,6 +237,8 @@ export interface StateRoutes {
   "summary/objects": StateList<ObjectSummaryRow>;
   timeline: Timeline;
   stack: StateList<StackDump>;
+  logs: StateList<LogRow>;
+  "logs/tail": LogLines;
 }
 
 export type StateRoute = keyof StateRoutes;

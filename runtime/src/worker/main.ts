@@ -4,7 +4,8 @@ import { adoptRuntime } from "../api/lifecycle.ts";
 import { Runtime, type RuntimeHooks } from "../api/runtime.ts";
 import { HeadLink } from "../engine/local/head-link.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
-import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress } from "../node/options.ts";
+import { LogFile } from "../node/log-file.ts";
+import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress, workerLogPath } from "../node/options.ts";
 import type { TaskId, WorkerId } from "../protocol/ids.ts";
 import { clientOfWorker } from "../protocol/ids.ts";
 import { ActorHost } from "./actor-host.ts";
@@ -48,7 +49,9 @@ const nobody: PrintingTask = {
   send: (output: Output) => link.send({ type: "worker-output", output }),
   flush: () => link.flush(),
 };
-const output = new OutputCapture(() => executor.current ?? nobody);
+const log = new LogFile(workerLogPath(directory, workerId));
+const output = new OutputCapture(() => executor.current ?? nobody, log);
+process.on("exit", () => output.flush());
 output.install();
 executor.useOutput(output);
 

@@ -2,6 +2,7 @@
  * What user code prints, tagged with the cell that caused it. It goes to the client whose call runs, before the call's
  * result, and is limited per cell, so that a loop that prints cannot drown the notebook.
  */
+import type { LogSource } from "../node/log-file.ts";
 import type { FromWorker, WireExecution } from "../protocol/messages.ts";
 
 export type Output = Extract<FromWorker, { type: "output" }>;
@@ -14,7 +15,15 @@ const FLUSH_AFTER_MS = 20;
 /** Code that spins never lets the timer run: then a write itself sends what is due. */
 const OVERDUE_MS = 50;
 
+/** Keeps all that is printed, what the limit leaves out as well. */
+export interface OutputLog {
+  add(stream: "stdout" | "stderr", text: string, source: LogSource): void;
+  flush(): void;
+}
+
 export interface PrintingTask {
+  /** Absent for what belongs to no task. */
+  readonly taskId?: string;
   readonly name: string;
   readonly execution: WireExecution | undefined;
   send(output: Output): void;
@@ -30,14 +39,16 @@ interface Budget {
 
 export class OutputCapture {
   readonly #currentTask: () => PrintingTask;
+  readonly #log: OutputLog | undefined;
   readonly #budgets = new Map<string, Budget>();
   #pending: { readonly task: PrintingTask; readonly stream: "stdout" | "stderr"; text: string } | undefined;
   #pendingSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param currentTask - the one that runs, or the last one for what it left behind. */
-  constructor(currentTask: () => PrintingTask) {
+  constructor(currentTask: () => PrintingTask, log?: OutputLog) {
     this.#currentTask = currentTask;
+    this.#log = log;
   }
 
   /** Replace `write` of the process's streams. */
@@ -60,6 +71,7 @@ export class OutputCapture {
 
   #print(stream: "stdout" | "stderr", text: string): void {
     const task = this.#currentTask();
+    this.#log?.add(stream, text, sourceOf(task));
     const allowed = this.#limit(task, text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (cut)\n` : text);
     if (allowed === "") return;
     const pending = this.#pending;
@@ -84,6 +96,7 @@ export class OutputCapture {
 
   /** Send what has been printed; before the result of the task that printed it. */
   flush(): void {
+    this.#log?.flush();
     const pending = this.#pending;
     if (pending === undefined) return;
     this.#pending = undefined;
@@ -126,6 +139,11 @@ export class OutputCapture {
       task.send({ type: "output", stream: "stdout", text, source: task.name, pid: process.pid, ...execution });
     }, 1_000).unref();
   }
+}
+
+function sourceOf({ taskId, name, execution }: PrintingTask): LogSource {
+  if (taskId === undefined) return { name };
+  return { task: taskId, name, ...(execution?.cellId === undefined ? {} : { cellId: execution.cellId }) };
 }
 
 function foldedLine(dropped: number): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { unfinishedTasks } from "../../../runtime/src/node/task-rows.ts";
+import type { ClientId } from "../../../runtime/src/protocol/ids.ts";
 import type { TaskListing, TaskListings } from "../../../runtime/src/protocol/task-events.ts";
 
 const called = (id: string, more: Partial<TaskListing> = {}): TaskListing => ({
@@ -17,7 +18,7 @@ const answer = (items: readonly TaskListing[], more: Partial<TaskListings> = {})
 });
 const join = (answers: Record<string, TaskListings | undefined>): ReturnType<typeof unfinishedTasks> =>
   unfinishedTasks(
-    new Map(Object.entries(answers)),
+    new Map(Object.entries(answers) as [ClientId, TaskListings | undefined][]),
     (id) => (id.startsWith("w") ? { pid: 7, running: "spin" } : undefined),
     () => "d",
   );

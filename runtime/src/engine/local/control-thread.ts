@@ -152,7 +152,7 @@ function headGone(): void {
   isClosing = true;
   answerSync(true);
   // The head removes these itself unless it was killed.
-  rmSync(data.directory, { recursive: true, force: true });
+  rmSync(data.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
   if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
   if (isWorker) process.kill(process.pid, "SIGKILL");
   tell({ type: "closed" });

@@ -41,7 +41,7 @@ function dump(): Promise<readonly StackFrame[]> {
       session.post("Debugger.resume");
       session.post("Debugger.disable", () => {
         session.disconnect();
-        resolve(frames.map((frame) => toFrame(frame, urls)));
+        resolve(withoutOwnFrames(frames.map((frame) => toFrame(frame, urls))));
       });
     };
     const limit = setTimeout(finish, CATCH_WITHIN_MS, []);
@@ -53,6 +53,15 @@ function dump(): Promise<readonly StackFrame[]> {
     session.post("Debugger.enable");
     session.post("Debugger.pause");
   });
+}
+
+/** Frames below the user's: this package's, and Node's own. */
+const OWN_FILE = /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|protocol|closure)[/\\]|^node:/;
+
+/** What led to the user's code says nothing to them; but when nothing else runs, it is what there is. */
+function withoutOwnFrames(frames: readonly StackFrame[]): readonly StackFrame[] {
+  const last = frames.findLastIndex(({ file }) => !OWN_FILE.test(file));
+  return last < 0 ? frames : frames.slice(0, last + 1);
 }
 
 function toFrame({ functionName, location }: CallFrame, urls: ReadonlyMap<string, string>): StackFrame {

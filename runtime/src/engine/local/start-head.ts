@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, statfsSync } from "node:fs";
-import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineClosedError } from "../../errors.ts";
 import { gpusToGive } from "../../node/gpu-ids.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions, viewAddress } from "../../node/options.ts";
+import { HEAD_OPTIONS_VARIABLE, type HeadOptions, socketRoot, viewAddress } from "../../node/options.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { DRIVER_ID } from "../../protocol/ids.ts";
 import { HeadLink } from "./head-link.ts";
@@ -19,8 +19,6 @@ const MEMORY_SHARE = 0.7;
 /** About what a worker process takes before it has done anything. */
 const WORKER_BYTES = 64 * 1024 ** 2;
 const LEAST_MAX_WORKERS = 64;
-/** Longer paths of unix sockets are refused by the system (108 bytes, less room for the file's name). */
-const MAX_DIRECTORY_LENGTH = 80;
 
 export interface LocalOptions {
   /** Slots for tasks. Default: the CPUs this process may use. */
@@ -96,11 +94,6 @@ function unrefChild(child: ChildProcess, onError: (text: string) => void): void 
   stdin?.on("error", () => {});
   stderr?.setEncoding("utf8").on("data", onError);
   (stderr as { unref?(): void } | null)?.unref?.();
-}
-
-function socketRoot(): string {
-  const root = tmpdir();
-  return root.length <= MAX_DIRECTORY_LENGTH ? root : "/tmp";
 }
 
 function defaultStoreBytes(): number {

@@ -8,8 +8,10 @@ import { DURATION_BUCKETS_S, type TaskEventDetail, type TaskEvents } from "../..
 /** A finished run shorter than this may be left out when there are many. */
 export const SHORT_RUN_MS = 5;
 /** Of short finished runs in one report; of failed and long ones. */
-const MAX_SHORT = 128;
+const MAX_SHORT = 64;
 const MAX_OTHERS = 512;
+/** The first short runs of each report are listed, whatever the flood before it was. */
+const ALWAYS_SHORT = 16;
 const MAX_TEXT = 200;
 
 const FINISHED = 0;
@@ -52,6 +54,7 @@ export class TaskEventLog {
     this.#ended[FINISHED]++;
     this.#measure(durationMs);
     if (durationMs >= SHORT_RUN_MS) return this.#others.length < MAX_OTHERS;
+    if (this.#short.length < ALWAYS_SHORT) return true;
     if (--this.#untilNext > 0) return false;
     this.#untilNext = this.#stride;
     return true;
@@ -91,7 +94,7 @@ export class TaskEventLog {
 
   /** Keep every second one, and list half as many from now on. */
   #thin(): void {
-    this.#short = this.#short.filter((_, index) => index % 2 === 0);
+    this.#short = this.#short.filter((_, index) => index < ALWAYS_SHORT || index % 2 === 0);
     this.#stride *= 2;
     this.#untilNext = this.#stride;
   }
@@ -108,8 +111,9 @@ export class TaskEventLog {
     };
     this.#short = [];
     this.#others = [];
-    this.#stride = 1;
-    this.#untilNext = 1;
+    // A flood goes on, as a rule: start the next report with what suited this one, or half of it.
+    if (rows.length < MAX_SHORT / 2) this.#stride = Math.max(1, this.#stride >> 1);
+    this.#untilNext = Math.min(this.#untilNext, this.#stride);
     this.#ended = [0, 0, 0];
     this.#durations = DURATION_BUCKETS_S.map(() => 0).concat(0);
     this.#totalMs = 0;

@@ -1,0 +1,160 @@
+/**
+ * Finds the clusters that run on this machine and asks them: over the unix socket in a cluster's folder, which only its
+ * user can open, or over HTTP with a token where an address is given.
+ */
+import { readdirSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { errorFromWire, type WireError } from "../errors.ts";
+import { socketRoot, viewAddress } from "../node/options.ts";
+import type { ClusterDescription } from "../protocol/messages.ts";
+import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
+import { CommandError, EXIT_CODES, type OptionsConfig, type OptionValues, textOf, usageError } from "./command.ts";
+
+const ANSWER_WITHIN_MS = 30_000;
+/** A head that runs answers at once; a folder without one refuses the connection. */
+const HELLO_WITHIN_MS = 2_000;
+
+/** A cluster to ask. */
+export interface ClusterSource {
+  read<Route extends StateRoute>(route: Route, parameters?: StateParameters): Promise<StateRoutes[Route]>;
+}
+
+export const ADDRESS_OPTIONS: OptionsConfig = { address: { type: "string" }, json: { type: "boolean" } };
+
+/** For help texts. */
+export const ADDRESS_HELP = `      --address CLUSTER  id, name, pid or folder of a cluster on this machine, or http://HOST:PORT with the token in
+                         MOBULA_TOKEN; needed when several run. Default: the environment variable MOBULA_ADDRESS
+      --json             print JSON instead of a table
+  -h, --help             show this help`;
+
+/** @throws CommandError when no cluster runs, several do, or none is the one asked for. */
+export async function findCluster(values: OptionValues): Promise<ClusterSource> {
+  const address = textOf(values, "address") ?? process.env["MOBULA_ADDRESS"];
+  if (address?.startsWith("http://") === true) return httpSource(address, process.env["MOBULA_TOKEN"] ?? "");
+  const found = await runningClusters();
+  const wanted = address === undefined || address === "local" ? found : found.filter((each) => isNamed(each, address));
+  const [only, ...others] = wanted;
+  if (only !== undefined && others.length === 0) return socketSource(viewAddress(only.directory));
+  if (only !== undefined) {
+    const list = wanted.map(({ description }) => `  ${describe(description)}`).join("\n");
+    throw usageError(`Several clusters run; choose one with '--address ID':\n${list}`);
+  }
+  if (address !== undefined && found.length > 0) {
+    const list = found.map(({ description }) => `  ${describe(description)}`).join("\n");
+    throw usageError(`No cluster is called '${address}'. These run:\n${list}`);
+  }
+  const start = "start one with init() in a program or notebook, or with 'mobula start'";
+  throw new CommandError(EXIT_CODES.failed, `No cluster runs on this machine; ${start}.`);
+}
+
+interface RunningCluster {
+  readonly directory: string;
+  readonly description: ClusterDescription;
+}
+
+function isNamed({ directory, description }: RunningCluster, address: string): boolean {
+  const { id, name, pid } = description;
+  return [id, name, String(pid), directory].includes(address);
+}
+
+function describe({ id, name, pid, startedAtMs }: ClusterDescription): string {
+  const called = name === undefined ? "" : ` '${name}'`;
+  return `${id}${called}, head process ${pid}, since ${new Date(startedAtMs).toLocaleString("sv")}`;
+}
+
+/** Clusters of this user, oldest first. */
+async function runningClusters(): Promise<RunningCluster[]> {
+  const found = await Promise.all(
+    clusterDirectories(socketRoot()).map(async (directory) => {
+      try {
+        const description = await askSocket(viewAddress(directory), "cluster", {}, HELLO_WITHIN_MS);
+        return [{ directory, description }];
+      } catch {
+        // Left by a cluster that was killed, or of somebody else.
+        return [];
+      }
+    }),
+  );
+  return found.flat().sort((a, b) => a.description.startedAtMs - b.description.startedAtMs);
+}
+
+function clusterDirectories(root: string): string[] {
+  return readdirSync(root)
+    .filter((name) => name.startsWith("mobula-"))
+    .map((name) => join(root, name))
+    .filter(hasViewSocket);
+}
+
+function hasViewSocket(directory: string): boolean {
+  try {
+    return statSync(viewAddress(directory), { throwIfNoEntry: false })?.isSocket() === true;
+  } catch {
+    // A folder of somebody else.
+    return false;
+  }
+}
+
+function socketSource(path: string): ClusterSource {
+  return { read: (route, parameters = {}) => askSocket(path, route, parameters, ANSWER_WITHIN_MS) };
+}
+
+function askSocket<Route extends StateRoute>(
+  path: string,
+  route: Route,
+  parameters: StateParameters,
+  withinMs: number,
+): Promise<StateRoutes[Route]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.setTimeout(withinMs, () => socket.destroy(new Error("The cluster does not answer.")));
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("The cluster has ended.")));
+    createInterface({ input: socket })
+      .on("line", (line) => {
+        const { answer, error } = JSON.parse(line) as { answer?: StateRoutes[Route]; error?: WireError };
+        if (error === undefined) resolve(answer as StateRoutes[Route]);
+        else reject(errorFromWire(error));
+        socket.destroy();
+      })
+      .on("error", reject);
+    socket.write(`${JSON.stringify({ type: "query-state", id: 1, route, parameters })}\n`);
+  });
+}
+
+function httpSource(address: string, token: string): ClusterSource {
+  return {
+    read: async (route, parameters = {}) => {
+      const query = new URLSearchParams(parameters).toString();
+      const { status, body } = await getJson(new URL(`/api/v1/${route}?${query}`, address), token);
+      if (status === 200) return body as StateRoutes[typeof route];
+      const { message = `status ${status}` } = (body as { error?: { message?: string } }).error ?? {};
+      throw new CommandError(EXIT_CODES.failed, `${address} refuses: ${message}.`);
+    },
+  };
+}
+
+function getJson(url: URL, token: string): Promise<{ readonly status: number; readonly body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void =>
+      reject(new CommandError(EXIT_CODES.failed, `No cluster answers at ${url.origin}: ${error.message}.`));
+    const call = request(url, { headers: { authorization: `Bearer ${token}` } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("error", fail);
+      response.once("end", () => {
+        try {
+          const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+          resolve({ status: response.statusCode ?? 0, body });
+        } catch (error) {
+          fail(error as Error);
+        }
+      });
+    });
+    call.setTimeout(ANSWER_WITHIN_MS, () => call.destroy(new Error("it takes too long")));
+    call.once("error", fail);
+    call.end();
+  });
+}

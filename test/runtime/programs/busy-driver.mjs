@@ -1,0 +1,19 @@
+// A driver whose own code spins, and a worker that spins, too: both must be seen from outside.
+import { init, task } from "mobula";
+
+await init({ cpus: 2, name: "busy" });
+const spinning = task(
+  function spinning(ms) {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  },
+  { name: "spinning" },
+);
+const quick = task(() => 1, { name: "quick" });
+await quick();
+for (let index = 0; index < 5; index++) void spinning(60_000);
+await new Promise((resolve) => setTimeout(resolve, 500));
+process.stdout.write("spins\n");
+await new Promise((resolve) => setTimeout(resolve, 10));
+const end = performance.now() + 60_000;
+while (performance.now() < end);
