@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { actor, cluster, context, get, init, kill, placementGroup, shutdown, task } from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure } from "../support/api-world.ts";
@@ -100,6 +102,22 @@ describe("runtimeEnv", () => {
     expect(() => one.with({ runtimeEnv: { envvars: {} } as object })()).toThrow(/did you mean 'envVars'/);
     expect(() => one.with({ runtimeEnv: { envVars: { A: 1 as never } } })()).toThrow(/must be a string/);
     expect(await one()).toBe(1);
+  });
+});
+
+describe("runtimeEnv of init", () => {
+  it("holds for all tasks, which may replace single fields", async () => {
+    const script = `
+      import { init, shutdown, task } from "mobula";
+      await init({ cpus: 1, runtimeEnv: { envVars: { A: "init", B: "init" } } });
+      const read = task(() => [process.env.A, process.env.B]);
+      console.log(JSON.stringify([await read(), await read.with({ runtimeEnv: { envVars: { B: "task" } } })()]));
+      await shutdown();`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+    expect(JSON.parse(stdout)).toEqual([
+      ["init", "init"],
+      ["init", "task"],
+    ]);
   });
 });
 
@@ -207,7 +225,10 @@ describe("a placement group", () => {
     const member = new Member();
     expect(await member.m()).toBe(1);
     await group.remove();
-    expect(await failure(running)).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });
+    expect(await failure(running)).toMatchObject({
+      code: "PLACEMENT_GROUP_REMOVED",
+      message: expect.stringContaining("its placement group 'doomed' was removed"),
+    });
     expect((await failure(member.m())).message).toContain("its placement group 'doomed' was removed");
     expect(await failure(endless())).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });
     expect(await failure(group.ready())).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });

@@ -2,7 +2,12 @@
 import { fromAmounts, toAmounts } from "../core/resources.ts";
 import { hasCode, PlacementGroupRemovedError } from "../errors.ts";
 import type { PlacementGroupId } from "../protocol/ids.ts";
-import type { PlacementGroupDescription, PlacementGroupState, PlacementStrategy } from "../protocol/messages.ts";
+import type {
+  PlacementGroupDescription,
+  PlacementGroupState,
+  PlacementStrategy,
+  WirePlacement,
+} from "../protocol/messages.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { checkResourceNames } from "./resources.ts";
 import type { GetOptions } from "./runtime.ts";
@@ -96,7 +101,7 @@ export class PlacementGroup implements AsyncDisposable {
 
 /** Where work of these options takes its resources from. @throws TypeError, RangeError */
 export function placementOf(options: { readonly placementGroup?: PlacementGroup; readonly bundleIndex?: number }): {
-  readonly placement?: { readonly groupId: PlacementGroupId; readonly bundleIndex?: number };
+  readonly placement?: WirePlacement;
 } {
   const { placementGroup: group, bundleIndex } = options;
   if (group === undefined) {
@@ -106,14 +111,15 @@ export function placementOf(options: { readonly placementGroup?: PlacementGroup;
   if (typeof group.id !== "string" || !Array.isArray(group.bundles)) {
     throw new TypeError("placementGroup takes a group, as `await placementGroup([…])` gives it");
   }
-  const groupId = group.id as PlacementGroupId;
-  if (bundleIndex === undefined) return { placement: { groupId } };
+  const named = group.name === undefined ? {} : { groupName: group.name };
+  const whole: WirePlacement = { groupId: group.id as PlacementGroupId, ...named };
+  if (bundleIndex === undefined) return { placement: whole };
   if (!Number.isInteger(bundleIndex) || bundleIndex < 0 || bundleIndex >= group.bundles.length) {
     throw new RangeError(
       `bundleIndex must be a whole number from 0 to ${group.bundles.length - 1}, not ${bundleIndex}`,
     );
   }
-  return { placement: { groupId, bundleIndex } };
+  return { placement: { ...whole, bundleIndex } };
 }
 
 function bundleOf({ cpus, gpus, memoryBytes, ...resources }: Readonly<Record<string, number>>): Bundle {

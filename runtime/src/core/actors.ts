@@ -7,8 +7,9 @@ import { jobOf } from "./jobs.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
 import { misplacement } from "./placement-groups.ts";
 import { fromAmounts } from "./resources.ts";
-import { assign, couldFit, stopWorker } from "./scheduler.ts";
+import { assign, couldFit } from "./scheduler.ts";
 import type { ActorRecord, CoreEffect, CoreEvent, CoreState } from "./state.ts";
+import { stopWorker } from "./workers.ts";
 
 /** Dead actors that views still show. */
 const LISTED_DEATHS = 100;

@@ -1,8 +1,8 @@
 /** Rules that hold after every step, in words. */
 import type { HeadCheck } from "../protocol/messages.ts";
 import type { GpuShare, ResourcePool } from "./resources.ts";
-import { holdingOf } from "./scheduler.ts";
 import type { CoreState } from "./state.ts";
+import { holdingOf } from "./workers.ts";
 
 /** The rules that `state` breaks; none in a sound state. */
 export function brokenInvariants(state: CoreState): string[] {

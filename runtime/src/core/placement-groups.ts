@@ -24,8 +24,9 @@ import {
   sumOf,
   takeFrom,
 } from "./resources.ts";
-import { assign, stopWorker } from "./scheduler.ts";
+import { assign } from "./scheduler.ts";
 import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
+import { stopWorker } from "./workers.ts";
 
 export interface PlacementGroupRecord {
   readonly description: PlacementGroupDescription;
@@ -117,6 +118,13 @@ export function reserveGroup(
   for (const holding of holdings) hold({ ...holding, pool: state });
   group.pools = holdings.map(({ resources, gpus }) => createPool(resources, gpus));
   return tellWatchers(group, "created");
+}
+
+/** Take what the group has from a pool like the node's. */
+export function holdBundles({ pools = [] }: PlacementGroupRecord, draft: ResourcePool): void {
+  for (const { total, gpus } of pools) {
+    hold({ pool: draft, resources: total, gpus: [...gpus].map(([id, amount]) => ({ id, amount })) });
+  }
 }
 
 function tellWatchers(group: PlacementGroupRecord, now: PlacementGroupState): CoreEffect[] {

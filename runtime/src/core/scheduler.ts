@@ -5,40 +5,31 @@
  * Deeper wishes go first: a nested task lets the task that awaits it finish, so the number of blocked processes stays
  * near depth × CPUs. Among equals the one with fewer leases goes first.
  */
-import type { ClientId, WorkerId } from "../protocol/ids.ts";
-import { clientOfWorker, leaseIdOf, workerIdOf } from "../protocol/ids.ts";
+import type { ClientId } from "../protocol/ids.ts";
+import { clientOfWorker, leaseIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
-import { reasonOfEnd } from "../protocol/process-end.ts";
 import { wantEnvironment } from "./environments.ts";
 import { actorDependencies, holdObjects } from "./objects.ts";
-import { misplacement, type PlacementGroupRecord, poolsOf, reserveGroup } from "./placement-groups.ts";
+import { holdBundles, misplacement, type PlacementGroupRecord, poolsOf, reserveGroup } from "./placement-groups.ts";
 import {
   draftOf,
   emptied,
   fromAmounts,
-  giveBack,
   type Holding,
   hold,
   lackingIn,
-  letGo,
   type ResourcePool,
   sumOf,
-  take,
   takeFrom,
 } from "./resources.ts";
 import type { ActorRecord, CoreEffect, CoreEvent, CoreState, Demand, Lease, WorkerRecord } from "./state.ts";
+import { holdingOf, release, startWorkers } from "./workers.ts";
 
 /** A wish that waits this long gets what is freed, before smaller wishes that would fit at once. */
 const RESERVE_AFTER_MS = 2_000;
 /** A client with more leases than others is asked for one back after this. */
 const FAIRNESS_AFTER_MS = 100;
 const RECLAIM_EVERY_MS = 20;
-/** Idle workers beyond one per CPU, and those of other environments than the default, live this long. */
-const SPARE_WORKER_IDLE_MS = 3_000;
-/** So many workers in a row that die at their start mean that none will start. */
-const MAX_START_FAILURES = 3;
-/** Processes that start at the same time, beside one per CPU. */
-const EXTRA_STARTING = 2;
 
 type Wish = {
   readonly resources: ResourceAmounts;
@@ -76,7 +67,7 @@ export function assign(state: CoreState, atMs: number): CoreEffect[] {
         if (wish.missing === 0) continue;
         const served = "group" in wish ? reserveWish(state, plan, wish) : takeForWish(plan, wish);
         if (served === undefined) {
-          if (atMs - wish.sinceMs > RESERVE_AFTER_MS) reserveLacking(plan, wish);
+          if (atMs - wish.sinceMs > RESERVE_AFTER_MS) reserveLacking(state, plan, wish);
           continue;
         }
         wish.missing--;
@@ -93,7 +84,7 @@ export function assign(state: CoreState, atMs: number): CoreEffect[] {
       }
     }
   }
-  effects.push(...startWorkers(state, unhosted, idle, wishes));
+  effects.push(...startWorkers(state, unhosted, idle, wishes[0]?.clientId));
   effects.push(...reclaim(state, wishes, atMs));
   // Those who wait for a group that has its resources now were no wishes before.
   return isReserved ? [...effects, ...assign(state, atMs)] : effects;
@@ -170,13 +161,25 @@ function wantsReserved({ reserved }: Plan, pool: ResourcePool, wish: Wish): bool
   return names !== undefined && Object.keys(wish.resources).some((name) => names.has(name));
 }
 
-function reserveLacking(plan: Plan, wish: Wish): void {
-  const pool = wish.pools.find((each) => takeFrom(emptied(each), wish.resources) !== undefined);
+/** Keep what is freed for it. When actors or groups have what it lacks, nothing that others do would free enough. */
+function reserveLacking(state: CoreState, plan: Plan, wish: Wish): void {
+  const pool = wish.pools.find((each) => isWithin(state, { ...wish, pools: [each] }));
   if (pool === undefined) return;
   const names = lackingIn(draftIn(plan, pool), wish.resources);
   const reserved = plan.reserved.get(pool) ?? new Set();
   plan.reserved.set(pool, reserved);
   for (const name of names) reserved.add(name);
+}
+
+/** The pool as it would be if all tasks were over. */
+function withoutTasks(state: CoreState, pool: ResourcePool): ResourcePool {
+  const draft = emptied(pool);
+  for (const worker of state.workers.values()) {
+    const holding = worker.work.state === "actor" ? holdingOf(worker) : undefined;
+    if (holding?.pool === pool) hold({ ...holding, pool: draft });
+  }
+  if (pool === state) for (const group of state.placementGroups.values()) holdBundles(group, draft);
+  return draft;
 }
 
 /** A process is shown GPUs once; afterwards it does work for these only. */
@@ -230,95 +233,11 @@ function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, holding: Hol
   return [{ type: "send", to: clientId, message: { type: "lease-granted", shape, grant } }];
 }
 
-/**
- * Start processes for wishes without one, those that start already included.
- *
- * @param unhosted - how many, by environment.
- * @param unused - idle workers that serve no wish.
- */
-function startWorkers(
-  state: CoreState,
-  unhosted: ReadonlyMap<string, number>,
-  unused: readonly WorkerRecord[],
-  wishes: readonly Wish[],
-): CoreEffect[] {
-  const effects: CoreEffect[] = [];
-  for (const [environmentId, wanted] of unhosted) {
-    if (environmentId === "" && state.startFailures >= MAX_START_FAILURES) continue;
-    const starting = [...state.workers.values()].filter((worker) => worker.work.state === "starting");
-    const startingHere = starting.filter((worker) => worker.environmentId === environmentId).length;
-    const count = Math.min(wanted - startingHere, warmWorkers(state) + EXTRA_STARTING - starting.length);
-    if (count <= 0) continue;
-    const room = Math.max(0, state.maxWorkers - state.workers.size);
-    effects.push(...makeRoom(state, unused, count, count - room));
-    if (room < count) effects.push(...tellOfLimit(state, wishes));
-    effects.push(...addWorkers(state, Math.min(count, room), environmentId));
-  }
-  return effects;
-}
-
-/** Idle workers that are kept. */
-function warmWorkers(state: CoreState): number {
-  return Math.ceil((state.total["cpus"] ?? 0) / 10_000);
-}
-
-/** Can the process do work of the default environment, on no GPU or any? */
-function isCommon(worker: WorkerRecord): boolean {
-  return worker.environmentId === "" && worker.gpuKey === undefined;
-}
-
-/**
- * End idle workers of environments and GPUs that nobody asks for now, beyond one per CPU; any idle one when there may
- * be no more processes.
- *
- * @param missing - processes too many, if all were started.
- */
-function makeRoom(state: CoreState, unused: readonly WorkerRecord[], count: number, missing: number): CoreEffect[] {
-  const idle = unused.filter(({ work }) => work.state === "idle");
-  const special = idle.filter((worker) => !isCommon(worker));
-  const tooMany = special.length + count - warmWorkers(state);
-  const stopping = [...state.workers.values()].filter(({ work }) => work.state === "stopping").length;
-  const ended = [...special, ...idle.filter(isCommon)].slice(
-    0,
-    Math.max(Math.min(tooMany, special.length), missing - stopping, 0),
-  );
-  return ended.flatMap((worker) => stopWorker(worker));
-}
-
-function tellOfLimit(state: CoreState, wishes: readonly Wish[]): CoreEffect[] {
-  const to = wishes.find(({ missing }) => missing > 0)?.clientId ?? wishes[0]?.clientId;
-  if (state.isMaxTold || to === undefined) return [];
-  state.isMaxTold = true;
-  const text =
-    `There are ${state.workers.size} worker processes, as many as this machine's memory allows: ` +
-    "further tasks and actors wait. Give tasks more cpus, or end actors that are not needed.\n";
-  const output = { type: "output", stream: "stderr", text, source: "mobula", pid: 0 } as const;
-  return [{ type: "send", to, message: { type: "output", output } }];
-}
-
-export function addWorkers(state: CoreState, count: number, environmentId = ""): CoreEffect[] {
-  const environment = state.environments.get(environmentId)?.environment;
-  return Array.from({ length: count }, () => {
-    const workerId = workerIdOf(state.nextWorker++);
-    state.workers.set(workerId, {
-      workerId,
-      pid: 0,
-      address: "",
-      work: { state: "starting" },
-      holding: undefined,
-      environmentId,
-      gpuKey: undefined,
-      tasksFinished: 0,
-      running: undefined,
-    });
-    return { type: "start-worker", workerId, ...(environment === undefined ? {} : { environment }) };
-  });
-}
-
 /** Ask others for idle leases at once, and for a busy one when they hold more than the one who waits. */
 function reclaim(state: CoreState, wishes: readonly Wish[], atMs: number): CoreEffect[] {
   if (atMs - state.lastReclaimMs < RECLAIM_EVERY_MS) return [];
-  const [wish] = levelsOf(wishes.filter((each) => each.missing > 0 && each.pools.length > 0)).flat();
+  const lacking = wishes.filter((each) => each.missing > 0 && each.pools.length > 0);
+  const [wish] = levelsOf(lacking.filter((each) => isWithin(state, each))).flat();
   if (wish === undefined) return [];
   const counts = new Map<ClientId, number>();
   for (const { clientId, workerId } of state.leases.values()) {
@@ -335,6 +254,11 @@ function reclaim(state: CoreState, wishes: readonly Wish[], atMs: number): CoreE
     const count = !isFair && to === richest?.[0] ? 1 : 0;
     return { type: "send", to, message: { type: "reclaim", count } };
   });
+}
+
+/** Would the ends of tasks be enough? */
+function isWithin(state: CoreState, { pools, resources }: Wish): boolean {
+  return pools.some((pool) => takeFrom(withoutTasks(state, pool), resources) !== undefined);
 }
 
 export function changeDemand(state: CoreState, event: Extract<CoreEvent, { type: "demand-changed" }>): CoreEffect[] {
@@ -394,105 +318,4 @@ export function returnLeases(state: CoreState, event: Extract<CoreEvent, { type:
     worker.running = undefined;
   }
   return assign(state, event.atMs);
-}
-
-export function joinWorker(state: CoreState, event: Extract<CoreEvent, { type: "worker-joined" }>): CoreEffect[] {
-  const worker = state.workers.get(event.workerId);
-  if (worker?.work.state !== "starting") return [];
-  const environment = state.environments.get(worker.environmentId);
-  if (environment !== undefined) environment.startFailures = 0;
-  else state.startFailures = 0;
-  worker.pid = event.pid;
-  worker.address = event.address;
-  worker.work = { state: "idle", sinceMs: event.atMs };
-  return assign(state, event.atMs);
-}
-
-/** A worker that waits for a ref lends its CPUs to others; afterwards it takes them back, even below zero. */
-export function setBlocked(state: CoreState, workerId: WorkerId, isBlocked: boolean, atMs: number): CoreEffect[] {
-  const worker = state.workers.get(workerId);
-  if (worker === undefined) return [];
-  const { work, holding } = worker;
-  if ((work.state !== "leased" && work.state !== "actor") || work.isBlocked === isBlocked) return [];
-  if (holding === undefined) return [];
-  worker.work = { ...work, isBlocked };
-  if (!isBlocked) {
-    take(holding.pool.free, lentOf(holding));
-    return [];
-  }
-  giveBack(holding.pool.free, lentOf(holding));
-  return assign(state, atMs);
-}
-
-/** What is lent while the worker is blocked. Its memory and its GPUs are in use all the same. */
-function lentOf({ resources }: Holding): ResourceAmounts {
-  const { cpus } = resources;
-  return cpus === undefined ? {} : { cpus };
-}
-
-/** What a worker keeps from others now. */
-export function holdingOf({ holding, work }: WorkerRecord): Holding | undefined {
-  if (holding === undefined || !("isBlocked" in work) || !work.isBlocked) return holding;
-  const { cpus: _, ...resources } = holding.resources;
-  return { ...holding, resources };
-}
-
-function release(worker: WorkerRecord): void {
-  const holding = holdingOf(worker);
-  if (holding !== undefined) letGo(holding);
-  worker.holding = undefined;
-}
-
-/** Take a dead worker out; its lease ends and whoever held it hears why. Actors are handled by the caller. */
-export function removeWorker(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
-  const worker = state.workers.get(event.workerId);
-  if (worker === undefined) return [];
-  const { work, workerId } = worker;
-  const effects: CoreEffect[] = [];
-  if (work.state === "starting" && worker.environmentId === "") effects.push(...countStartFailure(state, event));
-  release(worker);
-  for (const lease of state.leases.values()) {
-    if (lease.workerId !== workerId) continue;
-    state.leases.delete(lease.leaseId);
-    effects.push({ type: "send", to: lease.clientId, message: { type: "worker-died", workerId, end: event.end } });
-  }
-  state.workers.delete(workerId);
-  return effects;
-}
-
-function countStartFailure(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
-  state.startFailures++;
-  if (state.startFailures < MAX_START_FAILURES) return [];
-  const how = reasonOfEnd(event.end);
-  const startFailure = `${state.startFailures} worker processes ended while they started (${how})\n${event.end.stderrTail}`;
-  const has = fromAmounts(state.total);
-  const effects: CoreEffect[] = [];
-  for (const [key, { clientId, shape, resources, environmentId }] of state.demands) {
-    if (environmentId !== "") continue;
-    state.demands.delete(key);
-    const needs = fromAmounts(resources);
-    effects.push({ type: "send", to: clientId, message: { type: "unschedulable", shape, needs, has, startFailure } });
-  }
-  return effects;
-}
-
-/** Workers that have been idle for a while: those of special environments and GPUs, and others beyond one per CPU. */
-export function stopSpareWorkers(state: CoreState, atMs: number): CoreEffect[] {
-  const idle = [...state.workers.values()].filter((worker) => worker.work.state === "idle");
-  const old = idle.filter(({ work }) => work.state === "idle" && atMs - work.sinceMs > SPARE_WORKER_IDLE_MS);
-  if (old.length === 0) return [];
-  const spare = idle.filter(isCommon).length - warmWorkers(state);
-  const ended = [...old.filter((worker) => !isCommon(worker)), ...old.filter(isCommon).slice(0, Math.max(0, spare))];
-  return ended.flatMap((worker) => stopWorker(worker));
-}
-
-/** End a worker's process. What it holds is free once it is gone. */
-export function stopWorker(worker: WorkerRecord): CoreEffect[] {
-  const { work, workerId } = worker;
-  if (work.state === "stopping") return [];
-  if (work.state !== "leased") {
-    worker.holding = holdingOf(worker);
-    worker.work = { state: "stopping" };
-  }
-  return [{ type: "stop-worker", workerId }];
 }

@@ -31,19 +31,10 @@ import {
   seekObject,
 } from "./objects.ts";
 import { askGroup, askGroupRemoval, forgetGroupsOf, seekGroup, watchGroup } from "./placement-groups.ts";
-import {
-  addWorkers,
-  assign,
-  changeDemand,
-  joinWorker,
-  removeWorker,
-  returnLeases,
-  setBlocked,
-  stopSpareWorkers,
-  stopWorker,
-} from "./scheduler.ts";
+import { assign, changeDemand, returnLeases } from "./scheduler.ts";
 import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
 import { addReport, forgetClientWork } from "./task-groups.ts";
+import { addWorkers, joinWorker, removeWorker, setBlocked, stopSpareWorkers, stopWorker } from "./workers.ts";
 
 /** Apply one event; the only function that changes `state`. */
 export function step(state: CoreState, event: CoreEvent): CoreEffect[] {

@@ -69,6 +69,8 @@ export type PlacementStrategy = "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPRE
 /** Take resources from a placement group only. */
 export interface WirePlacement {
   readonly groupId: PlacementGroupId;
+  /** For errors: what the user calls the group. */
+  readonly groupName?: string;
   /** Absent: whichever bundle has room. */
   readonly bundleIndex?: number;
 }

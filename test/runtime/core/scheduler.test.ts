@@ -106,6 +106,16 @@ describe("leases", () => {
     expect(world.state.free["cpus"]).toBe(0);
   });
 
+  it("keeps nothing for a wish that tasks cannot make room for", () => {
+    const world = new CoreWorld({ cpus: 2 });
+    world.askActor("d.A0", { resources: { cpus: 10_000 } });
+    world.join("w1");
+    world.demand("d", 2, 1);
+    world.nowMs += 3_000;
+    world.demand("d", 1, 1);
+    expect(granted(world.join("w2"))).toEqual(["d:w2"]);
+  });
+
   it("gives up when processes keep dying at their start", () => {
     const world = new CoreWorld({ cpus: 1 });
     world.demand("d", 1, 1);

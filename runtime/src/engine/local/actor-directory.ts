@@ -179,7 +179,8 @@ function refusal(
   { reason, needs, has, explanation }: Extract<FromHead, { type: "actor-refused" }>,
 ): Error {
   if (reason === "unschedulable") return new UnschedulableError(className, needs, has, explanation);
-  if (reason === "group-removed") return new PlacementGroupRemovedError(className, placement?.groupId ?? "");
+  if (reason === "group-removed")
+    return new PlacementGroupRemovedError(className, placement?.groupName ?? placement?.groupId ?? "");
   return new UnsupportedError(
     `A second actor named '${name}'`,
     "Pass { getIfExists: true } to use the first, or kill it.",

@@ -236,7 +236,10 @@ export class LocalEngine implements Engine {
 
   /** The processes of its work are being ended; what of it ran or waited here fails for this reason. */
   #groupRemoved(groupId: PlacementGroupId): void {
-    const error = (call: Call): Error => new PlacementGroupRemovedError(call.name, groupId);
+    const error = ({ name, work }: Call): Error => {
+      const group = work.kind === "task" ? work.placement?.groupName : undefined;
+      return new PlacementGroupRemovedError(name, group ?? groupId);
+    };
     this.#tasks.refuse((work) => work.placement?.groupId === groupId, error, true);
   }
 
