@@ -6,14 +6,16 @@ import { FORMAT_PLAIN, Tag, VALUE_START } from "./codec-format.ts";
 const SMALL_INTEGERS = 64;
 const CONSTANT_BYTES = VALUE_START + 1;
 
-const undefinedPayload = payloadOf(Tag.undefined);
-const nullPayload = payloadOf(Tag.null);
-const truePayload = payloadOf(Tag.true);
-const falsePayload = payloadOf(Tag.false);
-const integerPayloads = Array.from({ length: SMALL_INTEGERS }, (_, value) => payloadOf(Tag.smallInt + value));
+/** By their tags. */
+const payloads: (Payload | undefined)[] = [];
+for (const tag of [Tag.undefined, Tag.null, Tag.true, Tag.false, Tag.shortArray]) payloads[tag] = payloadOf(tag);
+for (let value = 0; value < SMALL_INTEGERS; value++) payloads[Tag.smallInt + value] = payloadOf(Tag.smallInt + value);
+
+/** By their values. */
+const integers: readonly (Payload | undefined)[] = payloads.slice(Tag.smallInt, Tag.smallInt + SMALL_INTEGERS);
 
 /** An array without items; plain, as the list of a call's arguments is. */
-export const EMPTY_LIST: Payload = payloadOf(Tag.shortArray);
+export const EMPTY_LIST: Payload = payloads[Tag.shortArray] as Payload;
 
 function payloadOf(tag: number): Payload {
   return { bytes: Buffer.from([FORMAT_PLAIN, 0, 0, 0, 0, tag]), buffers: [], refs: [] };
@@ -21,22 +23,28 @@ function payloadOf(tag: number): Payload {
 
 /** The payload of a constant, shared by all who need it; undefined for other values. */
 export function constantPayload(value: unknown): Payload | undefined {
-  if (typeof value === "number") return Object.is(value, -0) ? undefined : integerPayloads[value];
-  if (value === undefined) return undefinedPayload;
-  if (value === null) return nullPayload;
-  if (typeof value === "boolean") return value ? truePayload : falsePayload;
+  if (typeof value === "number") return Object.is(value, -0) ? undefined : integers[value];
+  if (value === undefined) return payloads[Tag.undefined];
+  if (value === null) return payloads[Tag.null];
+  if (typeof value === "boolean") return payloads[value ? Tag.true : Tag.false];
   return undefined;
 }
 
-/** Is it one of the payloads made here, or one that looks like it? Then `constantOf` reads it. */
-export function isConstant({ bytes }: Payload): boolean {
-  if (bytes.length !== CONSTANT_BYTES || bytes[0] !== FORMAT_PLAIN) return false;
+/** The tag by which `constantBytes` and `constantOf` know a constant; undefined for the bytes of other values. */
+export function constantTag(bytes: Uint8Array): number | undefined {
+  if (bytes.length !== CONSTANT_BYTES || bytes[0] !== FORMAT_PLAIN) return undefined;
   const tag = bytes[VALUE_START] as number;
-  return tag <= Tag.false || (tag >= Tag.smallInt && tag < Tag.smallInt + SMALL_INTEGERS) || tag === Tag.shortArray;
+  return payloads[tag] === undefined ? undefined : tag;
 }
 
-export function constantOf({ bytes }: Payload): unknown {
-  const tag = bytes[VALUE_START] as number;
+/** @throws RangeError when there is no such constant */
+export function constantBytes(tag: number): Uint8Array {
+  const payload = payloads[tag];
+  if (payload === undefined) throw new RangeError(`There is no constant ${tag} among values`);
+  return payload.bytes;
+}
+
+export function constantOf(tag: number): unknown {
   switch (tag) {
     case Tag.undefined:
       return undefined;

@@ -7,7 +7,7 @@
  */
 
 import { SerializationError } from "../errors.ts";
-import { constantOf, constantPayload, isConstant } from "./codec-constants.ts";
+import { constantOf, constantPayload, constantTag } from "./codec-constants.ts";
 import type { ModuleRef } from "./codec-format.ts";
 import { hasSections, type InstanceMaker, readSections, ValueReader } from "./codec-reader.ts";
 import { ValueWriter } from "./codec-writer.ts";
@@ -109,7 +109,8 @@ async function loadModules(bytes: Uint8Array, modules: readonly ModuleRef[], hoo
  * @throws SerializationError when the bytes are not a payload of this version, or `preload` was needed and not awaited.
  */
 export function decode(payload: Payload, hooks: DecodeHooks = {}): unknown {
-  if (isConstant(payload)) return constantOf(payload);
+  const constant = constantTag(payload.bytes);
+  if (constant !== undefined) return constantOf(constant);
   return new ValueReader(payload, hooks, modulesOf(payload)).run();
 }
 

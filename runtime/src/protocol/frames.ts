@@ -3,7 +3,8 @@
  * msgpack; larger values lie in the arena and never cross a socket. Record definitions of msgpackr are local to a frame,
  * so every frame can be read alone.
  */
-import { Packr, Unpackr } from "msgpackr";
+import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr";
+import { lengthen, shorten } from "./short-messages.ts";
 
 /** Longer frames are refused: a peer that speaks something else would make us wait for gigabytes. */
 export const MAX_FRAME_BYTES: number = 1024 ** 3;
@@ -15,10 +16,8 @@ const unpackr = new Unpackr(OPTIONS);
 
 /** One frame that carries `messages`. */
 export function encodeFrame(messages: readonly unknown[]): Buffer {
-  const body = packr.pack(messages);
-  const frame = Buffer.allocUnsafe(LENGTH_BYTES + body.length);
-  frame.writeUInt32BE(body.length, 0);
-  frame.set(body, LENGTH_BYTES);
+  const frame = packr.pack(messages.map(shorten), RESERVE_START_SPACE + LENGTH_BYTES);
+  frame.writeUInt32BE(frame.length - LENGTH_BYTES, 0);
   return frame;
 }
 
@@ -61,8 +60,9 @@ export class FrameReader<Message> {
         this.#partBytes = bytes.length - position;
         return messages ?? [];
       }
-      const batch = unpackr.unpack(bytes.subarray(position + LENGTH_BYTES, end)) as Message[];
-      messages = messages === undefined ? batch : messages.concat(batch);
+      messages ??= [];
+      const batch = unpackr.unpack(bytes.subarray(position + LENGTH_BYTES, end)) as unknown[];
+      for (const each of batch) messages.push(lengthen(each) as Message);
       position = end;
     }
     if (position < bytes.length) this.#rest = bytes.subarray(position);

@@ -6,7 +6,7 @@ import type { TaskEvents, TaskListings } from "./task-events.ts";
 import type { WireError } from "./wire-error.ts";
 
 /** Rises when an old peer would misread a message. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Payloads up to this size ride in messages; larger ones lie in the arena. */
 export const INLINE_BYTES: number = 100 * 1024;
@@ -102,24 +102,24 @@ export interface TaskCall {
   readonly name: string;
   /** The argument list; arguments that were refs are `undefined` in it and stand in `resolved`. */
   readonly args: WireValue;
-  readonly resolved?: readonly WireArgument[];
-  readonly isStream?: boolean;
+  readonly resolved?: readonly WireArgument[] | undefined;
+  readonly isStream?: boolean | undefined;
   /** Items a streaming task may be ahead of its consumer; STREAM_WINDOW when absent. */
-  readonly streamWindow?: number;
+  readonly streamWindow?: number | undefined;
   /** It returns an array of so many values, each an object of its own. */
-  readonly numReturns?: number;
+  readonly numReturns?: number | undefined;
   /** Items that an earlier attempt delivered already. */
-  readonly skipItems?: number;
+  readonly skipItems?: number | undefined;
   /** Longest run time; the worker stops the task afterwards. */
-  readonly timeoutMs?: number;
-  readonly execution?: WireExecution;
+  readonly timeoutMs?: number | undefined;
+  readonly execution?: WireExecution | undefined;
   /** 0 for tasks of the driver, one more at each level of nesting. */
   readonly depth: number;
   readonly attempt: number;
   /** The task that submitted it. */
-  readonly parent?: TaskId;
+  readonly parent?: TaskId | undefined;
   /** How long ago it was submitted, in whole milliseconds; for views. */
-  readonly waitedMs?: number;
+  readonly waitedMs?: number | undefined;
 }
 
 export interface ActorCall extends Omit<TaskCall, "codeId"> {

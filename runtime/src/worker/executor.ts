@@ -49,6 +49,7 @@ export class Executor {
   #isPumpPlanned = false;
   #lastFlushMs = 0;
   #output: OutputCapture | undefined;
+  readonly #onStopped = (running: RunningCall): void => this.#limitStopping(running);
 
   constructor(engine: LocalEngine, codec: ValueCodec, hooks: ExecutorHooks) {
     this.#engine = engine;
@@ -106,7 +107,7 @@ export class Executor {
     const { call } = running;
     if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId, EPOCH_MS + running.startedMs);
     if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
-    running.onStop(() => this.#limitStopping(running));
+    running.onStopped = this.#onStopped;
     if (running.stopReason !== undefined) {
       this.#failed(running, undefined);
       return;

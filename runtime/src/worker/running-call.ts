@@ -28,7 +28,9 @@ export class RunningCall implements PrintingTask {
   /** Items its consumer has taken; wakes a stream that waits. */
   consumed = 0;
   onConsumed: (() => void) | undefined;
-  readonly #stopListeners = new Set<() => void>();
+  /** The worker's own reaction to `stop`. */
+  onStopped: ((running: RunningCall) => void) | undefined;
+  #stopListeners: Set<() => void> | undefined;
   #controller: AbortController | undefined;
 
   constructor(call: TaskCall | ActorCall, client: Client, receivedMs: number) {
@@ -92,8 +94,9 @@ export class RunningCall implements PrintingTask {
     if (this.stopReason !== undefined) return;
     this.stopReason = reason;
     this.#controller?.abort(this.#stopError());
-    for (const listener of this.#stopListeners) listener();
-    this.#stopListeners.clear();
+    this.onStopped?.(this);
+    for (const listener of this.#stopListeners ?? []) listener();
+    this.#stopListeners = undefined;
   }
 
   get isStopping(): boolean {
@@ -102,8 +105,9 @@ export class RunningCall implements PrintingTask {
 
   /** Cheaper than a listener on `signal`, which most calls never need. Returns the way to unsubscribe. */
   onStop(listener: () => void): () => void {
-    this.#stopListeners.add(listener);
-    return () => this.#stopListeners.delete(listener);
+    const listeners = (this.#stopListeners ??= new Set());
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   #stopError(): DOMException {

@@ -26,7 +26,7 @@ function roundTrip(value: unknown): unknown {
 
 describe("values", () => {
   test("that are small constants arrive as themselves, and lists of nothing as lists of their own", () => {
-    const constants = [undefined, null, true, false, 0, -0, 1, 63, 64, -1, 0.5, Number.NaN];
+    const constants = [undefined, null, true, false, 0, -0, 1, 63, 64, -1, 0.5, Number.MIN_VALUE, Number.NaN];
     for (const value of constants) expect(roundTrip(value)).toBe(value);
     const empty = encode([]);
     expect(decode(empty)).toEqual([]);

@@ -8,7 +8,7 @@
 import { EngineClosedError, errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import type { ActorId, ClientId, IdMaker, ObjectId } from "../../protocol/ids.ts";
-import { INLINE_BYTES, type WireResult, type WireValue } from "../../protocol/messages.ts";
+import { INLINE_BYTES, type WireArgument, type WireResult, type WireValue } from "../../protocol/messages.ts";
 import { Arena } from "../../store/index.ts";
 import type { EncodedValue } from "../engine.ts";
 import type { Garbage } from "./garbage.ts";
@@ -172,6 +172,13 @@ export class ObjectTable {
       }
     }
     if (objectIds !== undefined) this.#link.send({ type: "hold", objectIds, holder: receiver });
+  }
+
+  /** `handOver` for a call's arguments, which mostly need nothing. */
+  handOverArguments(args: WireValue, resolved: readonly WireArgument[] | undefined, receiver: ClientId): void {
+    const isPlain = resolved === undefined || resolved.length === 0;
+    if (isPlain && dependenciesOf(args).length === 0) return;
+    this.handOver(isPlain ? [args] : [args, ...resolved.map(({ value }) => value)], receiver);
   }
 
   /** Make everything these values need known to the head, before it holds that for them. */
