@@ -20,6 +20,7 @@ export type ErrorCode =
   | "UNSCHEDULABLE"
   | "SERIALIZATION"
   | "ENGINE_CLOSED"
+  | "CONNECTION_FAILED"
   | "RUNTIME_ENV_SETUP"
   | "PLACEMENT_GROUP_REMOVED"
   | "QUEUE_EMPTY"
@@ -290,6 +291,18 @@ function waited(timeoutMs: number): string {
   return timeoutMs === 0 ? "" : `, also after ${timeoutMs} ms`;
 }
 
+/** No connection to the cluster at this address came about. */
+export class ConnectionFailedError extends ClusterError {
+  override readonly name = "ConnectionFailedError";
+  readonly address: string;
+
+  /** @param reason - what is wrong and what to do, e.g. `nothing listens there: start a cluster with \`mobula start\``. */
+  constructor(address: string, reason: string) {
+    super("CONNECTION_FAILED", `Cannot connect to ${address}: ${reason}.`);
+    this.address = address;
+  }
+}
+
 /** This engine or platform cannot do what was asked. */
 export class UnsupportedError extends ClusterError {
   override readonly name = "UnsupportedError";
@@ -322,6 +335,7 @@ const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
   UNSCHEDULABLE: UnschedulableError as unknown as typeof Error,
   SERIALIZATION: SerializationError as unknown as typeof Error,
   ENGINE_CLOSED: EngineClosedError as unknown as typeof Error,
+  CONNECTION_FAILED: ConnectionFailedError as unknown as typeof Error,
   RUNTIME_ENV_SETUP: RuntimeEnvError as unknown as typeof Error,
   PLACEMENT_GROUP_REMOVED: PlacementGroupRemovedError as unknown as typeof Error,
   QUEUE_EMPTY: QueueEmptyError as unknown as typeof Error,

@@ -50,6 +50,7 @@ export {
 export {
   ActorDiedError,
   ClusterError,
+  ConnectionFailedError,
   EngineClosedError,
   type ErrorCode,
   GetTimeoutError,

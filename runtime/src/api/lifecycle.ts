@@ -1,7 +1,9 @@
 /** The cluster this process is connected to: started by `init`, or by the first use. */
-import type { LocalEngine } from "../engine/local/local-engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { joinLocalEngine } from "../engine/local/join-head.ts";
 import { type LocalOptions, startLocalEngine } from "../engine/local/start-head.ts";
 import { UnsupportedError } from "../errors.ts";
+import { findCluster } from "../node/find-cluster.ts";
 import { attachNotebook } from "../notebook/attach.ts";
 import { checkResourceNames } from "./resources.ts";
 import { Runtime } from "./runtime.ts";
@@ -19,9 +21,12 @@ export interface InitOptions {
   readonly resources?: Readonly<Record<string, number>>;
   /** Room for large objects. Default: 30 % of the memory, at most what the shared-memory mount has. */
   readonly objectStoreBytes?: number;
-  /** `local` (default), or the address of a running cluster. Default: the environment variable MOBULA_ADDRESS. */
+  /**
+   * `local` (default): a cluster of this process's own. `auto`: the one that `mobula start` has started; a name, or the
+   * path of a file: that one among several. Default: the environment variable MOBULA_ADDRESS.
+   */
   readonly address?: string;
-  /** What `cluster()` calls it. */
+  /** What `cluster()` calls it; in a cluster with several drivers, what this one is called. */
   readonly name?: string;
   /** What the processes of tasks and actors are like, unless they say otherwise. */
   readonly runtimeEnv?: RuntimeEnv;
@@ -35,13 +40,16 @@ interface Connected {
 
 /** One per process, also when this package is loaded twice. */
 const KEY: unique symbol = Symbol.for("mobula.runtime");
-const holder = globalThis as { [KEY]?: Connected };
+/** How it was connected before its cluster ended on its own: the next use connects to the same place. */
+const LOST: unique symbol = Symbol.for("mobula.lost");
+const holder = globalThis as { [KEY]?: Connected; [LOST]?: InitOptions };
 
 /**
  * Connect to a cluster; starts one on this machine unless an address is given. Optional: the first use does it with the
  * defaults. Calling it again with the same options changes nothing.
  *
- * @throws UnsupportedError for addresses this version cannot connect to
+ * @throws ConnectionFailedError when no cluster is at the address
+ * @throws UnsupportedError for addresses this version cannot connect to, and for sizes of a cluster that runs already
  * @throws Error when this process is connected with other options: call `shutdown()` first
  */
 export async function init(options: InitOptions = {}): Promise<void> {
@@ -66,42 +74,63 @@ function canonical(options: InitOptions): string {
 }
 
 function connect(options: InitOptions): Connected {
-  const address = options.address ?? process.env["MOBULA_ADDRESS"] ?? "local";
-  if (address !== "local") {
+  checkResourceNames(options.resources);
+  const environment = environmentFrom(options.runtimeEnv, undefined);
+  const engine = connectEngine(options, environment !== undefined);
+  const runtime = new Runtime(engine, undefined, environment);
+  const connected: Connected = { runtime, options: canonical(options), detach: attachNotebook(engine) };
+  holder[KEY] = connected;
+  delete holder[LOST];
+  // A cluster that ended on its own is forgotten: the next use connects again.
+  void engine.closed.then(() => {
+    if (holder[KEY] !== connected) return;
+    connected.detach();
+    delete holder[KEY];
+    holder[LOST] = options;
+  });
+  return connected;
+}
+
+function connectEngine(options: InitOptions, hasEnvironment: boolean): Engine {
+  const address = options.address ?? (process.env["MOBULA_ADDRESS"] || "local");
+  // Processes of the default environment would wait for nothing.
+  const prestart = hasEnvironment ? { prestart: 0 } : {};
+  if (address === "local") return startLocalEngine({ ...localOptions(options), ...prestart });
+  if (address.startsWith("ray://") || address.startsWith("mobula://")) {
     throw new UnsupportedError(
       `The cluster address '${address}'`,
       "This version runs on the local machine: leave out address, or unset MOBULA_ADDRESS.",
     );
   }
-  const { cpus, gpus, memoryBytes, resources, objectStoreBytes, name } = options;
-  checkResourceNames(resources);
-  const environment = environmentFrom(options.runtimeEnv, undefined);
-  const local: LocalOptions = {
+  refuseOwnSize(options, address);
+  const { directory, head } = findCluster(address);
+  return joinLocalEngine({ directory, head, name: options.name });
+}
+
+function localOptions({ cpus, gpus, memoryBytes, resources, objectStoreBytes, name }: InitOptions): LocalOptions {
+  return {
     ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(resources === undefined ? {} : { resources }),
     ...(objectStoreBytes === undefined ? {} : { objectStoreBytes }),
     ...(name === undefined ? {} : { name }),
-    // Processes of the default environment would wait for nothing.
-    ...(environment === undefined ? {} : { prestart: 0 }),
   };
-  const engine: LocalEngine = startLocalEngine(local);
-  const runtime = new Runtime(engine, undefined, environment);
-  const connected: Connected = { runtime, options: canonical(options), detach: attachNotebook(engine) };
-  holder[KEY] = connected;
-  // A cluster that ended on its own is forgotten: the next use starts a new one.
-  void engine.closed.then(() => {
-    if (holder[KEY] !== connected) return;
-    connected.detach();
-    delete holder[KEY];
-  });
-  return connected;
+}
+
+/** A cluster that runs already has the size that it was started with. */
+function refuseOwnSize(options: InitOptions, address: string): void {
+  const [given] = Object.entries(localOptions(options)).find(([name]) => name !== "name") ?? [];
+  if (given === undefined) return;
+  throw new UnsupportedError(
+    `The option '${given}' for the running cluster '${address}'`,
+    "Its size was set by 'mobula start': leave the option out, or leave out address to have a cluster of your own.",
+  );
 }
 
 /** The runtime of this process; connects with the defaults when there is none. */
 export function currentRuntime(): Runtime {
-  return (holder[KEY] ?? connect({})).runtime;
+  return (holder[KEY] ?? connect(holder[LOST] ?? {})).runtime;
 }
 
 /** For a worker, which is part of a cluster from its start. */
@@ -109,9 +138,13 @@ export function adoptRuntime(runtime: Runtime): void {
   holder[KEY] = { runtime, options: "{}", detach: () => {} };
 }
 
-/** End the cluster of this process: its tasks, actors and objects are gone. The next use starts a new one. */
+/**
+ * End the cluster of this process, or leave the one that it has joined: its tasks, actors and objects are gone. The next
+ * use connects anew.
+ */
 export async function shutdown(): Promise<void> {
   const connected = holder[KEY];
+  delete holder[LOST];
   if (connected === undefined) return;
   delete holder[KEY];
   connected.detach();

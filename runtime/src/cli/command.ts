@@ -100,6 +100,46 @@ export function secondsOf(values: OptionValues, name: string): number | undefine
   throw usageError(`The option '--${name}' takes a number of seconds${limit}, as in '--${name} 90', not '${text}'.`);
 }
 
+/** A number that is 0 or more. */
+export function amountOf(values: OptionValues, name: string): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const amount = Number(text);
+  if (text.trim() !== "" && Number.isFinite(amount) && amount >= 0) return amount;
+  throw usageError(`The option '--${name}' takes a number, as in '--${name} 2', not '${text}'.`);
+}
+
+const BYTES: Readonly<Record<string, number>> = {
+  "": 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  tib: 1024 ** 4,
+};
+
+/** A size such as `8GiB`, `500MB` or `1000000`, in bytes. */
+export function bytesOf(values: OptionValues, name: string): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const [, digits = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  const factor = BYTES[unit.toLowerCase()];
+  if (digits !== "" && factor !== undefined) return Math.floor(Number(digits) * factor);
+  throw usageError(`The option '--${name}' takes a size, as in '--${name} 8GiB', not '${text}'.`);
+}
+
+/** A port of TCP. */
+export function portOf(values: OptionValues, name: string): number | undefined {
+  const text = textOf(values, name);
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw usageError(`The option '--${name}' takes a number from 1 to 65535, not '${text}'.`);
+}
+
 /** One of a few words. */
 export function choiceOf<Choice extends string>(
   values: OptionValues,

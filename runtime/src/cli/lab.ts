@@ -1,7 +1,7 @@
 /** `mobula lab`: JupyterLab with the TypeScript kernel. */
 import { stat } from "node:fs/promises";
 import { delimiter, relative, resolve, sep } from "node:path";
-import { type Command, CommandError, type ExitCode, type OptionValues, textOf, usageError } from "./command.ts";
+import { type Command, CommandError, type ExitCode, type OptionValues, portOf, textOf, usageError } from "./command.ts";
 import { findExtensionIn, findKernelIn, installKernel, ownDataDirectory } from "./installation.ts";
 import { dataDirectoriesOf, findJupyter } from "./jupyter.ts";
 import { refuseTakenPort, runLabServer } from "./lab-server.ts";
@@ -46,7 +46,7 @@ interface Opened {
 async function lab(values: OptionValues, positionals: readonly string[]): Promise<ExitCode> {
   if (positionals[1] !== undefined)
     throw usageError(`'mobula lab' opens one notebook, and '${positionals[1]}' is too much.`);
-  const port = portOf(values);
+  const port = portOf(values, "port");
   const opened = await findOpened(positionals[0]);
   const jupyter = await findJupyter(textOf(values, "jupyter"));
   if (port !== undefined) await refuseTakenPort(port);
@@ -58,14 +58,6 @@ async function lab(values: OptionValues, positionals: readonly string[]): Promis
     isVerbose: values["verbose"] === true,
     onAddress: (url) => process.stdout.write(`JupyterLab runs at ${addressOf(url, opened)}\nCtrl-C stops it.\n`),
   });
-}
-
-function portOf(values: OptionValues): number | undefined {
-  const text = textOf(values, "port");
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
-  throw usageError(`The option '--port' takes a number from 1 to 65535, not '${text}'.`);
 }
 
 async function findOpened(path: string | undefined): Promise<Opened> {

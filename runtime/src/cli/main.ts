@@ -11,12 +11,18 @@ import { logsCommand } from "./logs.ts";
 import { memoryCommand } from "./memory.ts";
 import { runCommand } from "./run.ts";
 import { stackCommand } from "./stack.ts";
+import { startCommand } from "./start.ts";
+import { statusCommand } from "./status.ts";
+import { stopCommand } from "./stop.ts";
 import { timelineCommand } from "./timeline.ts";
 import { packageVersion } from "./version.ts";
 
 const COMMANDS: readonly Command[] = [
   labCommand,
   runCommand,
+  startCommand,
+  stopCommand,
+  statusCommand,
   installCommand,
   listCommand,
   summaryCommand,

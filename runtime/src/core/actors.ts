@@ -171,6 +171,17 @@ export function actorProcessDied(
   return endActor(state, actor, { reason: "crashed", message });
 }
 
+/** A job is over, and its actors with it, but for those that were made to last. */
+export function endActorsOf(state: CoreState, jobId: ClientId): CoreEffect[] {
+  const death: ActorDeath = { reason: "job-ended", message: "the driver that made it has ended" };
+  const effects: CoreEffect[] = [];
+  for (const actor of [...state.actors.values()]) {
+    if (actor.jobId !== jobId || actor.work.state === "dead" || actor.spec.lifetime === "detached") continue;
+    effects.push(...endActor(state, actor, death));
+  }
+  return effects;
+}
+
 export function endActor(state: CoreState, actor: ActorRecord, death: ActorDeath): CoreEffect[] {
   const stop = stopProcess(state, actor);
   actor.work = { state: "dead", death };

@@ -68,3 +68,8 @@ export function jobOf(state: CoreState, clientId: ClientId): ClientId | undefine
   }
   return undefined;
 }
+
+/** As `jobOf`; for a worker that is done, the job it worked for last: reports and output come a moment later. */
+export function lastJobOf(state: CoreState, clientId: ClientId): ClientId | undefined {
+  return jobOf(state, clientId) ?? state.workers.get(clientId as string as WorkerId)?.lastJobId;
+}

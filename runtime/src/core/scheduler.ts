@@ -9,6 +9,7 @@ import type { ClientId } from "../protocol/ids.ts";
 import { clientOfWorker, leaseIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
 import { wantEnvironment } from "./environments.ts";
+import { jobOf } from "./jobs.ts";
 import { actorDependencies, holdObjects } from "./objects.ts";
 import { holdBundles, misplacement, type PlacementGroupRecord, poolsOf, reserveGroup } from "./placement-groups.ts";
 import {
@@ -219,6 +220,7 @@ function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, holding: Hol
     actor.work = { state: "starting", workerId: worker.workerId, isRestart };
     worker.work = { state: "actor", actorId: actor.spec.actorId, isBlocked: false };
     worker.running = actor.spec.className;
+    worker.lastJobId = actor.jobId;
     const to = clientOfWorker(worker.workerId);
     holdObjects(state, to, actorDependencies(actor.spec));
     return [{ type: "send", to, message: { type: "become-actor", spec: actor.spec, ...gpuIds } }];
@@ -228,6 +230,7 @@ function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, holding: Hol
   const lease: Lease = { leaseId, clientId, workerId: worker.workerId, shape, resources };
   state.leases.set(leaseId, lease);
   worker.work = { state: "leased", leaseId, isBlocked: false };
+  worker.lastJobId = jobOf(state, clientId);
   wish.demand.sinceMs = atMs;
   const grant = { leaseId, workerId: worker.workerId, address: worker.address, pid: worker.pid, ...gpuIds };
   return [{ type: "send", to: clientId, message: { type: "lease-granted", shape, grant } }];

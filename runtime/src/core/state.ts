@@ -68,6 +68,8 @@ export interface WorkerRecord {
   gpuKey: string | undefined;
   tasksFinished: number;
   running: string | undefined;
+  /** Whom it worked for last. */
+  lastJobId: ClientId | undefined;
 }
 
 export interface ActorRecord {
@@ -105,6 +107,7 @@ export interface GroupRecord {
   readonly function: string;
   readonly cellId?: string;
   readonly executionCount?: number;
+  readonly jobId: ClientId | undefined;
   /** Unfinished work, by the client that submitted it. */
   readonly queued: Map<ClientId, number>;
   readonly running: Map<ClientId, number>;
@@ -199,7 +202,13 @@ export type CoreEvent =
       readonly isForced: boolean;
       readonly isRecursive: boolean;
     }
-  | { readonly type: "group-cancel-asked"; readonly function: string; readonly cellId?: string }
+  | {
+      readonly type: "group-cancel-asked";
+      readonly function: string;
+      readonly cellId?: string;
+      /** Only what belongs to this job; default all. */
+      readonly jobId?: ClientId;
+    }
   | {
       readonly type: "actor-asked";
       readonly clientId: ClientId;

@@ -7,6 +7,7 @@ import {
   actorProcessDied,
   actorReady,
   askActor,
+  endActorsOf,
   killActor,
   seekActor,
   watchActor,
@@ -17,7 +18,7 @@ import {
   environmentStartFailed,
   forgetUnusedEnvironments,
 } from "./environments.ts";
-import { endJob, startJob } from "./jobs.ts";
+import { endJob, jobOf, startJob } from "./jobs.ts";
 import {
   addRegion,
   type Dropped,
@@ -67,7 +68,9 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
     case "group-cancel-asked": {
       const cell = event.cellId === undefined ? {} : { cellId: event.cellId };
       const message = { type: "cancel-group", function: event.function, ...cell } as const;
-      return [...state.clients].map((to) => ({ type: "send", to, message }));
+      const { jobId } = event;
+      const clients = [...state.clients].filter((each) => jobId === undefined || jobOf(state, each) === jobId);
+      return clients.map((to) => ({ type: "send", to, message }));
     }
     case "actor-asked":
       return askActor(state, event);
@@ -136,7 +139,11 @@ function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreE
   for (const actor of state.actors.values()) for (const clients of actor.watchers.values()) clients.delete(clientId);
   for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);
   forgetClientWork(state, clientId);
-  const effects = [...forgetGroupsOf(state, clientId), ...dropAll(state, releaseClient(state, clientId))];
+  const effects = [
+    ...endActorsOf(state, clientId),
+    ...forgetGroupsOf(state, clientId),
+    ...dropAll(state, releaseClient(state, clientId)),
+  ];
   for (const lease of state.leases.values()) {
     const worker = state.workers.get(lease.workerId);
     if (lease.clientId === clientId && worker !== undefined) effects.push(...stopWorker(worker));

@@ -1,6 +1,7 @@
 /** Counts of tasks and actor calls, by the cell and function they belong to; for views. */
 
 import type { ClientId } from "../protocol/ids.ts";
+import { lastJobOf } from "./jobs.ts";
 import type { CoreEvent, CoreState, GroupRecord } from "./state.ts";
 
 /** Groups kept; the least recently active finished ones go first. */
@@ -8,9 +9,10 @@ const MAX_GROUPS = 500;
 
 export function addReport(state: CoreState, event: Extract<CoreEvent, { type: "work-reported" }>): void {
   const { clientId, atMs } = event;
+  const jobId = lastJobOf(state, clientId);
   for (const report of event.groups) {
-    const key = `${report.cellId ?? ""} ${report.executionCount ?? ""} ${report.function}`;
-    const group = state.groups.get(key) ?? newGroup(report, atMs);
+    const key = `${jobId} ${report.cellId ?? ""} ${report.executionCount ?? ""} ${report.function}`;
+    const group = state.groups.get(key) ?? newGroup(report, jobId, atMs);
     state.groups.set(key, group);
     setOrDelete(group.queued, clientId, report.queued);
     setOrDelete(group.running, clientId, report.running);
@@ -34,8 +36,13 @@ export function addReport(state: CoreState, event: Extract<CoreEvent, { type: "w
   forgetOldGroups(state);
 }
 
-function newGroup(report: { function: string; cellId?: string; executionCount?: number }, atMs: number): GroupRecord {
+function newGroup(
+  report: { function: string; cellId?: string; executionCount?: number },
+  jobId: ClientId | undefined,
+  atMs: number,
+): GroupRecord {
   return {
+    jobId,
     function: report.function,
     ...(report.cellId === undefined ? {} : { cellId: report.cellId }),
     ...(report.executionCount === undefined ? {} : { executionCount: report.executionCount }),

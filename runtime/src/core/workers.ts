@@ -93,6 +93,7 @@ export function addWorkers(state: CoreState, count: number, environmentId = ""):
       gpuKey: undefined,
       tasksFinished: 0,
       running: undefined,
+      lastJobId: undefined,
     });
     return { type: "start-worker", workerId, ...(environment === undefined ? {} : { environment }) };
   });

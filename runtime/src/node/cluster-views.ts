@@ -8,6 +8,7 @@ import type {
   ViewTopic,
   WorkerView,
 } from "../protocol/cluster-view.ts";
+import type { ClientId } from "../protocol/ids.ts";
 import { type Cluster, workerStateOf } from "./cluster.ts";
 import { MachineStats, machineMemory, type ProcessUsage } from "./machine-stats.ts";
 
@@ -21,14 +22,15 @@ export class ClusterViews {
     this.#cluster = cluster;
   }
 
-  read(topic: ViewTopic): ViewData[ViewTopic] {
+  /** @param jobId - whose tasks; everybody's when absent. Workers and actors are those of all. */
+  read(topic: ViewTopic, jobId?: ClientId): ViewData[ViewTopic] {
     switch (topic) {
       case "resources":
         return this.#resources ?? this.sampleResources();
       case "workers":
         return this.#workers();
       case "tasks":
-        return this.#tasks();
+        return this.#tasks(jobId);
       case "actors":
         return this.#actors();
     }
@@ -83,11 +85,14 @@ export class ClusterViews {
     });
   }
 
-  #tasks(): TaskGroupView[] {
-    return [...this.#cluster.state.groups.values()].map((group) => ({
+  #tasks(jobId: ClientId | undefined): TaskGroupView[] {
+    const groups = [...this.#cluster.state.groups.values()];
+    const wanted = jobId === undefined ? groups : groups.filter((group) => group.jobId === jobId);
+    return wanted.map((group) => ({
       function: group.function,
       ...(group.cellId === undefined ? {} : { cellId: group.cellId }),
       ...(group.executionCount === undefined ? {} : { executionCount: group.executionCount }),
+      ...(group.jobId === undefined ? {} : { job: group.jobId }),
       queued: sum(group.queued),
       running: sum(group.running),
       finished: group.finished,

@@ -3,12 +3,13 @@
 import { hostname } from "node:os";
 import { waitingFor } from "../core/environments.ts";
 import { checkState } from "../core/invariants.ts";
+import { lastJobOf } from "../core/jobs.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
 import { ObjectStoreFullError } from "../errors.ts";
-import type { ClientId, WorkerId } from "../protocol/ids.ts";
+import { type ClientId, clientOfWorker, DRIVER_ID, type WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
 import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
 import { VERSION } from "../version.ts";
@@ -32,11 +33,13 @@ export class Cluster {
   readonly #links = new Map<ClientId, ClientLink>();
   readonly #processes: WorkerProcesses;
   readonly #environments: Environments;
+  readonly #log: (text: string) => void;
   readonly #allocator: RegionAllocator;
   readonly #tick: NodeJS.Timeout;
   #arena: Arena | undefined;
 
-  constructor(options: HeadOptions, processes: WorkerProcesses) {
+  constructor(options: HeadOptions, processes: WorkerProcesses, log: (text: string) => void) {
+    this.#log = log;
     this.#options = options;
     const { gpuIds, maxWorkers } = options;
     this.state = createState(toAmounts(options.resources), {
@@ -226,7 +229,7 @@ export class Cluster {
         this.observer.receive(clientId, message);
         return;
       case "worker-output":
-        this.#toDrivers({ type: "output", output: message.output });
+        this.#showOutput(clientId, message.output);
         return;
       // The control server answers these itself.
       case "hello":
@@ -253,13 +256,15 @@ export class Cluster {
   #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {
     const source = this.state.workers.get(workerId)?.running ?? "worker";
     this.observer.logs.addRaw(workerId, stream, text);
-    this.#toDrivers({ type: "output", output: { type: "output", stream, text, source, pid } });
+    this.#showOutput(clientOfWorker(workerId), { type: "output", stream, text, source, pid });
   }
 
-  #toDrivers(message: FromHead): void {
-    for (const [clientId, link] of this.#links) {
-      if (!this.state.workers.has(clientId as string as WorkerId)) link.send(message);
-    }
+  /** Output goes to the driver whose job caused it. What nobody caused, or somebody who has left, is logged. */
+  #showOutput(from: ClientId, output: Extract<FromHead, { type: "output" }>["output"]): void {
+    const jobId = lastJobOf(this.state, from) ?? (this.#options.standing === undefined ? DRIVER_ID : undefined);
+    const driver = jobId === undefined ? undefined : this.#links.get(jobId);
+    if (driver !== undefined) driver.send({ type: "output", output });
+    else this.#log(`${output.source} ${output.pid} ${output.stream}: ${output.text.trimEnd()}`);
   }
 
   describe(): ClusterDescription {

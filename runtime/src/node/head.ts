@@ -1,85 +1,133 @@
 /**
  * The head process: keeps the cluster's state, starts workers, serves the panel. It runs no user code, so it answers
- * whatever driver and workers do, and it ends with its driver.
+ * whatever drivers and workers do. It ends with its driver, unless it stands on its own.
  */
 import { rmSync } from "node:fs";
 import { workerIdOf } from "../protocol/ids.ts";
 import type { FromHead } from "../protocol/messages.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions, headAddress, viewAddress } from "./options.ts";
+import type { HeadHttp as HeadHttpServer } from "./head-http.ts";
+import {
+  driverViewAddress,
+  HEAD_OPTIONS_VARIABLE,
+  type HeadOptions,
+  headAddress,
+  type StandingOptions,
+  viewAddress,
+} from "./options.ts";
 import { WorkerProcesses } from "./worker-processes.ts";
 
 type Welcome = Extract<FromHead, { type: "welcome" }>;
 
 const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
+// Neither workers nor what they start are heads.
+delete process.env[HEAD_OPTIONS_VARIABLE];
 // The first workers boot while this process loads the rest of its own program.
 const processes = new WorkerProcesses(options.directory);
 for (let number = 1; number <= options.prestart; number++) processes.start(workerIdOf(number));
 
-const [
-  { PROTOCOL_VERSION },
-  { Cluster },
-  { listenForClients },
-  { listenForViews },
-  { Arena },
-  { HeadHttp },
-  { HeadLog },
-] = await Promise.all([
-  import("../protocol/messages.ts"),
-  import("./cluster.ts"),
-  import("./control-server.ts"),
-  import("./view-server.ts"),
-  import("../store/index.ts"),
-  import("./head-http.ts"),
-  import("./head-log.ts"),
-]);
+const [{ PROTOCOL_VERSION }, { Cluster }, { ControlServer }, { ViewServer }, { Arena }, { HeadHttp }, { HeadLog }] =
+  await Promise.all([
+    import("../protocol/messages.ts"),
+    import("./cluster.ts"),
+    import("./control-server.ts"),
+    import("./view-server.ts"),
+    import("../store/index.ts"),
+    import("./head-http.ts"),
+    import("./head-log.ts"),
+  ]);
 
 async function main(): Promise<void> {
-  const cluster = new Cluster(options, processes);
-  const http = new HeadHttp({ cluster, options, log: new HeadLog() });
+  const { standing, directory, clusterId } = options;
+  const log = new HeadLog(standing === undefined ? undefined : (line) => void process.stderr.write(line));
+  const cluster = new Cluster(options, processes, (text) => log.write(text));
+  const http = new HeadHttp({ cluster, options, log });
+  const arenaReady = deferred<Welcome>();
+  const views = new ViewServer(cluster, clusterId);
+  const clients = new ControlServer(cluster, {
+    welcome: () => arenaReady.promise,
+    openHttp: () => http.open(),
+    onDriver: (driver) => {
+      if (standing === undefined) return;
+      const listening = views.listen(driverViewAddress(directory, driver), driver);
+      listening.catch((error: unknown) => log.write(`no panels for ${driver}: ${String(error)}`));
+    },
+    onDriverGone: (driver) => {
+      if (standing === undefined) end(0);
+      else views.close(driverViewAddress(directory, driver));
+    },
+    log: (text) => log.write(text),
+  });
+
+  let isAnnounced = false;
   let isEnding = false;
   const end = (exitCode: number): void => {
     if (isEnding) return;
     isEnding = true;
+    if (standing !== undefined && isAnnounced) rmSync(standing.discoveryFile, { force: true });
     cluster.close();
     http.close();
-    rmSync(options.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
     process.exit(exitCode);
   };
-  // Standard input is a pipe from the driver: its end is the driver's, however that came about.
-  process.stdin.resume();
-  process.stdin.once("close", () => end(0));
-  process.stdin.once("error", () => end(0));
-  // A terminal's Ctrl+C is for the driver, which decides.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => end(0));
-  process.on("SIGHUP", () => end(0));
+  const stop = (): void => void clients.close("the cluster was stopped").finally(() => end(0));
+
   process.on("uncaughtException", (error) => {
     process.stderr.write(`The head of the cluster failed: ${error.stack ?? String(error)}\n`);
     end(1);
   });
+  process.on("SIGTERM", stop);
+  process.on("SIGHUP", stop);
+  if (standing === undefined) {
+    // Standard input is a pipe from the driver: its end is the driver's, however that came about.
+    process.stdin.resume();
+    process.stdin.once("close", () => end(0));
+    process.stdin.once("error", () => end(0));
+    // A terminal's Ctrl+C is for the driver, which decides.
+    process.on("SIGINT", () => {});
+  } else {
+    process.on("SIGINT", stop);
+  }
 
-  let welcomeAll: (welcome: Welcome) => void = () => {};
-  const welcome = new Promise<Welcome>((resolve) => {
-    welcomeAll = resolve;
-  });
-  await listenForClients(cluster, headAddress(options.directory), {
-    welcome: () => welcome,
-    openHttp: () => http.open(),
-    onDriverGone: () => end(0),
-  });
+  await clients.listen(headAddress(directory));
   cluster.apply({ type: "workers-wanted", count: options.prestart });
-  const { clusterId } = options;
   const arena = Arena.create({ clusterId, capacityBytes: options.objectStoreBytes, ownerPid: process.pid });
   cluster.useArena(arena);
-  await listenForViews(cluster, clusterId, viewAddress(options.directory));
-  welcomeAll({
+  await views.listen(viewAddress(directory));
+  arenaReady.resolve({
     type: "welcome",
     protocol: PROTOCOL_VERSION,
     clusterId,
     arena: arena.directory,
-    viewAddress: viewAddress(options.directory),
+    viewAddress: viewAddress(directory),
     capacityBytes: cluster.capacityBytes,
   });
+  if (standing === undefined) return;
+  isAnnounced = await announce(standing, arena.directory, http);
+  if (!isAnnounced) {
+    process.stderr.write(`A cluster called '${standing.name}' runs already.\n`);
+    end(1);
+  }
+}
+
+/** @returns false when a cluster of that name is there already. */
+async function announce(standing: StandingOptions, arena: string, http: HeadHttpServer): Promise<boolean> {
+  const [{ publishDiscovery }, { processStamp }, { VERSION }] = await Promise.all([
+    import("./discovery.ts"),
+    import("../store/process-stamp.ts"),
+    import("../version.ts"),
+  ]);
+  const { clusterId, directory } = options;
+  const { name, discoveryFile, logFile } = standing;
+  const facts = { name, clusterId, directory, arena, logFile, startedAtMs: Date.now(), version: VERSION };
+  return publishDiscovery({ ...facts, head: processStamp(process.pid), ...(await http.open()) }, discoveryFile);
+}
+
+function deferred<Value>(): { readonly promise: Promise<Value>; resolve(value: Value): void } {
+  let resolve: (value: Value) => void = () => {};
+  const promise = new Promise<Value>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }
 
 await main();

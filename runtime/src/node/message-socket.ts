@@ -9,6 +9,8 @@ const turn: Promise<void> = Promise.resolve();
 
 export interface MessageSocketHooks<In> {
   onMessages(messages: In[]): void;
+  /** What came is not of our protocol; the connection ends. */
+  onGarbage?(error: unknown): void;
   /** Called once, when either side has ended the connection. */
   onClose(): void;
 }
@@ -26,8 +28,9 @@ export class MessageSocket<In, Out> {
       let messages: In[];
       try {
         messages = this.#reader.push(chunk);
-      } catch {
-        // Not our protocol. `close` follows.
+      } catch (error) {
+        hooks.onGarbage?.(error);
+        // `close` follows.
         socket.destroy();
         return;
       }

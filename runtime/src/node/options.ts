@@ -19,6 +19,16 @@ export interface HeadOptions {
   readonly name?: string;
   /** Where the HTTP server listens. Default: a free port of the loopback address, with a token of its own. */
   readonly http?: HttpOptions;
+  /** Set for a cluster that outlives its drivers. */
+  readonly standing?: StandingOptions;
+}
+
+export interface StandingOptions {
+  /** What it is found by. */
+  readonly name: string;
+  /** Files that it makes known where it is in, and that its errors and output go to. */
+  readonly discoveryFile: string;
+  readonly logFile: string;
 }
 
 export interface HttpOptions {
@@ -71,6 +81,11 @@ export function workerLogPath(directory: string, workerId: string): string {
 /** What a worker's process printed past its capture. */
 export function rawLogPath(directory: string, workerId: string): string {
   return `${logDirectory(directory)}/${workerId}.raw.log`;
+}
+
+/** Where panels of one of several drivers connect. */
+export function driverViewAddress(directory: string, clientId: string): string {
+  return `${directory}/view-${clientId}.sock`;
 }
 
 export function workerAddress(directory: string, workerId: string): string {

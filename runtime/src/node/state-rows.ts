@@ -97,11 +97,12 @@ export function jobRows(state: CoreState): JobRow[] {
   const actors = countBy(living.map(({ jobId }) => jobId));
   return listJobs(state)
     .map(
-      ({ jobId, name, pid, startedAtMs, endedAtMs, state: jobState }): JobRow => ({
+      ({ jobId, name, pid, host, startedAtMs, endedAtMs, state: jobState }): JobRow => ({
         id: jobId,
         ...(name === undefined ? {} : { name }),
         state: jobState,
         pid,
+        host,
         startedAtMs,
         ...(endedAtMs === undefined ? {} : { endedAtMs }),
         workers: workers.get(jobId) ?? 0,

@@ -1,5 +1,5 @@
 /**
- * The head's socket for panels: the comm `mobula.cluster.v1`, one connection per comm, newline-delimited JSON (see
+ * The head's sockets for panels: the comm `mobula.cluster.v1`, one connection per comm, newline-delimited JSON (see
  * "Delegated comms" in ARCHITECTURE.md). What travels in `data`: cluster-view.ts.
  */
 import { createServer, type Server, type Socket } from "node:net";
@@ -11,6 +11,7 @@ import {
   type ViewRequest,
   type ViewTopic,
 } from "../protocol/cluster-view.ts";
+import type { ClientId } from "../protocol/ids.ts";
 import type { StateParameters, StateRoute } from "../protocol/state.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import { VERSION } from "../version.ts";
@@ -24,50 +25,72 @@ const TOPICS: readonly ViewTopic[] = ["resources", "workers", "tasks", "actors"]
 
 /** One panel. */
 interface Viewer {
+  readonly jobId: ClientId | undefined;
   readonly topics: Set<ViewTopic>;
   /** What was sent last, to send again only what changed. */
   readonly sent: Map<ViewTopic, string>;
   reply(reply: ViewReply): void;
 }
 
-export async function listenForViews(cluster: Cluster, clusterId: string, address: string): Promise<Server> {
-  const views = new ClusterViews(cluster);
-  const viewers = new Set<Viewer>();
-  const history: ResourcesView[] = [];
-  let sequence = 0;
+export class ViewServer {
+  readonly #cluster: Cluster;
+  readonly #clusterId: string;
+  readonly #views: ClusterViews;
+  readonly #viewers = new Set<Viewer>();
+  readonly #servers = new Map<string, Server>();
+  readonly #history: ResourcesView[] = [];
+  #sequence = 0;
 
-  const sendSnapshot = (viewer: Viewer, topic: ViewTopic, withHistory: boolean): void => {
-    const data = views.read(topic);
-    const text = JSON.stringify(data);
-    if (viewer.sent.get(topic) === text) return;
-    viewer.sent.set(topic, text);
-    const past = withHistory && topic === "resources" ? { history: [...history] } : {};
-    viewer.reply({ op: "snapshot", topic, sequence: ++sequence, data, ...past });
-  };
-  const subscribe = (viewer: Viewer, topics: readonly ViewTopic[]): void => {
-    for (const topic of topics) {
-      if (!TOPICS.includes(topic)) continue;
-      viewer.topics.add(topic);
-      viewer.sent.delete(topic);
-      sendSnapshot(viewer, topic, true);
-    }
-  };
-  const sendTopic = (topic: ViewTopic): void => {
-    for (const viewer of viewers) if (viewer.topics.has(topic)) sendSnapshot(viewer, topic, false);
-  };
+  constructor(cluster: Cluster, clusterId: string) {
+    this.#cluster = cluster;
+    this.#clusterId = clusterId;
+    this.#views = new ClusterViews(cluster);
+    setInterval(() => {
+      this.#history.push(this.#views.sampleResources());
+      if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
+      this.#sendTopic("resources");
+    }, RESOURCES_EVERY_MS).unref();
+    setInterval(() => {
+      if (this.#viewers.size === 0) return;
+      this.#views.sampleWorkers();
+      for (const topic of TOPICS) if (topic !== "resources") this.#sendTopic(topic);
+    }, OTHERS_EVERY_MS).unref();
+  }
 
-  setInterval(() => {
-    history.push(views.sampleResources());
-    if (history.length > HISTORY_LENGTH) history.shift();
-    sendTopic("resources");
-  }, RESOURCES_EVERY_MS).unref();
-  setInterval(() => {
-    if (viewers.size === 0) return;
-    views.sampleWorkers();
-    for (const topic of TOPICS) if (topic !== "resources") sendTopic(topic);
-  }, OTHERS_EVERY_MS).unref();
+  /** @param jobId - whose tasks its panels show and cancel. Default: everybody's. */
+  async listen(address: string, jobId?: ClientId): Promise<void> {
+    const server = createServer((socket) => this.#serve(socket, jobId));
+    this.#servers.set(address, server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(address, resolve);
+    });
+  }
 
-  const answer = (viewer: Viewer, request: ViewRequest): void => {
+  /** Panels that are there stay as long as their kernel wants them. */
+  close(address: string): void {
+    this.#servers.get(address)?.close();
+    this.#servers.delete(address);
+  }
+
+  #serve(socket: Socket, jobId: ClientId | undefined): void {
+    const viewer: Viewer = {
+      jobId,
+      topics: new Set(),
+      sent: new Map(),
+      reply: (data) => void socket.write(`${JSON.stringify({ type: "comm-message", data })}\n`),
+    };
+    this.#viewers.add(viewer);
+    socket.once("close", () => this.#viewers.delete(viewer));
+    const read: StateReader = (route, parameters) => this.#cluster.observer.read(route, parameters);
+    readRequests(
+      socket,
+      (request) => this.#answer(viewer, request),
+      (query) => void answerQuery(socket, query, read),
+    );
+  }
+
+  #answer(viewer: Viewer, request: ViewRequest): void {
     switch (request.op) {
       case "hello": {
         if (request.protocol !== CLUSTER_VIEW_PROTOCOL) {
@@ -75,63 +98,74 @@ export async function listenForViews(cluster: Cluster, clusterId: string, addres
           viewer.reply({ op: "refused", protocol: CLUSTER_VIEW_PROTOCOL, reason });
           return;
         }
-        const info = { id: clusterId, engine: "local", version: VERSION, startedAtMs: cluster.startedAtMs };
+        const { startedAtMs } = this.#cluster;
+        const info = { id: this.#clusterId, engine: "local", version: VERSION, startedAtMs };
         viewer.reply({ op: "welcome", protocol: CLUSTER_VIEW_PROTOCOL, cluster: info });
-        subscribe(viewer, request.topics ?? []);
+        this.#subscribe(viewer, request.topics ?? []);
         return;
       }
       case "subscribe":
-        subscribe(viewer, request.topics);
+        this.#subscribe(viewer, request.topics);
         return;
       case "unsubscribe":
         for (const topic of request.topics) viewer.topics.delete(topic);
         return;
-      case "cancel-tasks": {
-        if (typeof request.function !== "string") {
-          viewer.reply({ op: "error", id: request.id, message: "cancel-tasks needs the function's name" });
-          return;
-        }
-        const cell = request.cellId === undefined ? {} : { cellId: request.cellId };
-        cluster.apply({ type: "group-cancel-asked", function: request.function, ...cell });
-        viewer.reply({ op: "ack", id: request.id });
+      case "cancel-tasks":
+        this.#cancelTasks(viewer, request);
         return;
-      }
       case "ping":
         viewer.reply({ op: "pong" });
         return;
     }
-  };
+  }
 
-  const read = (route: StateRoute, parameters: StateParameters): Promise<unknown> =>
-    cluster.observer.read(route, parameters);
-  const server = createServer((socket) => serveViewer(socket, viewers, answer, read));
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address, resolve);
-  });
-  return server;
+  #cancelTasks(viewer: Viewer, request: Extract<ViewRequest, { op: "cancel-tasks" }>): void {
+    if (typeof request.function !== "string") {
+      viewer.reply({ op: "error", id: request.id, message: "cancel-tasks needs the function's name" });
+      return;
+    }
+    const cell = request.cellId === undefined ? {} : { cellId: request.cellId };
+    const { jobId } = viewer;
+    const job = jobId === undefined || request.isOfAllJobs === true ? {} : { jobId };
+    this.#cluster.apply({ type: "group-cancel-asked", function: request.function, ...cell, ...job });
+    viewer.reply({ op: "ack", id: request.id });
+  }
+
+  #subscribe(viewer: Viewer, topics: readonly ViewTopic[]): void {
+    for (const topic of topics) {
+      if (!TOPICS.includes(topic)) continue;
+      viewer.topics.add(topic);
+      viewer.sent.delete(topic);
+      this.#sendSnapshot(viewer, topic, true);
+    }
+  }
+
+  #sendTopic(topic: ViewTopic): void {
+    for (const viewer of this.#viewers) if (viewer.topics.has(topic)) this.#sendSnapshot(viewer, topic, false);
+  }
+
+  #sendSnapshot(viewer: Viewer, topic: ViewTopic, withHistory: boolean): void {
+    const data = this.#views.read(topic, viewer.jobId);
+    const text = JSON.stringify(data);
+    if (viewer.sent.get(topic) === text) return;
+    viewer.sent.set(topic, text);
+    const past = withHistory && topic === "resources" ? { history: [...this.#history] } : {};
+    viewer.reply({ op: "snapshot", topic, sequence: ++this.#sequence, data, ...past });
+  }
 }
 
 /** Lines from the kernel: an opened comm, its messages, its end. A line that is not ours is ignored. */
-function serveViewer(
+function readRequests(
   socket: Socket,
-  viewers: Set<Viewer>,
-  answer: (viewer: Viewer, request: ViewRequest) => void,
-  read: (route: StateRoute, parameters: StateParameters) => Promise<unknown>,
+  answer: (request: ViewRequest) => void,
+  query: (query: StateQueryLine) => void,
 ): void {
-  const viewer: Viewer = {
-    topics: new Set(),
-    sent: new Map(),
-    reply: (data) => void socket.write(`${JSON.stringify({ type: "comm-message", data })}\n`),
-  };
-  viewers.add(viewer);
   socket.on("error", () => {});
-  socket.once("close", () => viewers.delete(viewer));
   createInterface({ input: socket }).on("line", (line) => {
     const message = parseLine(line);
     if (message?.type === "comm-close") socket.end();
-    else if (isStateQuery(message)) void answerQuery(socket, message, read);
-    else if (isRequest(message?.data)) answer(viewer, message.data);
+    else if (isStateQuery(message)) query(message);
+    else if (isRequest(message?.data)) answer(message.data);
   });
 }
 
@@ -143,6 +177,8 @@ interface StateQueryLine {
   readonly parameters: StateParameters;
 }
 
+type StateReader = (route: StateRoute, parameters: StateParameters) => Promise<unknown>;
+
 function isStateQuery(message: object | undefined): message is StateQueryLine {
   const { type, route, parameters } = (message ?? {}) as Partial<StateQueryLine>;
   return type === "query-state" && typeof route === "string" && typeof parameters === "object" && parameters !== null;
@@ -151,7 +187,7 @@ function isStateQuery(message: object | undefined): message is StateQueryLine {
 async function answerQuery(
   socket: Socket,
   { id, route, parameters }: StateQueryLine,
-  read: (route: StateRoute, parameters: StateParameters) => Promise<unknown>,
+  read: StateReader,
 ): Promise<void> {
   let line: object;
   try {

@@ -47,6 +47,8 @@ export interface TaskGroupView {
   readonly function: string;
   readonly cellId?: string;
   readonly executionCount?: number;
+  /** The driver that they belong to. */
+  readonly job?: string;
   readonly queued: number;
   readonly running: number;
   readonly finished: number;
@@ -95,7 +97,14 @@ export type ViewRequest =
   | { readonly op: "subscribe"; readonly topics: readonly ViewTopic[] }
   | { readonly op: "unsubscribe"; readonly topics: readonly ViewTopic[] }
   /** Cancel every task of a function that one cell started. Answered by `ack` or `error` with the same `id`. */
-  | { readonly op: "cancel-tasks"; readonly id: number; readonly function: string; readonly cellId?: string }
+  | {
+      readonly op: "cancel-tasks";
+      readonly id: number;
+      readonly function: string;
+      readonly cellId?: string;
+      /** Also what other drivers of the cluster run under that name. Default: only what this panel's driver runs. */
+      readonly isOfAllJobs?: boolean;
+    }
   | { readonly op: "ping" };
 
 export type ViewReply =

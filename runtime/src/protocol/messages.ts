@@ -189,13 +189,16 @@ export interface ActorDeath {
     | "out-of-scope"
     | "unschedulable"
     | "environment-failed"
-    | "group-removed";
+    | "group-removed"
+    | "job-ended";
   readonly message: string;
   readonly error?: WireError;
 }
 
 export interface ActorSpec {
   readonly actorId: ActorId;
+  /** A detached actor outlives the job that made it. */
+  readonly lifetime?: "detached";
   readonly className: string;
   readonly code: WireCode;
   readonly args: WireValue;
@@ -224,7 +227,7 @@ export interface ActorDescription {
 }
 
 /** Change in the counts of one function since the last report. `queued` and `running` are absolute. */
-export type TaskGroupReport = Omit<TaskGroupView, "firstAtMs" | "lastAtMs">;
+export type TaskGroupReport = Omit<TaskGroupView, "job" | "firstAtMs" | "lastAtMs">;
 
 export interface ActorCallsReport {
   readonly actorId: ActorId;
@@ -438,6 +441,8 @@ export type FromHead =
       readonly capacityBytes: number;
     }
   | { readonly type: "refused"; readonly reason: string }
+  /** The cluster ends, because somebody wants it to. */
+  | { readonly type: "closing"; readonly reason: string }
   | { readonly type: "lease-granted"; readonly shape: string; readonly grant: LeaseGrant }
   /** No worker will ever satisfy this shape. */
   | {

@@ -100,6 +100,8 @@ export interface JobRow {
   readonly name?: string;
   readonly state: string;
   readonly pid?: number;
+  /** The machine that its driver runs on. */
+  readonly host?: string;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
   readonly workers: number;

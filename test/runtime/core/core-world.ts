@@ -143,7 +143,7 @@ export class CoreWorld {
     return this.apply({ type, workerId: workerId as WorkerId, atMs: this.nowMs });
   }
 
-  askActor(id: string, options: Partial<ActorSpec> = {}, isGetIfExists = false): CoreEffect[] {
+  askActor(id: string, options: Partial<ActorSpec> = {}, isGetIfExists = false, owner: string = driver): CoreEffect[] {
     const actorId = id as ActorId;
     const value = { bytes: new Uint8Array(0) };
     const spec: ActorSpec = {
@@ -166,7 +166,7 @@ export class CoreWorld {
     };
     return this.apply({
       type: "actor-asked",
-      clientId: driver,
+      clientId: owner as ClientId,
       requestId: 1,
       spec,
       description,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { jobOf, listJobs } from "../../../runtime/src/core/jobs.ts";
+import { jobOf, lastJobOf, listJobs } from "../../../runtime/src/core/jobs.ts";
 import type { ClientId } from "../../../runtime/src/protocol/ids.ts";
-import { CoreWorld, driver } from "./core-world.ts";
+import { CoreWorld, driver, granted, sent, stopped } from "./core-world.ts";
 
 const id = (text: string): ClientId => text as ClientId;
 
@@ -74,5 +74,90 @@ describe("jobs", () => {
     for (const worker of ["w1", "w2", "w3"]) world.demand(worker, 1, 1);
     expect([...world.state.leases.values()]).toHaveLength(3);
     expect(jobOf(world.state, id("w1"))).toBeUndefined();
+  });
+});
+
+describe("the end of a driver", () => {
+  it("ends the workers and actors of its job, and no others", () => {
+    const world = twoDrivers();
+    world.demand("d", 1, 1);
+    world.demand("d2", 1, 1);
+    const [mine, theirs] = [...world.state.leases.values()].map(({ workerId }) => workerId as string);
+    const effects = world.leave("d2");
+    expect(stopped(effects)).toEqual([theirs]);
+    world.die(theirs ?? "");
+    expect([...world.state.leases.values()].map(({ workerId }) => workerId)).toEqual([mine]);
+  });
+
+  it("ends its actors, also those with a name and those that others hold, and tells who watches", () => {
+    const world = twoDrivers();
+    world.askActor("d2.a1", { name: "shared" }, false, "d2");
+    world.askActor("d.a1", { name: "mine" });
+    world.hold("d", "d2.a1");
+    world.watch("d2.a1", "d");
+    const messages = sent(world.leave("d2"));
+    expect(messages).toContainEqual(
+      expect.objectContaining({ to: "d", state: expect.objectContaining({ state: "dead" }) as unknown }),
+    );
+    const states = [...world.state.actors.values()].map(({ spec, work }) => [spec.name, work.state]);
+    expect(states).toEqual([
+      ["shared", "dead"],
+      ["mine", "starting"],
+    ]);
+  });
+
+  it("leaves detached actors alone", () => {
+    const world = twoDrivers();
+    world.askActor("d2.a1", { name: "lasting", lifetime: "detached" }, false, "d2");
+    expect(stopped(world.leave("d2"))).toEqual([]);
+    expect([...world.state.actors.values()][0]?.work.state).toBe("starting");
+  });
+});
+
+describe("several jobs", () => {
+  it("share the CPUs: one that comes later gets a worker when the first gives one back", () => {
+    const world = twoDrivers();
+    world.demand("d", 1, 100);
+    expect(granted(world.effects)).toEqual(["d:w3", "d:w2", "d:w1"]);
+    world.demand("d2", 1, 100);
+    world.nowMs += 200;
+    const asked = sent(world.apply({ type: "ticked", atMs: world.nowMs }));
+    expect(asked).toEqual([{ type: "reclaim", count: 1, to: "d" }]);
+    const lease = [...world.state.leases.keys()][0] ?? "";
+    expect(granted(world.giveBack("d", lease))).toEqual(["d2:w3"]);
+  });
+
+  it("count their tasks apart, also those that a worker reports after its lease has ended", () => {
+    const world = twoDrivers();
+    world.demand("d2", 1, 1);
+    const [lease] = [...world.state.leases.values()];
+    const { workerId = "", leaseId = "" } = lease ?? {};
+    const report = { function: "f", queued: 0, running: 0, finished: 1, failed: 0, cancelled: 0, retried: 0 };
+    const reported = (client: string): void =>
+      void world.apply({ type: "work-reported", clientId: id(client), groups: [report], actors: [], atMs: 1 });
+    for (const client of ["d", "d2", workerId]) reported(client);
+    world.demand("d2", 1, 0);
+    world.giveBack("d2", leaseId);
+    reported(workerId);
+    expect(jobOf(world.state, id(workerId))).toBeUndefined();
+    expect(lastJobOf(world.state, id(workerId))).toBe("d2");
+    const counts = [...world.state.groups.values()].map(({ jobId, finished }) => [jobId, finished]);
+    expect(counts).toEqual([
+      ["d", 1],
+      ["d2", 3],
+    ]);
+  });
+
+  it("a group is cancelled in one job, or in all", () => {
+    const world = twoDrivers();
+    world.demand("d2", 1, 1);
+    const [lease] = [...world.state.leases.values()];
+    const told = (jobId?: string): string[] => {
+      const job = jobId === undefined ? {} : { jobId: id(jobId) };
+      return sent(world.apply({ type: "group-cancel-asked", function: "f", ...job })).map(({ to }) => to);
+    };
+    expect(told("d2")).toEqual(["d2", lease?.workerId]);
+    expect(told("d")).toEqual(["d"]);
+    expect(told()).toHaveLength(5);
   });
 });

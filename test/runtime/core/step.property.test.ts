@@ -89,8 +89,17 @@ function happen(
         const environment = ENVIRONMENTS[pick % ENVIRONMENTS.length];
         const kind = environment === undefined ? {} : { environment };
         const place = other % 4 === 1 ? { placement: { groupId: `d.G${pick % 3}` as never } } : {};
-        const more = { ...name, ...kind, ...place, maxRestarts: pick % 2, resources: { cpus: 5_000 }, args };
-        world.askActor(actorId, more, pick % 2 === 0);
+        const lifetime = other % 5 === 1 ? { lifetime: "detached" as const } : {};
+        const more = {
+          ...name,
+          ...lifetime,
+          ...kind,
+          ...place,
+          maxRestarts: pick % 2,
+          resources: { cpus: 5_000 },
+          args,
+        };
+        world.askActor(actorId, more, pick % 2 === 0, state.clients.has("d1" as ClientId) ? "d1" : "d");
       }
       return;
     }

@@ -1,5 +1,6 @@
 /** Between a process's main thread and the thread that owns its socket to the head. */
 import type { FromHead, ToHead } from "../../protocol/messages.ts";
+import type { ProcessStamp } from "../../store/process-stamp.ts";
 
 export interface ControlThreadData {
   readonly role: "driver" | "worker";
@@ -9,6 +10,10 @@ export interface ControlThreadData {
   readonly headPid: number | undefined;
   /** For a driver: what it calls itself. */
   readonly driverName: string | undefined;
+  /** For a driver: the machine it runs on, when that is another one. */
+  readonly driverHost: string | undefined;
+  /** For a driver of a cluster that it did not start. */
+  readonly head: ProcessStamp | undefined;
   /** Woken when a reply to `send-sync` is on `syncPort`. */
   readonly flag: Int32Array;
   /** See `TaskCell`. */

@@ -5,11 +5,13 @@
 import { rmSync } from "node:fs";
 import { Session } from "node:inspector";
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { MessageSocket } from "../../node/message-socket.ts";
 import { headAddress } from "../../node/options.ts";
 import type { ClientId } from "../../protocol/ids.ts";
 import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../../protocol/messages.ts";
+import { isSameProcess } from "../../store/process-stamp.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
 import { Inquiries } from "./inquiries.ts";
 import { TaskCell } from "./task-cell.ts";
@@ -21,6 +23,10 @@ const STOPPING_PATIENCE_MS = 1_000;
 const CONNECT_EVERY_MS = 2;
 /** Since this thread began; a head that is not there by then never will be. */
 const CONNECT_WITHIN_MS = 15_000;
+
+/** How long a process may take to end after its sockets have closed. */
+const DYING_MS = 500;
+const DYING_CHECK_MS = 5;
 
 const data = workerData as ControlThreadData & { readonly syncPort: MessagePort };
 const main = parentPort as MessagePort;
@@ -49,8 +55,8 @@ function tell(message: FromControlThread): void {
 function connectToHead(): void {
   const socket = connect(headAddress(data.directory));
   const retry = (): void => {
-    const isOrphan = data.headPid !== undefined && process.ppid !== data.headPid;
-    if (isOrphan || performance.now() > CONNECT_WITHIN_MS) headGone();
+    const isHopeless = (isWorker || data.head !== undefined) && !isHeadAlive();
+    if (isHopeless || performance.now() > CONNECT_WITHIN_MS) headGone();
     else setTimeout(connectToHead, CONNECT_EVERY_MS);
   };
   socket.once("error", retry);
@@ -69,6 +75,7 @@ function greet(socket: Socket): void {
     kind: data.role,
     pid: process.pid,
     ...(data.driverName === undefined ? {} : { name: data.driverName }),
+    ...(data.driverHost === undefined ? {} : { host: data.driverHost }),
   });
   for (const message of early.splice(0)) connection.send(message);
   connection.flush();
@@ -151,11 +158,27 @@ function headGone(): void {
   if (isClosing) return;
   isClosing = true;
   answerSync(true);
-  // The head removes these itself unless it was killed.
-  rmSync(data.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
-  if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
+  void removeRemains(performance.now() + DYING_MS);
+}
+
+/** The head removes these itself unless it was killed. While it lives, others use them: it only dropped this client. */
+async function removeRemains(deadline: number): Promise<void> {
+  // Its sockets close a moment before the process has ended.
+  while (isHeadAlive() && performance.now() < deadline) await sleep(DYING_CHECK_MS);
+  if (!isHeadAlive()) {
+    rmSync(data.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+    if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
+    // It was killed before it could say where its arena is.
+    else await import("../../store/index.ts").then(({ sweepStaleArenas }) => sweepStaleArenas());
+  }
   if (isWorker) process.kill(process.pid, "SIGKILL");
   tell({ type: "closed" });
+}
+
+/** A head of one's own ends when its driver has lost the connection, so it counts as dead then. */
+function isHeadAlive(): boolean {
+  if (isWorker) return process.ppid === data.headPid;
+  return data.head !== undefined && isSameProcess(data.head);
 }
 
 main.on("message", (message: ToControlThread) => {

@@ -5,6 +5,7 @@ import { programUrl } from "../../node/program-url.ts";
 import type { ClientId, ObjectId } from "../../protocol/ids.ts";
 import type { FromHead, ToHead } from "../../protocol/messages.ts";
 import type { Region } from "../../store/index.ts";
+import type { ProcessStamp } from "../../store/process-stamp.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
 import { TaskCell } from "./task-cell.ts";
 
@@ -23,6 +24,10 @@ export interface HeadLinkOptions {
   readonly headPid?: number;
   /** For a driver: what it calls itself. */
   readonly driverName?: string | undefined;
+  /** For a driver: the machine it runs on, when that is another one. */
+  readonly driverHost?: string | undefined;
+  /** For a driver of a cluster that it did not start: the process whose death makes the cluster's files garbage. */
+  readonly head?: ProcessStamp;
 }
 
 type Reply = Extract<FromHead, { readonly requestId: number }>;
@@ -48,6 +53,8 @@ export class HeadLink {
       directory,
       headPid: about.headPid,
       driverName: about.driverName,
+      driverHost: about.driverHost,
+      head: about.head,
       flag: this.#flag,
       taskCell: this.taskCell.buffer,
     };

@@ -215,6 +215,7 @@ export class LocalEngine implements Engine {
         this.#onStop?.(message);
         return;
       case "refused":
+      case "closing":
         void this.end(new EngineClosedError(message.reason));
         return;
       // Replies to requests, which the link delivers.

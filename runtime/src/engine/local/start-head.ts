@@ -32,8 +32,8 @@ export interface LocalOptions {
   readonly name?: string;
 }
 
-/** Start a cluster that ends with this process. Returns at once; calls wait until it is up. */
-export function startLocalEngine(options: LocalOptions): LocalEngine {
+/** What a new head is told, with the defaults for this machine. Makes the folder of its sockets. */
+export function planHead(options: LocalOptions): HeadOptions {
   const directory = mkdtempSync(join(socketRoot(), "mobula-"));
   const cpus = options.cpus ?? availableParallelism();
   const { gpus, gpuIds } = gpusToGive(options.gpus);
@@ -43,7 +43,7 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     gpus,
     memoryBytes: options.memoryBytes ?? Math.floor(totalmem() * MEMORY_SHARE),
   };
-  const head: HeadOptions = {
+  return {
     clusterId: randomBytes(6).toString("hex"),
     directory,
     resources,
@@ -53,6 +53,12 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
     maxWorkers: Math.max(LEAST_MAX_WORKERS, 4 * Math.ceil(cpus), Math.floor(totalmem() / WORKER_BYTES)),
     ...(options.name === undefined ? {} : { name: options.name }),
   };
+}
+
+/** Start a cluster that ends with this process. Returns at once; calls wait until it is up. */
+export function startLocalEngine(options: LocalOptions): LocalEngine {
+  const head = planHead(options);
+  const { directory } = head;
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
     env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },
     stdio: ["pipe", "ignore", "pipe"],
