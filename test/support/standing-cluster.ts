@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Discovery } from "../../runtime/src/node/discovery.ts";
 import { type Finished, type Running, startMobula } from "../runtime/cli/mobula.ts";
-import { eventually, firstLine, isRunning } from "./driver-program.ts";
+import { eventually, isRunning } from "./driver-program.ts";
 
 export interface DriverReport {
   readonly pid: number;
@@ -15,6 +16,15 @@ export interface DriverReport {
   /** The actor's process and that of the running task. */
   readonly actorPid: number;
   readonly taskPid: number;
+  /** Where its panels connect. */
+  readonly viewAddress: string;
+}
+
+export interface Driver {
+  readonly child: ChildProcess;
+  readonly report: DriverReport;
+  /** What it has printed since its report. */
+  readonly lines: readonly string[];
 }
 
 export class StandingWorld {
@@ -47,11 +57,16 @@ export class StandingWorld {
   }
 
   /** A driver that joins, has an actor and a running task, reports, and stays. @param mode - see programs/joined.mjs */
-  async driver(mode = "stay"): Promise<{ child: ChildProcess; report: DriverReport }> {
+  async driver(mode = "stay"): Promise<Driver> {
     const file = fileURLToPath(new URL("../runtime/programs/joined.mjs", import.meta.url));
     const child = spawn(process.execPath, [file, mode], { env: this.env, stdio: ["ignore", "pipe", "inherit"] });
     onTestFinished(() => void child.kill("SIGKILL"));
-    return { child, report: JSON.parse(await firstLine(child)) as DriverReport };
+    const lines: string[] = [];
+    createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
+    await eventually(() => lines.length > 0 || child.exitCode !== null, 20_000);
+    const [first] = lines.splice(0, 1);
+    if (first === undefined) throw new Error(`the driver ended (${child.exitCode}) and printed nothing`);
+    return { child, lines, report: JSON.parse(first) as DriverReport };
   }
 
   async ask<Answer>(path: string, cluster: Discovery = this.discovery()): Promise<Answer> {

@@ -62,6 +62,7 @@ export class FrameReader<Message> {
       }
       messages ??= [];
       const batch = unpackr.unpack(bytes.subarray(position + LENGTH_BYTES, end)) as unknown[];
+      if (!Array.isArray(batch)) throw new RangeError("A frame holds something else than a list of messages");
       for (const each of batch) messages.push(lengthen(each) as Message);
       position = end;
     }

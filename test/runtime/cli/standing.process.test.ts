@@ -150,15 +150,13 @@ describe("mobula stop", () => {
   it("tells the drivers, and returns when every process, socket and file is gone", async () => {
     const world = new StandingWorld();
     const cluster = await world.cluster();
-    const { child, report } = await world.driver("closed");
+    const { lines, report } = await world.driver("closed");
     const pids = [...(await world.processes()), report.actorPid, report.taskPid];
-    let said = "";
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => (said += text));
     expect(await world.mobula("stop")).toMatchObject({ code: 0, stdout: "The cluster 'default' has ended.\n" });
     expect(await remainsOf(cluster, pids, 0)).toEqual([]);
     expect(readdirSync(world.folder)).toEqual(["default.log"]);
-    await eventually(() => said !== "", 3_000);
-    expect(said).toContain("true The cluster connection is closed: the cluster was stopped.");
+    await eventually(() => lines.length > 0, 3_000);
+    expect(lines.join()).toContain("true The cluster connection is closed: the cluster was stopped.");
   });
 
   it("by force, too", async () => {
