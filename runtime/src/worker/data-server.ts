@@ -1,4 +1,5 @@
 /** The worker's socket: clients push calls here, results go back the same way. */
+import { writeSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { MessageSocket } from "../node/message-socket.ts";
@@ -28,6 +29,8 @@ export class DataServer {
             const nowMs = performance.now();
             for (const message of messages) this.#receive(client, message, nowMs);
           },
+          // Past the capture of output: no task has caused it.
+          onGarbage: (error) => void writeSync(2, `dropped a peer that sent no frames: ${String(error)}\n`),
           onClose: () => {
             this.clients.delete(client);
             this.#executor.dropClient(client);

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually, isRunning } from "../../support/driver-program.ts";
@@ -36,6 +36,20 @@ describe("mobula start", () => {
     expect([world.folder, directory, arena].map(modeOf)).toEqual(["700", "700", "700"]);
     const files = [join(world.folder, "default.json"), join(world.folder, "default.log"), join(arena, "arena")];
     expect(files.map(modeOf)).toEqual(["600", "600", "600"]);
+  });
+
+  it("answers nobody without its token, and notes who tried", async () => {
+    const world = new StandingWorld();
+    const { url, token } = await world.cluster();
+    const ask = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${url}/api/v1/jobs`, { headers })).status;
+    expect(await ask({})).toBe(401);
+    expect(await ask({ authorization: `Bearer ${"0".repeat(64)}` })).toBe(401);
+    expect(await ask({ authorization: `Bearer ${token}`, origin: "http://evil.example" })).toBe(403);
+    expect(await ask({ authorization: `Bearer ${token}` })).toBe(200);
+    const log = readFileSync(join(world.folder, "default.log"), "utf8");
+    expect(log.match(/refused GET "\/api\/v1\/jobs" of 127\.0\.0\.1: (UNAUTHORIZED|FOREIGN_ORIGIN)/g)).toHaveLength(3);
+    expect(log).not.toContain(token);
   });
 
   it("refuses a second one of the same name, and allows others", async () => {

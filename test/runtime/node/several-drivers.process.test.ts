@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { ViewReply } from "../../../runtime/src/protocol/cluster-view.ts";
+import { encodeFrame } from "../../../runtime/src/protocol/frames.ts";
+import { PROTOCOL_VERSION } from "../../../runtime/src/protocol/messages.ts";
 import type { ActorRow, JobRow, StateList } from "../../../runtime/src/protocol/state.ts";
 import { eventually, isRunning } from "../../support/driver-program.ts";
 import { type Driver, type DriverReport, remainsOf, StandingWorld } from "../../support/standing-cluster.ts";
@@ -223,24 +225,47 @@ describe("init({ address })", () => {
   });
 });
 
-describe("what is sent to the head's socket by others", () => {
-  it.each([
-    ["noise", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
-    ["a frame longer than any", Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0])],
-    ["a frame of something else", Buffer.from([0, 0, 0, 1, 0xc1])],
-    ["a frame that is no list", Buffer.from([0, 0, 0, 1, 0x07])],
-    ["no hello", Buffer.from([0, 0, 0, 2, 0x91, 0x80])],
-  ])("is dropped and logged: %s", async (_what, bytes) => {
-    const world = new StandingWorld();
-    const { directory, head } = await world.cluster();
-    const { report } = await world.driver("stay");
-    const socket = connect(`${directory}/head.sock`);
+describe("what is sent to the cluster's sockets by others", () => {
+  const hello = (more: object): Buffer =>
+    encodeFrame([{ type: "hello", protocol: PROTOCOL_VERSION, clientId: "dx", kind: "driver", pid: 1, ...more }]);
+
+  /** Send bytes, and wait for the end of the connection. */
+  const send = async (address: string, bytes: Buffer): Promise<void> => {
+    const socket = connect(address);
     socket.on("error", () => {});
     socket.resume();
     socket.write(bytes);
     await once(socket, "close");
+  };
+
+  it("is dropped and logged, and nothing else happens", async () => {
+    const world = new StandingWorld();
+    const { directory, arena, head } = await world.cluster();
+    const { report } = await world.driver("stay");
+    const cases: readonly [Buffer, RegExp][] = [
+      [Buffer.from("GET / HTTP/1.1\r\n\r\n"), /dropped a peer, which sent no frames/],
+      [Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0]), /A frame of 4294967295 bytes is longer/],
+      [Buffer.from([0, 0, 0, 1, 0xc1]), /dropped a peer, which sent no frames/],
+      [Buffer.from([0, 0, 0, 1, 0x07]), /something else than a list of messages/],
+      [Buffer.from([0, 0, 0, 2, 0x91, 0x80]), /refused a client: The first message must be a hello/],
+      [Buffer.from([0, 0, 0, 2, 0x91, 0xc0]), /dropped a peer because of what it sent/],
+      [hello({ protocol: 99 }), /refused a client: The head speaks protocol \d+, the client 99/],
+      [hello({ clientId: report.clientId }), /refused a client: A client is called d\w+ already/],
+      [hello({ clientId: "w77", kind: "worker" }), /refused a client: Nobody called "w77" is expected as a worker/],
+      [hello({ clientId: "../x" }), /refused a client: Nobody called "..\/x" is expected as a driver/],
+    ];
     const log = (): string => readFileSync(`${world.folder}/default.log`, "utf8");
-    expect(await eventually(() => /dropped a peer|refused a client/.test(log()), 3_000)).toBe(true);
+    let read = 0;
+    for (const [bytes, pattern] of cases) {
+      await send(`${directory}/head.sock`, bytes);
+      expect(await eventually(() => pattern.test(log().slice(read)), 3_000), String(pattern)).toBe(true);
+      read = log().length;
+    }
+    const worker = readdirSync(directory).find((name) => /^w\d+\.sock$/.test(name)) ?? "";
+    await send(`${directory}/${worker}`, Buffer.from("GET / HTTP/1.1\r\n\r\n"));
     expect([head.pid, report.pid, report.actorPid, report.taskPid].every(isRunning)).toBe(true);
+    expect(existsSync(arena)).toBe(true);
+    const { items } = await jobsOf(world);
+    expect(items.map(({ id }) => id)).toEqual([report.clientId]);
   });
 });
