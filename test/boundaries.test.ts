@@ -27,8 +27,8 @@ const ARROWS: { from: string; mayImport: readonly string[]; why: string }[] = [
   },
   {
     from: "runtime/src/protocol",
-    mayImport: ["runtime/src/protocol", "runtime/src/errors.ts", "runtime/src/closure"],
-    why: "the wire knows no process",
+    mayImport: ["runtime/src/protocol", "runtime/src/errors.ts", "runtime/src/closure", "runtime/src/engine/engine.ts"],
+    why: "the wire knows no process; what it tells an engine on another machine has the types of the engine's interface",
   },
   {
     from: "runtime/src/closure",

@@ -6,6 +6,7 @@ import type { HeadCheck } from "./protocol/messages.ts";
 export { Runtime } from "./api/runtime.ts";
 export type { Engine, TaskSpec } from "./engine/engine.ts";
 export { startLocalEngine } from "./engine/local/start-head.ts";
+export { RemoteEngine } from "./engine/remote/remote-engine.ts";
 export { type HeadCheck, LocalEngine };
 
 /** What the head of this process's cluster finds when it looks at itself. */

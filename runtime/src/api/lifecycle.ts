@@ -2,6 +2,8 @@
 import type { Engine } from "../engine/engine.ts";
 import { joinLocalEngine } from "../engine/local/join-head.ts";
 import { type LocalOptions, startLocalEngine } from "../engine/local/start-head.ts";
+import { isRemoteAddress } from "../engine/remote/remote-address.ts";
+import { RemoteEngine } from "../engine/remote/remote-engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { findCluster } from "../node/find-cluster.ts";
 import { attachNotebook } from "../notebook/attach.ts";
@@ -23,9 +25,14 @@ export interface InitOptions {
   readonly objectStoreBytes?: number;
   /**
    * `local` (default): a cluster of this process's own. `auto`: the one that `mobula start` has started; a name, or the
-   * path of a file: that one among several. Default: the environment variable MOBULA_ADDRESS.
+   * path of a file: that one among several. `mobula://host:port`: one on another machine; `mobulas://` through a proxy that
+   * adds TLS. Default: the environment variable MOBULA_ADDRESS.
    */
   readonly address?: string;
+  /** What a cluster on another machine wants to see. Default: the environment variable MOBULA_TOKEN. */
+  readonly token?: string;
+  /** How long a cluster on another machine keeps this driver's work while the connection is lost. Default 60 000. */
+  readonly leaseMs?: number;
   /** What `cluster()` calls it; in a cluster with several drivers, what this one is called. */
   readonly name?: string;
   /** What the processes of tasks and actors are like, unless they say otherwise. */
@@ -68,8 +75,9 @@ export async function init(options: InitOptions = {}): Promise<void> {
   throw error;
 }
 
+/** Without the token: errors show this, and which cluster is meant does not depend on it. */
 function canonical(options: InitOptions): string {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  const entries = Object.entries(options).filter(([name, value]) => value !== undefined && name !== "token");
   return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
@@ -96,7 +104,8 @@ function connectEngine(options: InitOptions, hasEnvironment: boolean): Engine {
   // Processes of the default environment would wait for nothing.
   const prestart = hasEnvironment ? { prestart: 0 } : {};
   if (address === "local") return startLocalEngine({ ...localOptions(options), ...prestart });
-  if (address.startsWith("ray://") || address.startsWith("mobula://")) {
+  if (isRemoteAddress(address)) return connectRemoteEngine(options, address);
+  if (address.startsWith("ray://")) {
     throw new UnsupportedError(
       `The cluster address '${address}'`,
       "This version runs on the local machine: leave out address, or unset MOBULA_ADDRESS.",
@@ -105,6 +114,18 @@ function connectEngine(options: InitOptions, hasEnvironment: boolean): Engine {
   refuseOwnSize(options, address);
   const { directory, head } = findCluster(address);
   return joinLocalEngine({ directory, head, name: options.name });
+}
+
+function connectRemoteEngine(options: InitOptions, address: string): Engine {
+  refuseOwnSize(options, address);
+  const { name, leaseMs } = options;
+  const token = options.token ?? process.env["MOBULA_TOKEN"];
+  return new RemoteEngine({
+    address,
+    ...(token === undefined ? {} : { token }),
+    ...(name === undefined ? {} : { name }),
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+  });
 }
 
 function localOptions({ cpus, gpus, memoryBytes, resources, objectStoreBytes, name }: InitOptions): LocalOptions {

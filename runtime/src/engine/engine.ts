@@ -125,7 +125,7 @@ export type TaskOutcome = "finished" | "failed" | "cancelled" | "retried";
 /** Follows the work of one engine; used for progress. Calls must be cheap. */
 export interface TaskObserver {
   submitted(execution: WireExecution | undefined, name: string): void;
-  ended(execution: WireExecution | undefined, name: string, outcome: TaskOutcome): void;
+  ended(execution: WireExecution | undefined, name: string, outcome: TaskOutcome, taskId: TaskId): void;
   output(output: Extract<FromWorker, { type: "output" }>): void;
 }
 

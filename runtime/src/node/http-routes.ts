@@ -8,6 +8,7 @@ import type { Cluster } from "./cluster.ts";
 import type { HeadLog } from "./head-log.ts";
 import type { HttpServer } from "./http-server.ts";
 import type { HeadOptions } from "./options.ts";
+import { registerRemoteRoutes } from "./remote-sessions.ts";
 import { registerStateRoutes } from "./state-routes.ts";
 
 /** What routes may use. */
@@ -20,6 +21,7 @@ export interface HeadParts {
 export function registerRoutes(server: HttpServer, head: HeadParts): void {
   registerClusterRoutes(server, head);
   registerStateRoutes(server, head);
+  registerRemoteRoutes(server, head);
 }
 
 function registerClusterRoutes(server: HttpServer, { cluster, options }: HeadParts): void {

@@ -41,6 +41,9 @@ export type HttpReply =
 export type HttpHandler = (call: HttpCall) => HttpReply | Promise<HttpReply>;
 export type WebSocketHandler = (socket: WebSocket, call: Omit<HttpCall, "body" | "json" | "signal">) => void;
 
+/** Takes the connection over, without an answer yet. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, first: Buffer) => void;
+
 export interface RouteOptions {
   /** Longer bodies are refused. Default 1 MiB. */
   readonly maxBodyBytes?: number;
@@ -93,6 +96,7 @@ const REASONS: Readonly<Record<number, string>> = {
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  410: "Gone",
   431: "Request Header Fields Too Large",
 };
 
@@ -101,10 +105,9 @@ interface Route {
   readonly maxBodyBytes: number;
 }
 
-interface WebSocketRoute {
-  readonly handler: WebSocketHandler;
-  readonly server: WebSocketServer;
-}
+type WebSocketRoute =
+  | { readonly handler: WebSocketHandler; readonly server: WebSocketServer }
+  | { readonly takeOver: UpgradeHandler };
 
 export class HttpServer {
   readonly #options: HttpServerOptions;
@@ -143,6 +146,11 @@ export class HttpServer {
     // Compression costs more than a loopback or a machine room's network does.
     const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload, perMessageDeflate: false });
     this.#webSockets.add("GET", path, { handler, server });
+  }
+
+  /** Let somebody else accept WebSockets on this path; an HttpError that the handler throws is the answer. */
+  upgrade(path: string, takeOver: UpgradeHandler): void {
+    this.#webSockets.add("GET", path, { takeOver });
   }
 
   /** @param port - 0 takes a free one. Rejects when it is taken. */
@@ -229,6 +237,10 @@ export class HttpServer {
       const { path, query } = targetOf(request);
       const found = this.#webSockets.find("GET", path);
       if ("allowed" in found) throw missing(path, []);
+      if ("takeOver" in found.handler) {
+        found.handler.takeOver(request, socket, head);
+        return;
+      }
       const { handler, server } = found.handler;
       const call = { params: found.params, query, headers: request.headers, peer: peerOf(request) };
       server.handleUpgrade(request, socket, head, (webSocket) => {

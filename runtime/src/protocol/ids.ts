@@ -32,23 +32,24 @@ export class IdMaker {
   readonly #prefix: string;
   #next = 0;
 
-  constructor(clientId: ClientId) {
-    this.#prefix = clientId;
+  /** @param mark - what sets these ids apart from others of the same client; upper case. */
+  constructor(clientId: ClientId, mark = "") {
+    this.#prefix = `${clientId}.${mark}`;
   }
 
   objectId(): ObjectId {
-    return `${this.#prefix}.${(this.#next++).toString(36)}` as ObjectId;
+    return `${this.#prefix}${(this.#next++).toString(36)}` as ObjectId;
   }
 
   /** Upper case, which numbers never have: objects and actors are counted in one table. */
   actorId(): ActorId {
-    return `${this.#prefix}.A${(this.#next++).toString(36)}` as ActorId;
+    return `${this.#prefix}A${(this.#next++).toString(36)}` as ActorId;
   }
 
   /** Of no other cluster either: a group is a plain value that outlives its cluster. */
   placementGroupId(): PlacementGroupId {
     const salt = Math.random().toString(36).slice(2, 8);
-    return `${this.#prefix}.G${(this.#next++).toString(36)}-${salt}` as PlacementGroupId;
+    return `${this.#prefix}G${(this.#next++).toString(36)}-${salt}` as PlacementGroupId;
   }
 }
 
@@ -58,7 +59,7 @@ export class GivenIds extends IdMaker {
 
   constructor(clientId: ClientId) {
     // What the engine makes beside (owners of regions) must never collide with what is given.
-    super(`${clientId}.S` as ClientId);
+    super(clientId, "S");
   }
 
   /** The next id that is asked for is this one. */

@@ -2,6 +2,7 @@
 import { ActorDiedError, PlacementGroupRemovedError, UnschedulableError, UnsupportedError } from "../../errors.ts";
 import type { ActorId, ObjectId } from "../../protocol/ids.ts";
 import type { ActorDescription, ActorState, FromHead } from "../../protocol/messages.ts";
+import { describeActor } from "../actor-description.ts";
 import type { NewActorSpec } from "../engine.ts";
 import { ActorClient, type ActorClientHooks } from "./actor-client.ts";
 import type { Call } from "./calls.ts";
@@ -37,9 +38,7 @@ export class ActorDirectory {
 
   /** Start an actor in the background; a failure shows in its calls. */
   create(actorId: ActorId, spec: NewActorSpec): ActorDescription {
-    const { className, name, maxTaskRetries, methods, streamMethods } = spec;
-    const named = name === undefined ? {} : { name };
-    const description = { actorId, className, maxTaskRetries, methods, streamMethods, ...named };
+    const description = describeActor(actorId, spec);
     const args = this.#objects.toWire(spec.args);
     this.#objects.adopt(args);
     const refs = spec.refs ?? [];

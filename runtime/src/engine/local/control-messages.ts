@@ -12,6 +12,7 @@ export interface ControlThreadData {
   readonly driverName: string | undefined;
   /** For a driver: the machine it runs on, when that is another one. */
   readonly driverHost: string | undefined;
+  readonly driverPid: number | undefined;
   /** For a driver of a cluster that it did not start. */
   readonly head: ProcessStamp | undefined;
   /** Woken when a reply to `send-sync` is on `syncPort`. */

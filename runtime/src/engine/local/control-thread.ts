@@ -73,7 +73,7 @@ function greet(socket: Socket): void {
     protocol: PROTOCOL_VERSION,
     clientId: data.clientId as ClientId,
     kind: data.role,
-    pid: process.pid,
+    pid: data.driverPid ?? process.pid,
     ...(data.driverName === undefined ? {} : { name: data.driverName }),
     ...(data.driverHost === undefined ? {} : { host: data.driverHost }),
   });

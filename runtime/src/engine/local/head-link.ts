@@ -26,6 +26,8 @@ export interface HeadLinkOptions {
   readonly driverName?: string | undefined;
   /** For a driver: the machine it runs on, when that is another one. */
   readonly driverHost?: string | undefined;
+  /** And its process there. */
+  readonly driverPid?: number | undefined;
   /** For a driver of a cluster that it did not start: the process whose death makes the cluster's files garbage. */
   readonly head?: ProcessStamp;
 }
@@ -54,6 +56,7 @@ export class HeadLink {
       headPid: about.headPid,
       driverName: about.driverName,
       driverHost: about.driverHost,
+      driverPid: about.driverPid,
       head: about.head,
       flag: this.#flag,
       taskCell: this.taskCell.buffer,

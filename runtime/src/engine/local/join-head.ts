@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { EngineClosedError } from "../../errors.ts";
 import { driverViewAddress } from "../../node/options.ts";
-import type { ClientId } from "../../protocol/ids.ts";
+import type { ClientId, IdMaker } from "../../protocol/ids.ts";
 import { isSameProcess, type ProcessStamp } from "../../store/process-stamp.ts";
 import { HeadLink } from "./head-link.ts";
 import { LocalEngine } from "./local-engine.ts";
@@ -13,10 +13,14 @@ export interface JoinOptions {
   readonly head: ProcessStamp;
   /** Default: a new one; see `newDriverId`. */
   readonly clientId?: ClientId;
+  /** Makes the ids of what the driver makes. */
+  readonly ids?: IdMaker;
   /** What the driver calls itself. */
   readonly name?: string | undefined;
   /** The machine it runs on, when that is another one. */
   readonly host?: string;
+  /** Its process there. Default: this one. */
+  readonly pid?: number;
 }
 
 /** `d` and a suffix that no other driver has. */
@@ -26,9 +30,14 @@ export function newDriverId(): ClientId {
 
 /** Returns at once; calls wait until the connection is there. The cluster outlives the engine. */
 export function joinLocalEngine(options: JoinOptions): LocalEngine {
-  const { directory, head, clientId = newDriverId(), name, host } = options;
-  const link = new HeadLink("driver", clientId, directory, { driverName: name, driverHost: host, head });
-  const engine = new LocalEngine(link, clientId, driverViewAddress(directory, clientId));
+  const { directory, head, clientId = newDriverId(), ids, name, host, pid } = options;
+  const link = new HeadLink("driver", clientId, directory, {
+    driverName: name,
+    driverHost: host,
+    driverPid: pid,
+    head,
+  });
+  const engine = new LocalEngine(link, clientId, driverViewAddress(directory, clientId), ids);
   link.listen({
     onMessage: (message) => engine.receive(message),
     onTimedOut: () => {},

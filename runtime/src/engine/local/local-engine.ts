@@ -460,7 +460,7 @@ export class LocalEngine implements Engine {
     this.#retryNotes.add(call, `'${call.name}' runs again${when} (${attemptOf(call)}): ${reason}`);
     call.isReported = false;
     this.report.ended(call, "retried");
-    for (const observer of this.#observers) observer.ended(call.execution, call.name, "retried");
+    for (const observer of this.#observers) observer.ended(call.execution, call.name, "retried", call.taskId);
     if (call.work.kind !== "task") return;
     if (delayMs === 0) this.#tasks.enqueue(call);
     else setTimeout(() => call.isOver || this.#tasks.enqueue(call), delayMs);
@@ -488,7 +488,7 @@ export class LocalEngine implements Engine {
     this.calls.delete(call.taskId);
     this.#keepAlive.remove();
     this.report.ended(call, outcome);
-    for (const observer of this.#observers) observer.ended(call.execution, call.name, outcome);
+    for (const observer of this.#observers) observer.ended(call.execution, call.name, outcome, call.taskId);
     this.objects.drop(call.args);
     for (const { id } of call.refs) this.objects.unuse(id);
     if (call.returns === undefined) this.objects.unuse(resultOf(call.taskId));

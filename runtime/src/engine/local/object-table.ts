@@ -323,6 +323,20 @@ export class ObjectTable {
     return id;
   }
 
+  /** The value of an object made by `create`, which others may know already. Nothing happens when nobody uses it any more. */
+  fill(id: ObjectId, payload: EncodedValue): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    try {
+      const value = this.toWire(payload, { owner: id });
+      if (value.owner === id) entry.held++;
+      for (const inner of dependenciesOf(value)) if (inner !== id) this.use(inner);
+      this.settle(id, value);
+    } catch (error) {
+      this.fail(id, error as Error);
+    }
+  }
+
   isSettled(id: ObjectId): boolean {
     const entry = this.#entries.get(id);
     return entry !== undefined && entry.state !== "pending";

@@ -3,24 +3,17 @@ import { UnschedulableError, UnsupportedError } from "../../errors.ts";
 import type { PlacementGroupId } from "../../protocol/ids.ts";
 import type { FromHead, PlacementGroupDescription, PlacementGroupState } from "../../protocol/messages.ts";
 import type { NewPlacementGroupSpec } from "../engine.ts";
+import { GroupWatchers } from "./group-watchers.ts";
 import type { HeadLink } from "./head-link.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 
-type Listener = (state: PlacementGroupState) => void;
-
-interface Watched {
-  state: PlacementGroupState | undefined;
-  readonly listeners: Set<Listener>;
-}
-
 export class PlacementGroupDirectory {
   readonly #link: HeadLink;
-  readonly #keepAlive: KeepAlive;
-  readonly #watched = new Map<PlacementGroupId, Watched>();
+  readonly #watchers: GroupWatchers;
 
   constructor(link: HeadLink, keepAlive: KeepAlive) {
     this.#link = link;
-    this.#keepAlive = keepAlive;
+    this.#watchers = new GroupWatchers((groupId) => link.send({ type: "watch-group", groupId }), keepAlive);
   }
 
   async create(groupId: PlacementGroupId, spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription> {
@@ -46,33 +39,16 @@ export class PlacementGroupDirectory {
     await this.#link.request((requestId) => ({ type: "remove-group", requestId, groupId }));
   }
 
-  watch(groupId: PlacementGroupId, listener: Listener): () => void {
-    let watched = this.#watched.get(groupId);
-    if (watched === undefined) {
-      watched = { state: undefined, listeners: new Set() };
-      this.#watched.set(groupId, watched);
-      this.#link.send({ type: "watch-group", groupId });
-    } else if (watched.state !== undefined) listener(watched.state);
-    const { listeners } = watched;
-    // One entry for each call, also of the same function.
-    const entry: Listener = (state) => listener(state);
-    listeners.add(entry);
-    this.#keepAlive.add();
-    return () => {
-      if (listeners.delete(entry)) this.#keepAlive.remove();
-    };
+  watch(groupId: PlacementGroupId, listener: (state: PlacementGroupState) => void): () => void {
+    return this.#watchers.watch(groupId, listener);
   }
 
   changed(groupId: PlacementGroupId, state: PlacementGroupState): void {
-    const watched = this.#watched.get(groupId);
-    if (watched === undefined || watched.state === state) return;
-    watched.state = state;
-    for (const listener of [...watched.listeners]) listener(state);
+    this.#watchers.changed(groupId, state);
   }
 
-  /** The cluster is gone, and all groups with it. */
   close(): void {
-    for (const groupId of this.#watched.keys()) this.changed(groupId, "removed");
+    this.#watchers.close();
   }
 }
 

@@ -1,0 +1,93 @@
+/**
+ * Owns a remote driver's connection, on a thread of its own: it answers heartbeats, comes back after a cut and serves the
+ * panel while the user's code keeps the main thread busy.
+ */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { EngineClosedError, toWireError } from "../../errors.ts";
+import { FRAME, packHeader, type RemoteFrame } from "../../protocol/remote-frames.ts";
+import { BlobReceiver } from "./blobs.ts";
+import { Dialer } from "./dialer.ts";
+import {
+  type FromLinkThread,
+  HAS_ENDED,
+  type LinkThreadData,
+  type ToLinkThread,
+  WAITING_KIB,
+} from "./link-messages.ts";
+import { ReliableChannel } from "./reliable-channel.ts";
+import { ViewForwarder } from "./view-forwarder.ts";
+
+/** How long the goodbye may take to leave. */
+const CLOSE_WITHIN_MS = 1_000;
+
+const data = workerData as LinkThreadData;
+const main = parentPort as MessagePort;
+
+function tell(message: FromLinkThread, transfer: readonly ArrayBuffer[] = []): void {
+  main.postMessage(message, transfer);
+}
+
+/** Memory of its own can change threads; a view on a part of something larger is copied. */
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = bytes;
+  if (buffer.byteLength === byteLength) return bytes as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(bytes);
+}
+
+const blobs = new BlobReceiver((blob, parts) => {
+  tell({ type: "blob", blob, parts }, [...new Set(parts.map((part) => part.buffer as ArrayBuffer))]);
+});
+const channel = new ReliableChannel(deliver, blobSent);
+let views: ViewForwarder | undefined;
+const dialer = new Dialer(data, channel, ended);
+
+function deliver(frame: RemoteFrame): void {
+  if (frame.kind === FRAME.chunk) blobs.receive(frame);
+  else if (frame.kind === FRAME.view) views?.receive(frame);
+  else {
+    const packed = ownBuffer(frame.header);
+    tell({ type: "messages", packed }, [packed.buffer]);
+  }
+}
+
+/** Parts of a KiB are carried over, so that the count comes back to nothing. */
+let oddBytes = 0;
+function blobSent(bytes: number): void {
+  oddBytes += bytes;
+  const kib = Math.floor(oddBytes / 1024);
+  oddBytes -= kib * 1024;
+  Atomics.sub(data.state, WAITING_KIB, kib);
+  Atomics.notify(data.state, WAITING_KIB);
+}
+
+function ended(error: Error): void {
+  Atomics.store(data.state, HAS_ENDED, 1);
+  Atomics.notify(data.state, HAS_ENDED);
+  Atomics.notify(data.state, WAITING_KIB);
+  views?.close();
+  tell({ type: "ended", error: toWireError(error) });
+  main.close();
+}
+
+// The main thread may be waiting for this one.
+process.on("uncaughtException", ended);
+
+main.on("message", (message: ToLinkThread) => {
+  switch (message.type) {
+    case "messages":
+      channel.send(FRAME.messages, message.packed);
+      return;
+    case "blob":
+      channel.sendBlob(message.blob, message.parts);
+      return;
+    case "serve-views":
+      views = new ViewForwarder(message.address, channel);
+      return;
+    case "close":
+      channel.send(FRAME.messages, packHeader([{ type: "bye" }]));
+      dialer.close(CLOSE_WITHIN_MS, () => ended(new EngineClosedError()));
+      return;
+  }
+});
+
+dialer.dial();

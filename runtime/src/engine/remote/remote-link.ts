@@ -1,0 +1,164 @@
+/** The main thread's way to its session: messages of one turn in one frame, large values as blobs. */
+import { Worker } from "node:worker_threads";
+import { errorFromWire } from "../../errors.ts";
+import { programUrl } from "../../node/program-url.ts";
+import { type FromSession, REMOTE_INLINE_BYTES, type RemoteValue, type ToSession } from "../../protocol/remote.ts";
+import { packHeader, unpackHeader } from "../../protocol/remote-frames.ts";
+import type { EncodedValue } from "../engine.ts";
+import { BlobStore } from "./blobs.ts";
+import {
+  type FromLinkThread,
+  HAS_ENDED,
+  type LinkThreadData,
+  type ToLinkThread,
+  WAITING_KIB,
+} from "./link-messages.ts";
+import { newViewAddress } from "./view-address.ts";
+
+/** Messages of one frame: at most so many, and about so many bytes of values. */
+const MAX_BATCH = 1_000;
+const MAX_BATCH_BYTES: number = 1024 ** 2;
+/** Large values that may wait to be sent; whoever sends more waits, as one does who writes to a disk. */
+const MAX_WAITING_KIB: number = 64 * 1024;
+
+const turn: Promise<void> = Promise.resolve();
+
+export interface RemoteLinkHooks {
+  onMessage(message: FromSession): void;
+  onEnded(error: Error): void;
+}
+
+export class RemoteLink {
+  readonly #thread: Worker;
+  readonly #state: Int32Array;
+  readonly #hooks: RemoteLinkHooks;
+  readonly blobs: BlobStore = new BlobStore();
+  #queue: ToSession[] = [];
+  #queuedBytes = 0;
+  #nextBlob = 1;
+  #viewAddress: string | undefined;
+  #isClosed = false;
+  #resolveClosed: () => void = () => {};
+  readonly #closed: Promise<void>;
+
+  constructor(data: Omit<LinkThreadData, "state">, hooks: RemoteLinkHooks) {
+    this.#hooks = hooks;
+    this.#state = new Int32Array(new SharedArrayBuffer(8));
+    this.#closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#thread = new Worker(programUrl("engine/remote/link-thread"), {
+      workerData: { ...data, state: this.#state } satisfies LinkThreadData,
+      // The user's flags (a loader, a debugger) are for the user's code.
+      execArgv: [],
+    });
+    this.#thread.on("message", (message: FromLinkThread) => this.#receive(message));
+    this.#thread.on("error", (error) => this.#end(error));
+    // What is awaited keeps the process running, not the connection.
+    this.#thread.unref();
+  }
+
+  #receive(message: FromLinkThread): void {
+    switch (message.type) {
+      case "messages":
+        for (const each of unpackHeader(message.packed) as FromSession[]) this.#hooks.onMessage(each);
+        return;
+      case "blob":
+        this.blobs.add(message.blob, message.parts);
+        return;
+      case "ended":
+        this.#end(errorFromWire(message.error));
+        return;
+    }
+  }
+
+  #end(error: Error): void {
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#resolveClosed();
+    this.#hooks.onEnded(error);
+  }
+
+  send(message: ToSession): void {
+    if (this.#isClosed) return;
+    const length = this.#queue.push(message);
+    if (length === 1) void turn.then(() => this.flush());
+    else if (length >= MAX_BATCH || this.#queuedBytes >= MAX_BATCH_BYTES) this.flush();
+  }
+
+  /** Needed before code that may not come back, and after V8 dropped pending microtasks. */
+  flush(): void {
+    if (this.#queue.length === 0) return;
+    const messages = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#post({ type: "messages", packed: packHeader(messages) });
+  }
+
+  /** A value as messages carry it. The caller may change its arrays afterwards. Blocks while too much waits to be sent. */
+  toRemote(value: EncodedValue): RemoteValue {
+    const refs = value.refs.length === 0 ? {} : { refs: value.refs as readonly never[] };
+    const inside = value.handles === undefined ? refs : { ...refs, handles: value.handles };
+    let sizeBytes = value.bytes.byteLength;
+    for (const buffer of value.buffers) sizeBytes += buffer.byteLength;
+    if (sizeBytes <= REMOTE_INLINE_BYTES) {
+      this.#queuedBytes += sizeBytes;
+      if (value.buffers.length === 0) return { bytes: value.bytes, ...inside };
+      return { bytes: value.bytes, buffers: value.buffers.map((buffer) => Uint8Array.from(buffer)), ...inside };
+    }
+    this.#waitForRoom();
+    const parts = [value.bytes, ...value.buffers].map((part) => new Uint8Array(part));
+    const blob = this.#nextBlob++;
+    Atomics.add(this.#state, WAITING_KIB, Math.floor(sizeBytes / 1024));
+    this.#post(
+      { type: "blob", blob, parts },
+      parts.map((part) => part.buffer),
+    );
+    return { blob, ...inside };
+  }
+
+  #waitForRoom(): void {
+    for (;;) {
+      const waitingKib = Atomics.load(this.#state, WAITING_KIB);
+      if (waitingKib <= MAX_WAITING_KIB || Atomics.load(this.#state, HAS_ENDED) === 1) return;
+      // What waits may depend on messages of this turn: a value that its reader asked for.
+      this.flush();
+      Atomics.wait(this.#state, WAITING_KIB, waitingKib);
+    }
+  }
+
+  #post(message: ToLinkThread, transfer: readonly ArrayBuffer[] = []): void {
+    if (!this.#isClosed) this.#thread.postMessage(message, transfer);
+  }
+
+  /** Where panels of this machine connect; made by the first call. */
+  serveViews(): string {
+    if (this.#viewAddress === undefined) {
+      this.#viewAddress = newViewAddress();
+      this.#post({ type: "serve-views", address: this.#viewAddress });
+    }
+    return this.#viewAddress;
+  }
+
+  /** Say goodbye and end. */
+  async close(): Promise<void> {
+    if (this.#isClosed) {
+      await this.#closed;
+      return;
+    }
+    this.flush();
+    this.#post({ type: "close" });
+    this.#isClosed = true;
+    this.#thread.ref();
+    await this.#closed;
+  }
+
+  /** The process exits: say goodbye while this thread still can wait for it. */
+  closeAtExit(withinMs: number): void {
+    if (this.#isClosed) return;
+    this.flush();
+    this.#post({ type: "close" });
+    this.#isClosed = true;
+    Atomics.wait(this.#state, HAS_ENDED, 0, withinMs);
+  }
+}
