@@ -5,7 +5,7 @@ import type { FromHead } from "../protocol/messages.ts";
 type Inquiry = Extract<FromHead, { readonly inquiryId: number }>;
 
 /** A control thread answers for a main thread that is busy; who has not answered by then is gone or suspended. */
-const ANSWER_WITHIN_MS = 600;
+const ANSWER_WITHIN_MS = 2_500;
 
 export class ClientInquiries {
   readonly #send: (to: ClientId, message: Inquiry) => void;

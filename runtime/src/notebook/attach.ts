@@ -4,6 +4,7 @@ import { CLUSTER_VIEW_TARGET } from "../protocol/cluster-view.ts";
 import type { FromWorker } from "../protocol/messages.ts";
 import { type NotebookHost, notebookHost } from "./host.ts";
 import { Progress } from "./progress.ts";
+import { RepeatedLines } from "./repeated-lines.ts";
 
 const RECOVER_AFTER_MS: readonly number[] = [50, 500, 2_000];
 
@@ -16,10 +17,23 @@ export function attachNotebook(engine: Engine): () => void {
 }
 
 function attachTerminal(engine: Engine): () => void {
-  return engine.observe({
-    submitted: () => {},
-    ended: () => {},
-    output: ({ stream, text, source, pid }) => process[stream].write(prefixed(text, `(${source} ${pid}) `)),
+  const lines = foldingLines(({ stream, text, source, pid }) => {
+    process[stream].write(prefixed(text, `(${source} ${pid}) `));
+  });
+  const stop = engine.observe({ submitted: () => {}, ended: () => {}, output: (output) => lines.add(output) });
+  return () => {
+    stop();
+    lines.flush();
+  };
+}
+
+/** Lines that several workers print alike as one, unless MOBULA_FOLD_LINES is 0. */
+function foldingLines(show: (output: Output) => void): Pick<RepeatedLines, "add" | "flush"> {
+  if (process.env["MOBULA_FOLD_LINES"] === "0") return { add: show, flush: () => {} };
+  return new RepeatedLines({
+    show,
+    now: () => performance.now(),
+    later: (callback, delayMs) => void setTimeout(callback, delayMs).unref(),
   });
 }
 
@@ -36,11 +50,12 @@ function attachHost(engine: Engine, host: NotebookHost): () => void {
     runningOf: (messageId) => engine.runningOf(messageId),
     now: () => performance.now(),
   });
+  const lines = foldingLines(({ execution, stream, text }) => host.stream(execution, stream, text));
   const stops = [
     engine.observe({
       submitted: (execution) => progress.submitted(execution),
       ended: (execution, _name, outcome) => progress.ended(execution, outcome),
-      output: ({ execution, stream, text }: Output) => host.stream(execution, stream, text),
+      output: (output) => lines.add(output),
     }),
     host.onInterrupt(({ messageId }) => {
       engine.cancelExecution(messageId, "the cell was interrupted");
@@ -49,6 +64,7 @@ function attachHost(engine: Engine, host: NotebookHost): () => void {
     }),
     host.onCellEnd(({ messageId }) => progress.cellEnded(messageId)),
     () => progress.close(),
+    () => lines.flush(),
   ];
   const { viewAddress } = engine;
   if (viewAddress !== undefined) stops.push(host.delegateComm(CLUSTER_VIEW_TARGET, viewAddress));

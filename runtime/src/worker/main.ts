@@ -35,7 +35,7 @@ const hooks: RuntimeHooks = {
 };
 const runtime = new Runtime(engine, hooks, prepared?.environment);
 adoptRuntime(runtime);
-const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
+const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks, () => executor.track());
 const actor = new ActorHost(engine, runtime.codec, codes);
 const executor: Executor = new Executor(engine, runtime.codec, {
   functionOf: (running) => ("codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running)),

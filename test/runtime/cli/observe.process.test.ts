@@ -89,6 +89,9 @@ describe("what workers print", () => {
     };
     expect(of("of outer")).toEqual({ name: "outer", stream: "stdout", owner: "d" });
     expect(of("of inner")).toEqual({ name: "inner", stream: "stdout", owner: "w" });
+    expect(of("of busy")).toMatchObject({ name: "busy" });
+    expect(of("left behind")).toMatchObject({ name: "leaves" });
+    expect(of("left behind further")).toMatchObject({ name: "leaves" });
     const say = lines.filter(({ name }) => name === "Talker.say");
     expect(say.map(({ text, stream }) => `${text} ${stream}`).toSorted()).toEqual([
       "quick begins stdout",

@@ -24,6 +24,27 @@ const Talker = actor(
 );
 const talker = new Talker();
 await Promise.all([talker.say("slow", 200), talker.say("quick", 20)]);
+const leaves = task(
+  (ms) => {
+    setTimeout(async () => {
+      console.log("left behind");
+      await sleep(5);
+      console.log("left behind further");
+    }, ms);
+  },
+  { name: "leaves" },
+);
+const busy = task(
+  async (ms) => {
+    console.log("of busy");
+    await sleep(ms);
+  },
+  { name: "busy" },
+);
+// On the same worker, one after the other: what the first leaves behind prints while the second runs.
+const apart = { cpus: 2 };
+await leaves.with(apart)(50);
+await busy.with(apart)(300);
 const flood = task(
   () => {
     for (let line = 0; line < 5_000; line++) console.log(`line ${line}`);

@@ -5,6 +5,9 @@ import type { TaskCell } from "./task-cell.ts";
 
 /** The main thread has so long to list its tasks itself. */
 const PATIENCE_MS = 150;
+/** How long a stack is waited for: of a main thread that runs a task, and of one that seems to run nothing. */
+const BUSY_WITHIN_MS = 1_500;
+const IDLE_WITHIN_MS = 300;
 
 export class Inquiries {
   readonly #taskCell: TaskCell;
@@ -37,7 +40,7 @@ export class Inquiries {
 
   async stackAsked(inquiryId: number): Promise<void> {
     const current = this.#taskCell.read();
-    const frames = await dumpMainThread();
+    const frames = await dumpMainThread(current === undefined ? IDLE_WITHIN_MS : BUSY_WITHIN_MS);
     const task = current === undefined ? {} : { taskId: current.taskId, sinceMs: current.startedMs };
     this.#send({ type: "stack-dumped", inquiryId, stack: { frames, ...task } });
   }

@@ -2,9 +2,6 @@
 import { Session } from "node:inspector";
 import type { StackFrame } from "../../protocol/state.ts";
 
-/** JavaScript that runs is caught within milliseconds; a thread that runs none is not waited for longer than this. */
-const CATCH_WITHIN_MS = 250;
-
 interface CallFrame {
   readonly functionName: string;
   readonly location: {
@@ -19,15 +16,17 @@ let underWay: Promise<readonly StackFrame[]> | undefined;
 /**
  * Pause the main thread for a moment and read its stack, innermost frame first; empty when it runs no JavaScript. A
  * profile's sample would not stop it, but starting the profiler walks the whole heap, and gives lines of functions only.
+ *
+ * @param withinMs - JavaScript that runs is caught within milliseconds, on a machine that has time for it.
  */
-export function dumpMainThread(): Promise<readonly StackFrame[]> {
-  underWay ??= dump().finally(() => {
+export function dumpMainThread(withinMs: number): Promise<readonly StackFrame[]> {
+  underWay ??= dump(withinMs).finally(() => {
     underWay = undefined;
   });
   return underWay;
 }
 
-function dump(): Promise<readonly StackFrame[]> {
+function dump(withinMs: number): Promise<readonly StackFrame[]> {
   return new Promise((resolve) => {
     const session = new Session();
     session.connectToMainThread();
@@ -44,7 +43,7 @@ function dump(): Promise<readonly StackFrame[]> {
         resolve(withoutOwnFrames(frames.map((frame) => toFrame(frame, urls))));
       });
     };
-    const limit = setTimeout(finish, CATCH_WITHIN_MS, []);
+    const limit = setTimeout(finish, withinMs, []);
     session.on("Debugger.paused", ({ params }) => {
       if (isOver) session.post("Debugger.resume");
       else finish(params.callFrames);
