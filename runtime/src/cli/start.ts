@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { planHead } from "../engine/local/start-head.ts";
 import { formatBytes } from "../errors.ts";
 import { DEFAULT_CLUSTER_NAME, type Discovery, discoveryFile, logFileOf, readDiscovery } from "../node/discovery.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions } from "../node/options.ts";
+import { HEAD_OPTIONS_VARIABLE, type HeadOptions, type StandingOptions } from "../node/options.ts";
 import { programUrl } from "../node/program-url.ts";
 import { clusterNameOf } from "./clusters.ts";
 import {
@@ -78,14 +78,20 @@ async function start(values: OptionValues, positionals: readonly string[]): Prom
   const name = clusterNameOf(values) ?? DEFAULT_CLUSTER_NAME;
   const file = discoveryFile(name);
   refuseSecond(readDiscovery(file), name);
-  const head = headOptions(values, name, file);
   const isForeground = values["foreground"] === true;
-  const child = spawnHead(head, isForeground);
+  const logFile = isForeground ? "" : logFileOf(name);
+  const head = headOptions(values, { name, discoveryFile: file, logFile });
+  // Named after this cluster until it runs: another one that is started at the same time has its own.
+  const draft = `${logFile}.${head.clusterId}`;
+  const child = spawnHead(head, isForeground ? undefined : draft);
   const cluster = await ready(child, head, file).catch((error: unknown) => {
     child.kill("SIGKILL");
     rmSync(head.directory, { recursive: true, force: true });
-    throw error;
+    const log = isForeground ? "" : takeLog(draft);
+    refuseSecond(readDiscovery(file), name);
+    throw notStarted(error, child, log);
   });
+  if (!isForeground) keepLog(draft, logFile);
   process.stdout.write(greeting(cluster, head, file));
   if (isForeground) return untilItEnds(child);
   child.unref();
@@ -101,7 +107,7 @@ function refuseSecond(running: Discovery | undefined, name: string): void {
   );
 }
 
-function headOptions(values: OptionValues, name: string, file: string): HeadOptions {
+function headOptions(values: OptionValues, standing: StandingOptions): HeadOptions {
   const size = {
     cpus: amountOf(values, "cpus"),
     gpus: amountOf(values, "gpus"),
@@ -114,7 +120,7 @@ function headOptions(values: OptionValues, name: string, file: string): HeadOpti
   const port = portOf(values, "port");
   const hostNames = textsOf(values, "host-name");
   const http = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }), hostNames };
-  return { ...planHead({ ...given, name }), http, standing: { name, discoveryFile: file, logFile: logFileOf(name) } };
+  return { ...planHead({ ...given, name: standing.name }), http, standing };
 }
 
 function resourcesOf(values: OptionValues): Record<string, number> | undefined {
@@ -133,22 +139,20 @@ function resourcesOf(values: OptionValues): Record<string, number> | undefined {
   return resources as Record<string, number>;
 }
 
-function spawnHead(head: HeadOptions, isForeground: boolean): ChildProcess {
-  const { logFile = "" } = head.standing ?? {};
-  if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
-  const log = openSync(logFile, "w", 0o600);
-  const output = isForeground ? "inherit" : log;
+/** @param logFile - for what it prints; without one it prints here. */
+function spawnHead(head: HeadOptions, logFile: string | undefined): ChildProcess {
+  const output = logFile === undefined ? "inherit" : openSync(logFile, "wx", 0o600);
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
     env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },
     stdio: ["ignore", output, output],
     // Of a session of its own: neither the terminal's end nor its Ctrl-C reach it.
     detached: true,
   });
-  closeSync(log);
+  if (typeof output === "number") closeSync(output);
   return child;
 }
 
-/** Wait until the head has made itself known. */
+/** Wait until the head has made itself known. Rejects when it ends, or takes too long. */
 async function ready(child: ChildProcess, head: HeadOptions, file: string): Promise<Discovery> {
   let problem: Error | undefined;
   child.once("error", (error) => {
@@ -158,16 +162,34 @@ async function ready(child: ChildProcess, head: HeadOptions, file: string): Prom
   while (Date.now() < deadline) {
     const cluster = existsSync(file) ? readDiscovery(file) : undefined;
     if (cluster?.clusterId === head.clusterId) return cluster;
-    if (problem !== undefined || child.exitCode !== null || child.signalCode !== null) break;
+    if (problem !== undefined) throw problem;
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error("its head process ended");
     await sleep(LOOK_EVERY_MS);
   }
-  const log = tailOf(head.standing?.logFile ?? "");
-  const why = log === "" ? (problem?.message ?? `exit code ${child.exitCode}`) : `\n${log}`;
-  throw new CommandError(EXIT_CODES.failed, `The cluster did not start: ${why}`);
+  throw new Error(`it was not ready within ${READY_WITHIN_MS / 1000} s`);
 }
 
-function tailOf(file: string): string {
-  return existsSync(file) ? readFileSync(file, "utf8").slice(-SHOWN_LOG).trimEnd() : "";
+function notStarted(error: unknown, child: ChildProcess, log: string): CommandError {
+  const { exitCode } = child;
+  const code = exitCode === null ? "" : ` with exit code ${exitCode}`;
+  const why = `${error instanceof Error ? error.message : String(error)}${code}`;
+  return new CommandError(
+    EXIT_CODES.failed,
+    `The cluster did not start: ${why}.${log === "" ? "" : ` It said:\n${log}`}`,
+    { cause: error },
+  );
+}
+
+function takeLog(draft: string): string {
+  const text = readFileSync(draft, "utf8").slice(-SHOWN_LOG).trimEnd();
+  rmSync(draft, { force: true });
+  return text;
+}
+
+/** The log of the cluster before this one stays, too. */
+function keepLog(draft: string, logFile: string): void {
+  if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
+  renameSync(draft, logFile);
 }
 
 function greeting({ name, head: { pid }, url, logFile }: Discovery, head: HeadOptions, file: string): string {
@@ -178,7 +200,7 @@ function greeting({ name, head: { pid }, url, logFile }: Discovery, head: HeadOp
     `The cluster '${name}' runs: process ${pid}, ${cpus} CPUs, ${gpus} GPUs, ${formatBytes(memoryBytes)} for tasks.`,
     `  join it:    await init({ address: "${address}" })    or MOBULA_ADDRESS=${address}`,
     `  state API:  ${url}    (the token is in ${file})`,
-    `  log:        ${logFile}`,
+    ...(logFile === "" ? [] : [`  log:        ${logFile}`]),
     `  stop it:    ${stop}`,
   ];
   const { host } = head.http ?? {};

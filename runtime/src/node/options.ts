@@ -26,8 +26,9 @@ export interface HeadOptions {
 export interface StandingOptions {
   /** What it is found by. */
   readonly name: string;
-  /** Files that it makes known where it is in, and that its errors and output go to. */
+  /** Where it tells how to reach it. */
   readonly discoveryFile: string;
+  /** What its output and errors go to; empty when that is the terminal. */
   readonly logFile: string;
 }
 

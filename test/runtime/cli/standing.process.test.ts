@@ -69,7 +69,10 @@ describe("mobula start", () => {
     const both = await Promise.all([world.mobula("start", "--cpus", "1"), world.mobula("start", "--cpus", "1")]);
     expect(new Set(both.map(({ code }) => code))).toEqual(new Set([0, 1]));
     expect(both.find(({ code }) => code === 1)?.stderr).toContain("runs already");
-    expect(isRunning(world.discovery().head.pid)).toBe(true);
+    const { head, logFile } = world.discovery();
+    expect(isRunning(head.pid)).toBe(true);
+    expect(readdirSync(world.folder).sort()).toEqual(["default.json", "default.log"]);
+    expect(logFile).toBe(join(world.folder, "default.log"));
   });
 
   it("in the foreground it stays, and Ctrl-C stops the cluster", async () => {
@@ -81,7 +84,7 @@ describe("mobula start", () => {
     running.child.kill("SIGINT");
     expect((await running.finished).code).toBe(0);
     expect(await remainsOf(cluster, pids, 3_000)).toEqual([]);
-    expect(readdirSync(world.folder)).toEqual(["default.log"]);
+    expect(readdirSync(world.folder)).toEqual([]);
   });
 
   it("says why it does not start", async () => {
