@@ -2,17 +2,21 @@
  * Finds the clusters that run on this machine and asks them: over the unix socket in a cluster's folder, which only its
  * user can open, or over HTTP with a token where an address is given.
  */
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { request } from "node:http";
+import { request as requestTls } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { errorFromWire, type WireError } from "../errors.ts";
+import { listClusters, readDiscovery } from "../node/discovery.ts";
 import { socketRoot, viewAddress } from "../node/options.ts";
 import type { ClusterDescription } from "../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
 import { CommandError, EXIT_CODES, type OptionsConfig, type OptionValues, textOf, usageError } from "./command.ts";
 
+/** A cluster whose head is asked over HTTP, on the port that drivers connect to. */
+const REMOTE = /^(?:mobula|http)s?:\/\//;
 const ANSWER_WITHIN_MS = 30_000;
 /** A head that runs answers at once; a folder without one refuses the connection. */
 const HELLO_WITHIN_MS = 2_000;
@@ -25,7 +29,7 @@ export interface ClusterSource {
 export const ADDRESS_OPTIONS: OptionsConfig = { address: { type: "string" }, json: { type: "boolean" } };
 
 /** For help texts. */
-export const ADDRESS_HELP = `      --address CLUSTER  id, name, pid or folder of a cluster on this machine, or http://HOST:PORT with the token in
+export const ADDRESS_HELP = `      --address CLUSTER  id, name, pid or file of a cluster on this machine, or mobula://HOST:PORT with the token in
                          MOBULA_TOKEN; needed when several run. Default: the environment variable MOBULA_ADDRESS
       --json             print JSON instead of a table
   -h, --help             show this help`;
@@ -33,9 +37,12 @@ export const ADDRESS_HELP = `      --address CLUSTER  id, name, pid or folder of
 /** @throws CommandError when no cluster runs, several do, or none is the one asked for. */
 export async function findCluster(values: OptionValues): Promise<ClusterSource> {
   const address = textOf(values, "address") ?? process.env["MOBULA_ADDRESS"];
-  if (address?.startsWith("http://") === true) return httpSource(address, process.env["MOBULA_TOKEN"] ?? "");
+  if (address !== undefined && REMOTE.test(address)) {
+    return httpSource(address.replace(/^mobula/, "http"), process.env["MOBULA_TOKEN"] ?? "");
+  }
   const found = await runningClusters();
-  const wanted = address === undefined || address === "local" ? found : found.filter((each) => isNamed(each, address));
+  const isAny = address === undefined || address === "local" || address === "auto";
+  const wanted = isAny ? found : found.filter((each) => isNamed(each, address));
   const [only, ...others] = wanted;
   if (only !== undefined && others.length === 0) return socketSource(viewAddress(only.directory));
   if (only !== undefined) {
@@ -57,7 +64,8 @@ interface RunningCluster {
 
 function isNamed({ directory, description }: RunningCluster, address: string): boolean {
   const { id, name, pid } = description;
-  return [id, name, String(pid), directory].includes(address);
+  if ([id, name, String(pid), directory].includes(address)) return true;
+  return address.includes("/") && existsSync(address) && readDiscovery(address)?.directory === directory;
 }
 
 function describe({ id, name, pid, startedAtMs }: ClusterDescription): string {
@@ -67,8 +75,9 @@ function describe({ id, name, pid, startedAtMs }: ClusterDescription): string {
 
 /** Clusters of this user, oldest first. */
 async function runningClusters(): Promise<RunningCluster[]> {
+  const directories = new Set([...clusterDirectories(socketRoot()), ...standingDirectories()]);
   const found = await Promise.all(
-    clusterDirectories(socketRoot()).map(async (directory) => {
+    [...directories].map(async (directory) => {
       try {
         const description = await askSocket(viewAddress(directory), "cluster", {}, HELLO_WITHIN_MS);
         return [{ directory, description }];
@@ -79,6 +88,16 @@ async function runningClusters(): Promise<RunningCluster[]> {
     }),
   );
   return found.flat().sort((a, b) => a.description.startedAtMs - b.description.startedAtMs);
+}
+
+/** Those of standing clusters, which may have been started with another folder for temporary files. */
+function standingDirectories(): string[] {
+  try {
+    return listClusters().map(({ directory }) => directory);
+  } catch {
+    // No folder of one's own for standing clusters: then there are none.
+    return [];
+  }
 }
 
 function clusterDirectories(root: string): string[] {
@@ -140,19 +159,23 @@ function getJson(url: URL, token: string): Promise<{ readonly status: number; re
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(new CommandError(EXIT_CODES.failed, `No cluster answers at ${url.origin}: ${error.message}.`));
-    const call = request(url, { headers: { authorization: `Bearer ${token}` } }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.once("error", fail);
-      response.once("end", () => {
-        try {
-          const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
-          resolve({ status: response.statusCode ?? 0, body });
-        } catch (error) {
-          fail(error as Error);
-        }
-      });
-    });
+    const call = (url.protocol === "https:" ? requestTls : request)(
+      url,
+      { headers: { authorization: `Bearer ${token}` } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("error", fail);
+        response.once("end", () => {
+          try {
+            const body = JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+            resolve({ status: response.statusCode ?? 0, body });
+          } catch (error) {
+            fail(error as Error);
+          }
+        });
+      },
+    );
     call.setTimeout(ANSWER_WITHIN_MS, () => call.destroy(new Error("it takes too long")));
     call.once("error", fail);
     call.end();

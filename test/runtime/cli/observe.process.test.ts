@@ -127,3 +127,26 @@ describe("what workers print", () => {
     });
   });
 });
+
+describe("a standing cluster", () => {
+  it("is found by its name, its file or its address, whatever the folder for temporary files", async () => {
+    const home = mkdtempSync(join(tmpdir(), "observed-"));
+    const env = { ...process.env, MOBULA_STATE_DIR: home, TMPDIR: home };
+    const mobula = (more: NodeJS.ProcessEnv, ...args: string[]): Promise<{ code: number | null; stdout: string }> =>
+      startMobula(home, args, { ...env, ...more }).finished;
+    try {
+      expect((await mobula({}, "start", "--name", "seen", "--cpus", "1")).code).toBe(0);
+      const file = join(home, "seen.json");
+      const { url, token } = JSON.parse(readFileSync(file, "utf8")) as { url: string; token: string };
+      const elsewhere = mkdtempSync(join(home, "tmp-"));
+      for (const address of ["seen", file, url.replace("http", "mobula")]) {
+        const more = { TMPDIR: elsewhere, MOBULA_TOKEN: token };
+        const { stdout } = await mobula(more, "list", "workers", "--address", address, "--json");
+        expect(JSON.parse(stdout)).toMatchObject({ truncated: false });
+      }
+    } finally {
+      await mobula({}, "stop", "--name", "seen");
+      rmSync(home, { recursive: true, force: true });
+    }
+  });
+});
