@@ -30,7 +30,7 @@ export function makeHandle(runtime: Runtime, description: ActorDescription): obj
     define(method, (...args: unknown[]) => runtime.callActor(handle, description, method, args), true);
   }
   runtime.engine.knowActor(description);
-  runtime.collected.register(handle, description.actorId, handle);
+  runtime.collected.register(handle, { id: description.actorId });
   return Object.freeze(handle);
 }
 

@@ -1,7 +1,15 @@
 /** A value that is somewhere in the cluster, or will be. */
 import { REF_BRAND } from "../protocol/codec.ts";
-import type { ObjectId } from "../protocol/ids.ts";
+import type { ActorId, ObjectId } from "../protocol/ids.ts";
 import type { Runtime } from "./runtime.ts";
+
+/**
+ * What is to be let go of when a ref or handle is collected; nothing any more when it was disposed. Cheaper than a token to
+ * unregister by, which every ref would pay for.
+ */
+export interface Hold {
+  id: ObjectId | ActorId | undefined;
+}
 
 /**
  * The result of a task or actor call, or something that was `put`. Await it for its value, or pass it on: a ref is
@@ -13,13 +21,14 @@ import type { Runtime } from "./runtime.ts";
 export class ObjectRef<T> implements PromiseLike<T>, Disposable {
   readonly id: string;
   readonly #runtime: Runtime;
-  #isDisposed = false;
+  readonly #hold: Hold;
 
   /** Only the runtime makes refs: the object must be used once for it. */
   constructor(runtime: Runtime, id: ObjectId) {
     this.id = id;
     this.#runtime = runtime;
-    runtime.collected.register(this, id, this);
+    this.#hold = { id };
+    runtime.collected.register(this, this.#hold);
   }
 
   /** Rejects with what the task failed with. */
@@ -56,9 +65,8 @@ export class ObjectRef<T> implements PromiseLike<T>, Disposable {
 
   /** Let go of the value. The ref cannot be used afterwards. */
   [Symbol.dispose](): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
-    this.#runtime.collected.unregister(this);
+    if (this.#hold.id === undefined) return;
+    this.#hold.id = undefined;
     this.#runtime.engine.unuse(this.id as ObjectId);
   }
 

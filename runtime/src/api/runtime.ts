@@ -7,7 +7,7 @@ import { EMPTY_LIST } from "../protocol/codec-constants.ts";
 import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
 import type { ActorDescription, WireEnvironment, WireExecution } from "../protocol/messages.ts";
 import { Getting } from "./getting.ts";
-import { isObjectRef, ObjectRef } from "./object-ref.ts";
+import { type Hold, isObjectRef, ObjectRef } from "./object-ref.ts";
 import { timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
 import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
@@ -67,7 +67,7 @@ export class Runtime {
   readonly engine: Engine;
   readonly codec: ValueCodec;
   /** Refs and handles that were collected: their objects are used once less. */
-  readonly collected: FinalizationRegistry<ObjectId | ActorId>;
+  readonly collected: FinalizationRegistry<Hold>;
   readonly #hooks: RuntimeHooks | undefined;
   readonly #codes = new WeakMap<CapturedCode, CapturedFunction>();
   readonly #warned = new Set<string>();
@@ -80,7 +80,9 @@ export class Runtime {
     this.#environment = environment;
     this.codec = new ValueCodec(this);
     this.#hooks = hooks;
-    this.collected = new FinalizationRegistry((id) => engine.unuse(id));
+    this.collected = new FinalizationRegistry(({ id }) => {
+      if (id !== undefined) engine.unuse(id);
+    });
   }
 
   /** The running call, in a worker. */
