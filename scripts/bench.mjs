@@ -1,6 +1,6 @@
 // `npm run bench -- SUITE [--json] [--runs N] [--window-ms N] [--cpus N]`: our figures beside the peers' of the same run.
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { printJson, printTable } from "../test/bench/lib/report.mjs";
@@ -24,7 +24,9 @@ await runScript(async () => {
   const say = console.log;
   if (values.json) console.log = console.error; // standard output carries rows only
   await setUp({ bench: true });
-  const { bench, peers } = await import(`../test/bench/${suite}.mjs`);
+  const { bench, peers, versions } = await import(`../test/bench/${suite}.mjs`);
+  const today = new Date().toISOString().slice(0, 10);
+  console.log(`${suite}, ${today}: ${versions()}; ${values.cpus} of ${availableParallelism()} CPUs (${cpuModel()})`);
   const rows = await bench({
     runs: positive("runs", values.runs),
     windowMs: positive("window-ms", values["window-ms"]),
@@ -51,6 +53,10 @@ function readArguments() {
   } catch (error) {
     throw new SetupError(error.message);
   }
+}
+
+function cpuModel() {
+  return cpus()[0]?.model.trim() ?? process.arch;
 }
 
 function positive(name, text) {

@@ -1,10 +1,11 @@
 // One run of the core suite on Mobula: prints {"row": {"value", "result"}} as JSON. Definitions as in Ray's microbenchmark.
-import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { actor, get, init, put, shutdown, task, wait } from "mobula";
+import { residentMegabytes } from "../lib/process-tree.mjs";
+import { checkOf, PAYLOAD, PAYLOADS, rate as rateIn, sum } from "../lib/rate.mjs";
 
 const CPUS = Number(process.argv[2]);
 const WINDOW_MS = Number(process.argv[3]);
+const rate = (multiplier, work) => rateIn(WINDOW_MS, multiplier, work);
 
 const coldStart = performance.now();
 await init({ cpus: CPUS });
@@ -25,6 +26,20 @@ const Counter = actor(
 
 rows["task-sync"] = await rate(1, async () => await one());
 rows["task-async"] = await rate(1000, async () => sum(await get(Array.from({ length: 1000 }, () => one()))));
+
+const echo = task((payload) => payload, { name: "echo" });
+rows["task-1MB-sync"] = await rate(1, async () => {
+  const ref = echo(PAYLOAD);
+  const check = checkOf(await ref);
+  ref[Symbol.dispose]();
+  return check;
+});
+rows["task-1MB-async"] = await rate(PAYLOADS, async () => {
+  const refs = Array.from({ length: PAYLOADS }, () => echo(PAYLOAD));
+  const check = sum((await get(refs)).map(checkOf));
+  for (const ref of refs) ref[Symbol.dispose]();
+  return check;
+});
 
 const counter = new Counter();
 rows["actor-sync"] = await rate(1, async () => await counter.one());
@@ -69,42 +84,3 @@ rows["wait-1k"] = await rate(1, async () => {
 
 await shutdown();
 console.log(JSON.stringify(rows));
-
-/** Calls of `work` in a window after a warm-up of a quarter of it, times `multiplier`, per second. */
-async function rate(multiplier, work) {
-  const warmUntil = performance.now() + WINDOW_MS / 4;
-  let result;
-  do result = await work();
-  while (performance.now() < warmUntil);
-  const start = performance.now();
-  let calls = 0;
-  let elapsed;
-  do {
-    await work();
-    calls++;
-    elapsed = performance.now() - start;
-  } while (elapsed < WINDOW_MS);
-  return { value: (multiplier * calls * 1000) / elapsed, result };
-}
-
-function sum(values) {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-/** Resident memory of this program's process tree, shared pages counted once per process that touched them. */
-function residentMegabytes() {
-  const parents = new Map();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      parents.set(Number(pid), Number(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /s, "").split(" ")[1]));
-    } catch {
-      // ended meanwhile
-    }
-  }
-  const isOurs = (pid) => pid !== undefined && pid > 1 && (pid === process.pid || isOurs(parents.get(pid)));
-  const pages = [...parents.keys()]
-    .filter(isOurs)
-    .map((pid) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]));
-  const pageSize = Number(spawnSync("getconf", ["PAGESIZE"], { encoding: "utf8" }).stdout);
-  return (sum(pages) * pageSize) / 1e6;
-}

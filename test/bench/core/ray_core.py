@@ -22,6 +22,11 @@ def one():
     return 1
 
 
+@ray.remote
+def echo(payload):
+    return payload
+
+
 @ray.remote(num_cpus=0)
 class Counter:
     def one(self):
@@ -88,6 +93,15 @@ time.sleep(1)
 rows["idle-memory"] = {"value": resident_megabytes(), "result": None}
 rows["task-sync"] = rate(1, lambda: ray.get(one.remote()))
 rows["task-async"] = rate(1000, lambda: sum(ray.get([one.remote() for _ in range(1000)])))
+payload = np.full(1_000_000, 7, dtype=np.uint8)
+
+
+def check_of(value):
+    return len(value) + int(value[999_999])
+
+
+rows["task-1MB-sync"] = rate(1, lambda: check_of(ray.get(echo.remote(payload))))
+rows["task-1MB-async"] = rate(100, lambda: sum(map(check_of, ray.get([echo.remote(payload) for _ in range(100)]))))
 counter = Counter.remote()
 rows["actor-sync"] = rate(1, lambda: ray.get(counter.one.remote()))
 rows["actor-async"] = rate(1000, lambda: sum(ray.get([counter.one.remote() for _ in range(1000)])))

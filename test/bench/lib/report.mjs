@@ -8,7 +8,7 @@ export function median(values) {
 }
 
 /** Units where a smaller value is the better one. */
-const SMALLER_IS_BETTER = new Set(["ms", "s", "MB"]);
+const SMALLER_IS_BETTER = new Set(["ms", "s", "MB", "B"]);
 
 /**
  * @param {string} suite
