@@ -3,6 +3,7 @@ import { currentRuntime } from "./api/lifecycle.ts";
 import { LocalEngine } from "./engine/local/local-engine.ts";
 import type { HeadCheck } from "./protocol/messages.ts";
 
+export { currentRuntime } from "./api/lifecycle.ts";
 export { Runtime } from "./api/runtime.ts";
 export type { Engine, TaskSpec } from "./engine/engine.ts";
 export { startLocalEngine } from "./engine/local/start-head.ts";

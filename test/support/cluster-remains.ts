@@ -38,9 +38,19 @@ export class OwnTemporaryFolder {
     return [...this.processes(), ...readdirSync(this.path), ...[...this.#arenas].filter((path) => existsSync(path))];
   }
 
-  async expectEmpty(withinMs = 5_000): Promise<void> {
-    await eventually(() => this.remains().length === 0, withinMs);
-    expect(this.remains()).toEqual([]);
+  /** Nothing is left soon. */
+  async expectEmpty(): Promise<void> {
+    await this.#expect([]);
+  }
+
+  /** Nothing but this process is left soon: the driver. */
+  async expectOnly(pid: number): Promise<void> {
+    await this.#expect([pid]);
+  }
+
+  async #expect(left: readonly unknown[]): Promise<void> {
+    await eventually(() => this.remains().length <= left.length, 5_000);
+    expect(this.remains()).toEqual(left);
   }
 
   remove(): void {

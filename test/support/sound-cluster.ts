@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { cluster, task } from "mobula";
-import { checkHead } from "mobula/internal";
+import { checkHead, currentRuntime } from "mobula/internal";
 import { expect } from "vitest";
 import { eventually } from "./driver-program.ts";
 
@@ -39,4 +39,18 @@ export async function failureOf(promise: PromiseLike<unknown>): Promise<Error & 
 export function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
+}
+
+/**
+ * Nothing is stored for this process any more. Workers may map what they have read until they collect their garbage, which
+ * they do after 16 MB of it.
+ */
+export async function expectNothingHeld(): Promise<void> {
+  const { clientId } = currentRuntime().engine as unknown as { readonly clientId: string };
+  const held = async (): Promise<string[]> => {
+    collectGarbage();
+    return (await checkHead()).objects.filter((object) => object.includes(` × ${clientId}`));
+  };
+  await eventually(async () => (await held()).length === 0, 5_000);
+  expect(await held()).toEqual([]);
 }

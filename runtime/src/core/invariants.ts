@@ -4,6 +4,9 @@ import type { GpuShare, ResourcePool } from "./resources.ts";
 import type { CoreState } from "./state.ts";
 import { holdingOf } from "./workers.ts";
 
+/** Objects that a check names. */
+const LISTED_OBJECTS = 100;
+
 /** The rules that `state` breaks; none in a sound state. */
 export function brokenInvariants(state: CoreState): string[] {
   return [
@@ -28,7 +31,13 @@ export function checkState(state: CoreState): HeadCheck {
   const maps = { clients, workers, leases, demands, actors, objects, earlyWatchers, actorAliases };
   const sizes = Object.entries(maps).map(([name, { size }]) => [name, size] as const);
   const regions = [...objects.values()].filter(({ region }) => region !== undefined).length;
-  return { broken: brokenInvariants(state), counts: { ...Object.fromEntries(sizes), regions } };
+  const listed = [...objects.values()].slice(0, LISTED_OBJECTS).map(({ objectId, holders, region }) => {
+    const held = [...holders].map(([holder, count]) => `${count} × ${holder}`);
+    const where =
+      region === undefined ? "" : ` in a ${region.isSealed ? "" : "half-written "}region of ${region.writer}`;
+    return `${objectId}${where}, held ${held.join(", ")}`;
+  });
+  return { broken: brokenInvariants(state), counts: { ...Object.fromEntries(sizes), regions }, objects: listed };
 }
 
 /** What is taken from a pool, each with what it takes. */

@@ -110,10 +110,14 @@ function dropIfUnheld(state: CoreState, record: ObjectRecord, dropped: Dropped):
 
 export function addRegion(state: CoreState, event: Extract<CoreEvent, { type: "region-allocated" }>): CoreEffect[] {
   const { objectId, region, writer, holder } = event;
-  if (!state.clients.has(holder) || state.objects.get(objectId)?.region !== undefined) {
-    return [{ type: "free-region", objectId, region }];
-  }
+  if (!state.clients.has(holder)) return [{ type: "free-region", objectId, region }];
   const record = recordOf(state, objectId);
+  if (record.region !== undefined) {
+    // The same run stored it before and was interrupted: nobody has heard of that.
+    const { region: earlier } = record.region;
+    record.region = { region, writer, isSealed: false };
+    return [{ type: "free-region", objectId, region: earlier }];
+  }
   record.region = { region, writer, isSealed: false };
   add(record, holder, 1);
   return [];

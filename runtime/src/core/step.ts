@@ -33,6 +33,7 @@ import {
 } from "./objects.ts";
 import { askGroup, askGroupRemoval, forgetGroupsOf, seekGroup, watchGroup } from "./placement-groups.ts";
 import { assign, changeDemand, returnLeases } from "./scheduler.ts";
+import { startFailed } from "./start-failures.ts";
 import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
 import { addReport, forgetClientWork } from "./task-groups.ts";
 import { addWorkers, joinWorker, removeWorker, setBlocked, stopSpareWorkers, stopWorker } from "./workers.ts";
@@ -158,7 +159,11 @@ function workerDied(state: CoreState, event: Extract<CoreEvent, { type: "worker-
     (each) => "workerId" in each.work && each.work.workerId === event.workerId,
   );
   const effects = removeWorker(state, event);
-  if (work?.state === "starting") effects.push(...environmentStartFailed(state, worker?.environmentId ?? "", event));
+  if (work?.state === "starting") {
+    const environmentId = worker?.environmentId ?? "";
+    if (environmentId === "") effects.push(...startFailed(state, event));
+    else effects.push(...environmentStartFailed(state, environmentId, event));
+  }
   if (actor !== undefined) effects.push(...actorProcessDied(state, actor.spec.actorId, event));
   effects.push(...removeClient(state, clientOfWorker(event.workerId), event.atMs));
   if (work !== undefined) effects.push(...assign(state, event.atMs));

@@ -1,15 +1,12 @@
 /** Worker processes: when they start, what they hold, and when they end. */
 import { type ClientId, type WorkerId, workerIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
-import { reasonOfEnd } from "../protocol/process-end.ts";
-import { fromAmounts, giveBack, type Holding, letGo, take } from "./resources.ts";
+import { giveBack, type Holding, letGo, take } from "./resources.ts";
 import { assign } from "./scheduler.ts";
 import type { CoreEffect, CoreEvent, CoreState, WorkerRecord } from "./state.ts";
 
 /** Idle workers beyond one per CPU, and those of other environments than the default, live this long. */
 const SPARE_WORKER_IDLE_MS = 3_000;
-/** So many workers in a row that die at their start mean that none will start. */
-const MAX_START_FAILURES = 3;
 /** Processes that start at the same time, beside one per CPU. */
 const EXTRA_STARTING = 2;
 
@@ -28,7 +25,6 @@ export function startWorkers(
 ): CoreEffect[] {
   const effects: CoreEffect[] = [];
   for (const [environmentId, wanted] of unhosted) {
-    if (environmentId === "" && state.startFailures >= MAX_START_FAILURES) continue;
     const starting = [...state.workers.values()].filter((worker) => worker.work.state === "starting");
     const startingHere = starting.filter((worker) => worker.environmentId === environmentId).length;
     const count = Math.min(wanted - startingHere, warmWorkers(state) + EXTRA_STARTING - starting.length);
@@ -150,9 +146,8 @@ export function release(worker: WorkerRecord): void {
 export function removeWorker(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
   const worker = state.workers.get(event.workerId);
   if (worker === undefined) return [];
-  const { work, workerId } = worker;
+  const { workerId } = worker;
   const effects: CoreEffect[] = [];
-  if (work.state === "starting" && worker.environmentId === "") effects.push(...countStartFailure(state, event));
   release(worker);
   for (const lease of state.leases.values()) {
     if (lease.workerId !== workerId) continue;
@@ -160,22 +155,6 @@ export function removeWorker(state: CoreState, event: Extract<CoreEvent, { type:
     effects.push({ type: "send", to: lease.clientId, message: { type: "worker-died", workerId, end: event.end } });
   }
   state.workers.delete(workerId);
-  return effects;
-}
-
-function countStartFailure(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
-  state.startFailures++;
-  if (state.startFailures < MAX_START_FAILURES) return [];
-  const how = reasonOfEnd(event.end);
-  const startFailure = `${state.startFailures} worker processes ended while they started (${how})\n${event.end.stderrTail}`;
-  const has = fromAmounts(state.total);
-  const effects: CoreEffect[] = [];
-  for (const [key, { clientId, shape, resources, environmentId }] of state.demands) {
-    if (environmentId !== "") continue;
-    state.demands.delete(key);
-    const needs = fromAmounts(resources);
-    effects.push({ type: "send", to: clientId, message: { type: "unschedulable", shape, needs, has, startFailure } });
-  }
   return effects;
 }
 

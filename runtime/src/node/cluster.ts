@@ -8,7 +8,7 @@ import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
-import { ObjectStoreFullError } from "../errors.ts";
+import { ObjectLostError, ObjectStoreFullError } from "../errors.ts";
 import { type ClientId, clientOfWorker, DRIVER_ID, type WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
 import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
@@ -250,6 +250,12 @@ export class Cluster {
     }
     const region: Region = { offset, lengths };
     this.apply({ type: "region-allocated", objectId, region, writer, holder });
+    if (this.state.objects.get(objectId)?.region?.region !== region) {
+      // Refused, and perhaps another's by now: nobody may write there.
+      const error = new ObjectLostError(objectId, "the process that was to read it has ended").toWire();
+      this.#links.get(writer)?.send({ type: "allocate-failed", requestId, error });
+      return;
+    }
     this.#links.get(writer)?.send({ type: "allocated", requestId, region });
   }
 

@@ -27,6 +27,14 @@ export function leaseIdOf(number: number): LeaseId {
   return `l${number}` as LeaseId;
 }
 
+/**
+ * The object that owns the region of a large result until its caller has it. A run that ends with its process may have
+ * stored what nobody hears of, so each run has a name of its own: that of its attempt and its worker.
+ */
+export function regionOwnerOf(result: ObjectId, attempt: number, worker: ClientId | WorkerId): ObjectId {
+  return `${result}#${attempt}${worker}` as ObjectId;
+}
+
 /** Object, task and actor ids of one client: its own id and a counter. A task and its result carry the same number. */
 export class IdMaker {
   readonly #prefix: string;

@@ -382,15 +382,17 @@ export interface ProcessEnd {
   readonly reason?: "memory";
 }
 
-/** What `cluster()` gives: resources, object store, workers and actors at one moment. */
 /** What the head finds when it looks at itself. */
 export interface HeadCheck {
   /** Rules of the state that do not hold, in words; none in a sound head. */
   readonly broken: readonly string[];
   /** How many there are of each kind of record: what grows without end shows here. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Objects it knows, and who holds them; the first hundred. */
+  readonly objects: readonly string[];
 }
 
+/** What `cluster()` gives: resources, object store, workers and actors at one moment. */
 export interface ClusterDescription {
   readonly id: string;
   /** From `init({ name })`. */

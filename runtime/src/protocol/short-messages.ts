@@ -122,6 +122,7 @@ function seldomOf(call: Omit<TaskCall, "codeId">): Seldom | null {
     (resolved === undefined || resolved.length === 0) &&
     isStream === undefined &&
     streamWindow === undefined &&
+    skipItems === undefined &&
     numReturns === undefined &&
     timeoutMs === undefined &&
     execution === undefined;

@@ -10,7 +10,7 @@ import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
 import { errorSummary, toWireError } from "../errors.ts";
-import { type ObjectId, partOf, type TaskId } from "../protocol/ids.ts";
+import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../protocol/ids.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
@@ -200,8 +200,8 @@ export class Executor {
         if (done === true) break;
         if (index < skipItems) continue;
         this.#output?.flush();
-        const owner = `${taskId}.${index}#${running.call.attempt}` as ObjectId;
-        running.send({ type: "stream-item", taskId, index, value: this.#toWire(running, value, owner) });
+        const wire = this.#toWire(running, value, partOf(taskId, index));
+        running.send({ type: "stream-item", taskId, index, value: wire });
         while (index + 1 - running.consumed >= streamWindow && running.stopReason === undefined) {
           await new Promise<void>((resolve) => {
             running.onConsumed = resolve;
@@ -218,9 +218,10 @@ export class Executor {
     }
   }
 
-  #toWire(running: RunningCall, value: unknown, owner: ObjectId): ReturnType<LocalEngine["objects"]["toWire"]> {
-    const { objects } = this.#engine;
+  #toWire(running: RunningCall, value: unknown, result: ObjectId): ReturnType<LocalEngine["objects"]["toWire"]> {
+    const { objects, clientId } = this.#engine;
     const holder = running.client.clientId;
+    const owner = regionOwnerOf(result, running.call.attempt, clientId);
     const wire = objects.toWire(this.#codec.encode(value, "result"), { owner, holder });
     objects.handOver([wire], holder, true);
     return wire;
@@ -232,13 +233,13 @@ export class Executor {
       this.#failed(running, undefined);
       return;
     }
-    const { taskId, attempt, numReturns } = running.call;
+    const { taskId, numReturns } = running.call;
     if (numReturns !== undefined) {
       this.#returned(running, value, numReturns);
       return;
     }
     try {
-      const wire = this.#toWire(running, value, `${taskId}#${attempt}` as ObjectId);
+      const wire = this.#toWire(running, value, resultOf(taskId));
       const durationMs = this.#end(running);
       const { events } = this.#engine;
       if (events.finished(durationMs)) events.list(running.asEndedRun(running.startedMs + durationMs));
@@ -250,13 +251,11 @@ export class Executor {
 
   /** Several results, each an object of its own. */
   #returned(running: RunningCall, value: unknown, count: number): void {
-    const { taskId, attempt, name } = running.call;
+    const { taskId, name } = running.call;
     try {
       const elements = count === 0 ? [] : value;
       if (!Array.isArray(elements) || elements.length !== count) throw new TypeError(wrongReturns(name, count, value));
-      const values = elements.map((element, index) =>
-        this.#toWire(running, element, `${partOf(taskId, index)}#${attempt}` as ObjectId),
-      );
+      const values = elements.map((element, index) => this.#toWire(running, element, partOf(taskId, index)));
       const durationMs = this.#end(running);
       running.send({ type: "task-returned", taskId, values, durationMs });
     } catch (error) {

@@ -31,6 +31,17 @@ describe("the directory of objects", () => {
     expect(world.state.objects.size).toBe(0);
   });
 
+  it("gives a region back that an interrupted run stored and the same run stores again", () => {
+    const world = worldWithWorkers();
+    allocate(world, "d.1#0w1");
+    const again = { offset: 4096, lengths: [8] };
+    const stored = { type: "region-allocated", objectId: "d.1#0w1", writer: "w1", holder: "d" } as never as object;
+    expect(world.apply({ ...stored, region: again } as never)).toMatchObject([
+      { type: "free-region", region: { offset: 0 } },
+    ]);
+    expect(world.release("d", "d.1#0w1")).toMatchObject([{ type: "free-region", region: again }]);
+  });
+
   it("survives a release that overtakes the hold it answers", () => {
     const world = worldWithWorkers();
     allocate(world, "d.1");

@@ -124,6 +124,20 @@ describe("leases", () => {
     expect(sent(world.die("w3"))).toMatchObject([{ type: "unschedulable", to: "d" }]);
   });
 
+  it("tells waiting actors that no process starts, and tries again for whoever comes later", () => {
+    const world = new CoreWorld({ cpus: 1 });
+    world.askActor("d.A1", { resources: { cpus: 10_000 } });
+    world.watch("d.A1");
+    world.die("w1");
+    world.die("w2");
+    expect(sent(world.die("w3"))).toMatchObject([
+      { type: "actor-state", state: { state: "dead", death: { reason: "unschedulable" } } },
+    ]);
+    expect(started(world.demand("d", 1, 1))).toEqual(["w4"]);
+    world.join("w4");
+    expect(world.state.leases.size).toBe(1);
+  });
+
   it("stops spare idle workers after a while, but keeps one per CPU", () => {
     const world = new CoreWorld({ cpus: 1 });
     world.apply({ type: "workers-wanted", count: 3 });

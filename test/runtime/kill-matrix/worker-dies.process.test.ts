@@ -3,7 +3,7 @@ import { actor, cluster, get, init, type ObjectRef, shutdown, task, wait } from 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OwnTemporaryFolder } from "../../support/cluster-remains.ts";
 import { eventually } from "../../support/driver-program.ts";
-import { collectGarbage, expectSoundCluster, failureOf } from "../../support/sound-cluster.ts";
+import { expectNothingHeld, expectSoundCluster, failureOf } from "../../support/sound-cluster.ts";
 
 const folder = new OwnTemporaryFolder();
 const before = process.env["TMPDIR"];
@@ -30,16 +30,6 @@ async function runningPid(): Promise<number> {
   }, 5_000);
   if (pid === undefined) throw new Error("no worker runs anything");
   return pid;
-}
-
-/** Arrays in shared memory are garbage by now, and go when they are collected. */
-async function expectEmptyStore(): Promise<void> {
-  const used = async (): Promise<number> => {
-    collectGarbage();
-    return (await cluster()).objectStore.usedBytes;
-  };
-  await eventually(async () => (await used()) === 0, 5_000);
-  expect(await used()).toBe(0);
 }
 
 describe("a process that ends under many short tasks", () => {
@@ -142,7 +132,7 @@ describe("a killed worker", () => {
     };
     expect(await read()).toEqual(Array.from({ length: 40 }, (_, n) => n));
     await expectSoundCluster();
-    await expectEmptyStore();
+    await expectNothingHeld();
   });
 
   it("that writes large results leaves nothing of them in the store", async () => {
@@ -166,7 +156,7 @@ describe("a killed worker", () => {
     };
     for (let n = 0; refs.length > 0; n++) expect(await look(refs.shift() as (typeof refs)[0])).toEqual([n, n]);
     await expectSoundCluster();
-    await expectEmptyStore();
+    await expectNothingHeld();
   });
 
   it("that owned nested tasks takes their results along: who waits for them is told", async () => {

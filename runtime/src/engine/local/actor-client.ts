@@ -1,6 +1,6 @@
 /** One actor as this process sees it: calls go out in the order they were made, over one connection. */
 import { ActorDiedError, errorFromWire } from "../../errors.ts";
-import type { ActorId } from "../../protocol/ids.ts";
+import type { ActorId, WorkerId } from "../../protocol/ids.ts";
 import type { ActorDeath, ActorState } from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
@@ -12,7 +12,7 @@ export interface ActorClientHooks {
   fail(call: Call, error: Error): void;
   retry(call: Call, reason: string): void;
   /** Its process is gone, and with it what was stored for this call and not sent. */
-  forgetUnsent(call: Call): void;
+  forgetUnsent(call: Call, workerId: WorkerId): void;
 }
 
 export class ActorClient {
@@ -118,6 +118,7 @@ export class ActorClient {
 
   /** Its process is gone; another one is on its way. Calls under way are repeated or fail. */
   #lost(): void {
+    this.#forgetUnsent();
     this.#connection?.close();
     this.#connection = undefined;
     this.#isDraining = false;
@@ -125,7 +126,6 @@ export class ActorClient {
     this.#inflight.clear();
     const again: Call[] = [];
     for (const call of calls) {
-      this.#hooks.forgetUnsent(call);
       if (call.retriesLeft > 0 && call.cancelReason === undefined) {
         this.#hooks.retry(call, "its actor is started again");
         again.push(call);
@@ -137,12 +137,18 @@ export class ActorClient {
     this.#queue = [...again, ...this.#queue];
   }
 
+  #forgetUnsent(): void {
+    const workerId = this.#connection?.workerId;
+    if (workerId === undefined) return;
+    for (const call of this.#inflight.values()) this.#hooks.forgetUnsent(call, workerId);
+  }
+
   /** It will not answer any more. */
   end(error: Error): void {
     this.#death ??= error;
+    this.#forgetUnsent();
     this.#connection?.close();
     this.#connection = undefined;
-    for (const call of this.#inflight.values()) this.#hooks.forgetUnsent(call);
     const calls = [...this.#inflight.values(), ...this.#queue];
     this.#inflight.clear();
     this.#queue = [];

@@ -21,6 +21,7 @@ import {
   type ObjectId,
   type PlacementGroupId,
   partOf,
+  regionOwnerOf,
   resultOf,
   type TaskId,
   taskOf,
@@ -132,6 +133,7 @@ export class LocalEngine implements Engine {
       ...shared,
       send: (message) => link.send(message),
       endedByCancel: (call) => this.#endedByCancel(call),
+      forgetUnsent: (call, workerId) => this.forgetUnsent(call, workerId),
       crashed: (call, end, workerId) => this.#crashed(call, end, workerId),
     });
     this.#actors = new ActorDirectory(link, this.objects, this.#codes, {
@@ -140,7 +142,7 @@ export class LocalEngine implements Engine {
         if (!this.#endedByCancel(call)) this.fail(call, error);
       },
       retry: (call, reason) => this.retry(call, reason),
-      forgetUnsent: (call) => this.forgetUnsent(call),
+      forgetUnsent: (call, workerId) => this.forgetUnsent(call, workerId),
       resolveRefs: (call) => this.#resolveRefs(call),
     });
     this.closed = new Promise((resolve) => {
@@ -276,7 +278,6 @@ export class LocalEngine implements Engine {
 
   /** The call's process ended under it: again elsewhere, or the end. */
   #crashed(call: Call, end: ProcessEnd, workerId: WorkerId): void {
-    this.forgetUnsent(call);
     call.crashes++;
     const isMemory = end.reason === "memory";
     if ((isMemory ? call.oomRetriesLeft : call.retriesLeft) <= 0) {
@@ -516,10 +517,10 @@ export class LocalEngine implements Engine {
   }
 
   /** What a run of this call stored for us and did not deliver, nobody will tell us about. */
-  forgetUnsent({ taskId, attempt, returns, stream }: Call): void {
+  forgetUnsent({ taskId, attempt, returns, stream }: Call, workerId: WorkerId): void {
     const parts = returns ?? stream?.expected() ?? [resultOf(taskId)];
     if (parts.length > 0)
-      this.link.send({ type: "forget", objectIds: parts.map((id) => `${id}#${attempt}` as ObjectId) });
+      this.link.send({ type: "forget", objectIds: parts.map((id) => regionOwnerOf(id, attempt, workerId)) });
   }
 
   output(message: Parameters<TaskObserver["output"]>[0]): void {
@@ -705,9 +706,14 @@ export class LocalEngine implements Engine {
 
   /** Let the head look at itself; for tests. */
   async check(): Promise<HeadCheck> {
-    const reply = await this.link.request((requestId) => ({ type: "check", requestId }));
-    if (reply.type !== "checked") throw new EngineClosedError("the head sent a wrong reply");
-    return reply.check;
+    this.#keepAlive.add();
+    try {
+      const reply = await this.link.request((requestId) => ({ type: "check", requestId }));
+      if (reply.type !== "checked") throw new EngineClosedError("the head sent a wrong reply");
+      return reply.check;
+    } finally {
+      this.#keepAlive.remove();
+    }
   }
 
   async state<Route extends StateRoute>(route: Route, parameters: StateParameters = {}): Promise<StateRoutes[Route]> {

@@ -17,6 +17,8 @@ export interface TaskPoolHooks {
   fail(call: Call, error: Error): void;
   /** Fail the call if it was cancelled meanwhile. Returns whether it is over. */
   endedByCancel(call: Call): boolean;
+  /** Its process is gone, and with it what was stored for this call and not sent. */
+  forgetUnsent(call: Call, workerId: WorkerId): void;
   /** Its process ended under it. */
   crashed(call: Call, end: ProcessEnd, workerId: WorkerId): void;
 }
@@ -134,12 +136,15 @@ export class TaskPool {
     }
   }
 
-  /** The first call of a lease ran; those behind it had not begun. */
+  /** The first call of a lease counts as the one that ran; those behind it are run again as if they had not begun. */
   workerDied(workerId: WorkerId, end: ProcessEnd): void {
     for (const queue of this.#queues.values()) {
       for (const lease of queue.leases) {
         if (lease.connection.workerId !== workerId) continue;
-        const [running, ...queued] = queue.removeLease(lease);
+        const calls = queue.removeLease(lease);
+        // Those behind the first may have run, and their results be lost.
+        for (const call of calls) this.#hooks.forgetUnsent(call, workerId);
+        const [running, ...queued] = calls;
         queue.addFirst(queued.filter((call) => !this.#hooks.endedByCancel(call)));
         if (running !== undefined && !this.#hooks.endedByCancel(running)) this.#hooks.crashed(running, end, workerId);
         this.#plan(queue);

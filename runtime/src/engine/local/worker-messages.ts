@@ -15,7 +15,7 @@ export function handleWorkerMessage(engine: LocalEngine, connection: WorkerConne
       taskReturned(engine, message);
       return;
     case "task-failed":
-      taskFailed(engine, message);
+      taskFailed(engine, connection, message);
       return;
     case "stream-item":
       streamItem(engine, message);
@@ -62,13 +62,17 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
   engine.over(call, "finished");
 }
 
-function taskFailed(engine: LocalEngine, message: Extract<FromWorker, { type: "task-failed" }>): void {
+function taskFailed(
+  engine: LocalEngine,
+  connection: WorkerConnection,
+  message: Extract<FromWorker, { type: "task-failed" }>,
+): void {
   const call = engine.calls.get(message.taskId);
   if (call === undefined) return;
   call.isReported = true;
   engine.left(call, message.durationMs);
   // It may have failed half-way through storing them.
-  if (call.returns !== undefined) engine.forgetUnsent(call);
+  if (call.returns !== undefined) engine.forgetUnsent(call, connection.workerId);
   if (call.cancelReason !== undefined || message.reason === "cancelled") {
     engine.fail(call, cancelledError(call, "it was cancelled"), "cancelled");
     return;
