@@ -13,6 +13,8 @@ export type ErrorCode =
   | "TASK_FAILED"
   | "WORKER_CRASHED"
   | "ACTOR_DIED"
+  | "ACTOR_UNAVAILABLE"
+  | "PENDING_CALLS_LIMIT"
   | "GET_TIMEOUT"
   | "TASK_CANCELLED"
   | "OBJECT_LOST"
@@ -108,6 +110,38 @@ export class ActorDiedError extends ClusterError {
     );
     this.actorName = actorName;
     this.reason = reason;
+  }
+}
+
+/** The actor's process ended during a call; the actor is started again. Whether the call had an effect is not known. */
+export class ActorUnavailableError extends ClusterError {
+  override readonly name = "ActorUnavailableError";
+  readonly actorName: string;
+
+  /** @param callName - e.g. `Counter.add`. */
+  constructor(actorName: string, callName: string) {
+    super(
+      "ACTOR_UNAVAILABLE",
+      `Actor '${actorName}' lost its process during '${callName}', and is started again. Call again, or set ` +
+        "{ maxTaskRetries } to have calls repeated.",
+    );
+    this.actorName = actorName;
+  }
+}
+
+/** The actor has as many unfinished calls of this process as its `maxPendingCalls` allows. */
+export class PendingCallsLimitError extends ClusterError {
+  override readonly name = "PendingCallsLimitError";
+  readonly actorName: string;
+  readonly maxPendingCalls: number;
+
+  constructor(actorName: string, maxPendingCalls: number) {
+    super(
+      "PENDING_CALLS_LIMIT",
+      `Actor '${actorName}' has ${maxPendingCalls} unfinished calls, as many as maxPendingCalls allows. Await some of them before the next.`,
+    );
+    this.actorName = actorName;
+    this.maxPendingCalls = maxPendingCalls;
   }
 }
 
@@ -328,6 +362,8 @@ const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
   TASK_FAILED: TaskFailedError as unknown as typeof Error,
   WORKER_CRASHED: WorkerCrashedError as unknown as typeof Error,
   ACTOR_DIED: ActorDiedError as unknown as typeof Error,
+  ACTOR_UNAVAILABLE: ActorUnavailableError as unknown as typeof Error,
+  PENDING_CALLS_LIMIT: PendingCallsLimitError as unknown as typeof Error,
   GET_TIMEOUT: GetTimeoutError as unknown as typeof Error,
   TASK_CANCELLED: TaskCancelledError as unknown as typeof Error,
   OBJECT_LOST: ObjectLostError as unknown as typeof Error,

@@ -1,10 +1,19 @@
 /** Tasks, actors and objects on all cores, in TypeScript. */
-export { type ActorClass, type ActorHandle, type ActorMethod, actor, kill } from "./api/actor.ts";
+export {
+  type ActorClass,
+  type ActorHandle,
+  type ActorMethod,
+  actor,
+  exitActor,
+  kill,
+  type NamespaceOptions,
+  type RemoteMethod,
+} from "./api/actor.ts";
 export { ActorPool, type PoolCall } from "./api/actor-pool.ts";
 export { asCompleted, type Completed } from "./api/as-completed.ts";
 export { type InitOptions, init, shutdown } from "./api/lifecycle.ts";
 export { ObjectRef } from "./api/object-ref.ts";
-export type { ActorOptions, ErrorClass, TaskOptions } from "./api/options.ts";
+export type { ActorOptions, ConcurrencyGroup, ErrorClass, MethodOptions, TaskOptions } from "./api/options.ts";
 export { type Bundle, PlacementGroup, type PlacementGroupOptions, placementGroup } from "./api/placement-group.ts";
 export { type PoolFunction, type PoolOptions, pool } from "./api/pool.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
@@ -49,6 +58,7 @@ export {
 } from "./api/values.ts";
 export {
   ActorDiedError,
+  ActorUnavailableError,
   ClusterError,
   ConnectionFailedError,
   EngineClosedError,
@@ -57,6 +67,7 @@ export {
   hasCode,
   ObjectLostError,
   ObjectStoreFullError,
+  PendingCallsLimitError,
   PlacementGroupRemovedError,
   QueueClosedError,
   QueueEmptyError,

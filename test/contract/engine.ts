@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { captureFunction } from "../../runtime/src/closure/index.ts";
-import type { Engine, TaskSpec } from "../../runtime/src/engine/engine.ts";
+import type { Engine, NewActorSpec, TaskSpec } from "../../runtime/src/engine/engine.ts";
 import { decode, encode } from "../../runtime/src/protocol/codec.ts";
-import type { ObjectId } from "../../runtime/src/protocol/ids.ts";
+import type { ActorId, ObjectId } from "../../runtime/src/protocol/ids.ts";
 
 export interface EngineContract {
   create(): Engine | Promise<Engine>;
@@ -143,16 +143,24 @@ export function engineContract(name: string, contract: EngineContract): void {
       expect(sixth).toBeGreaterThanOrEqual(takenAtMs);
     });
 
-    check("hosts actors, whose calls keep their order", async () => {
+    /** An actor with a log, and the way to call it. */
+    const log = (more: Partial<NewActorSpec> = {}): { id: ActorId; add: (n: number) => ObjectId } => {
       const type = class Log {
         readonly list: number[] = [];
         add(n: number): number[] {
+          if (n < 0) process.exit(3);
           this.list.push(n);
           return this.list;
         }
+        async wait(): Promise<void> {
+          await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+        restored({ restarts }: { restarts: number }): void {
+          this.list.push(1000 + restarts);
+        }
       };
       const { id, payload } = captureFunction(type);
-      const actor = engine.createActor({
+      const { actorId } = engine.createActor({
         code: { id, payload },
         className: "Log",
         args: encode([]),
@@ -161,31 +169,68 @@ export function engineContract(name: string, contract: EngineContract): void {
         maxConcurrency: 1,
         maxRestarts: 0,
         maxTaskRetries: 0,
-        methods: ["add"],
+        methods: ["add", "wait", "restored"],
         streamMethods: [],
         depth: 0,
+        ...more,
       });
-      const call = (n: number): ObjectId =>
-        engine.callActor({
-          actorId: actor.actorId,
-          method: "add",
-          name: "Log.add",
-          args: encode([n]),
-          retries: 0,
-          depth: 0,
-        });
-      const calls = [1, 2, 3].map(call);
+      const call = { actorId, method: "add", name: "Log.add", retries: 0, depth: 0 };
+      return { id: actorId, add: (n) => engine.callActor({ ...call, args: encode([n]) }) };
+    };
+    const untilAlive = async (actor: { add: (n: number) => ObjectId }): Promise<void> => {
+      await settled(actor.add(0));
+    };
+
+    check("hosts actors, whose calls keep their order", async () => {
+      const { id, add } = log();
+      const calls = [1, 2, 3].map(add);
       expect(await valueOf(calls[2] as ObjectId)).toEqual([1, 2, 3]);
-      engine.killActor(actor.actorId, { isRestartable: false });
-      expect(await errorOf(call(4))).toMatchObject({ code: "ACTOR_DIED" });
+      engine.killActor(id, { isRestartable: false });
+      expect(await errorOf(add(4))).toMatchObject({ code: "ACTOR_DIED" });
     });
 
-    check("opens its state API when asked, for those who know the token", async () => {
-      const { url, token } = await engine.openHttp();
-      expect(await engine.openHttp()).toEqual({ url, token });
-      const answer = await fetch(`${url}/api/v1/cluster`, { headers: { authorization: `Bearer ${token}` } });
-      expect(await answer.json()).toMatchObject({ id: (await engine.describe()).id });
-      expect((await fetch(`${url}/api/v1/cluster`)).status).toBe(401);
+    check("finds and lists actors by name and namespace", async () => {
+      const actor = log({ name: "log", namespace: "suite" });
+      await untilAlive(actor);
+      expect((await engine.findActor("log", "suite"))?.actorId).toBe(actor.id);
+      expect(await engine.findActor("log", "default")).toBeUndefined();
+      expect(await engine.listActors("suite")).toEqual(["log"]);
+      engine.killActor(actor.id, { isRestartable: false });
+      expect(await engine.listActors("suite")).toEqual([]);
+    });
+
+    check("restarts actors, tells them, and tells callers what was lost", async () => {
+      const actor = log({ maxRestarts: 1, onRestart: "restored" });
+      expect(await errorOf(actor.add(-1))).toMatchObject({ code: "ACTOR_UNAVAILABLE" });
+      expect(await valueOf(actor.add(5))).toEqual([1001, 5]);
+      expect(await errorOf(actor.add(-1))).toMatchObject({ code: "ACTOR_DIED" });
+    });
+
+    check("refuses calls beyond maxPendingCalls", async () => {
+      const actor = log({ maxPendingCalls: 1 });
+      const first = actor.add(1);
+      expect(() => actor.add(2)).toThrow(/maxPendingCalls/);
+      await settled(first);
+      expect(await valueOf(actor.add(3))).toEqual([1, 3]);
+    });
+
+    check("runs concurrency groups beside each other", async () => {
+      const groups = [{ name: "slow", maxConcurrency: 1, methods: ["wait"] }];
+      const actor = log({ groups });
+      await untilAlive(actor);
+      const call = { actorId: actor.id, method: "wait", name: "Log.wait", retries: 0, depth: 0, args: encode([]) };
+      const slow = engine.callActor(call);
+      expect(await valueOf(actor.add(1))).toEqual([0, 1]);
+      expect(engine.isSettled(slow)).toBe(false);
+      await settled(slow);
+    });
+
+    check("ends an actor after the calls made before", async () => {
+      const actor = log();
+      const last = actor.add(7);
+      await engine.endActor(actor.id);
+      expect(await valueOf(last)).toEqual([7]);
+      expect(await errorOf(actor.add(8))).toMatchObject({ code: "ACTOR_DIED" });
     });
 
     check("runs work of an environment in processes of its own", async () => {

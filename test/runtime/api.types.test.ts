@@ -31,6 +31,13 @@ class Counter {
   }
 }
 
+class Restarted {
+  restore(about: { readonly restarts: number }): number {
+    return about.restarts;
+  }
+  again(): void {}
+}
+
 // Checked by the compiler; nothing here runs a cluster.
 it("tasks, actors and values have the types of what they wrap", () => {
   const area = task((w: number, h: number) => w * h);
@@ -57,6 +64,9 @@ it("tasks, actors and values have the types of what they wrap", () => {
   expectTypeOf<Handle>().toEqualTypeOf<ActorHandle<Counter>>();
   expectTypeOf<ReturnType<Handle["add"]>>().toEqualTypeOf<ObjectRef<number>>();
   expectTypeOf<ReturnType<Handle["load"]>>().toEqualTypeOf<ObjectRef<Uint8Array>>();
+  expectTypeOf<ReturnType<ReturnType<Handle["add"]["with"]>>>().toEqualTypeOf<ObjectRef<number>>();
+  void actor(Counter, { concurrencyGroups: { io: { maxConcurrency: 2, methods: ["load", "items"] } } });
+  void actor(Restarted, { onRestart: "restore" }).with({ onRestart: "again" });
   expectTypeOf<ReturnType<Handle["items"]>>().toEqualTypeOf<ResultStream<string>>();
 
   expectTypeOf(put<number[]>).returns.toEqualTypeOf<ObjectRef<number[]>>();
@@ -123,6 +133,18 @@ it("wrong arguments, methods and options are red", () => {
     const counter = new Counters(1);
     // @ts-expect-error no such method
     counter.subtract(1);
+    // @ts-expect-error no such option of a call
+    counter.add.with({ retries: 1 })(1);
+    // @ts-expect-error a string is no number, also with options
+    counter.add.with({ timeoutMs: 1 })("1");
+    // @ts-expect-error a group of a method that the class does not have
+    actor(Counter, { concurrencyGroups: { io: { maxConcurrency: 1, methods: ["laod"] } } });
+    // @ts-expect-error a method that cannot take what onRestart gives
+    actor(Counter, { onRestart: "add" });
+    // @ts-expect-error the actor's option is maxTaskRetries
+    actor(Counter, { retries: 1 });
+    // @ts-expect-error `detached` is the only lifetime
+    actor(Counter, { lifetime: "forever" });
     // @ts-expect-error properties stay with the actor
     counter.n.toFixed();
   };

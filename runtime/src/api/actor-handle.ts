@@ -2,6 +2,7 @@
 import { ACTOR_BRAND } from "../protocol/codec.ts";
 import type { ActorId } from "../protocol/ids.ts";
 import type { ActorDescription } from "../protocol/messages.ts";
+import { checkCount, type MethodOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Read on a handle, gives its description. */
@@ -27,11 +28,29 @@ export function makeHandle(runtime: Runtime, description: ActorDescription): obj
   define(Symbol.for("nodejs.util.inspect.custom"), () => describeHandle(description));
   define(Symbol.for("Jupyter.display"), () => ({ "text/plain": describeHandle(description) }));
   for (const method of description.methods) {
-    define(method, (...args: unknown[]) => runtime.callActor(handle, description, method, args), true);
+    define(method, methodOf(runtime, handle, description, method, undefined), true);
   }
+  define(Symbol.asyncDispose, () => runtime.engine.endActor(description.actorId));
   runtime.engine.knowActor(description);
   runtime.collected.register(handle, { id: description.actorId });
   return Object.freeze(handle);
+}
+
+function methodOf(
+  runtime: Runtime,
+  handle: object,
+  description: ActorDescription,
+  method: string,
+  options: MethodOptions | undefined,
+): unknown {
+  const call = (...args: unknown[]): unknown => runtime.callActor(handle, description, method, args, options);
+  return Object.assign(call, {
+    with: (more: MethodOptions) => {
+      checkCount("maxTaskRetries", more.maxTaskRetries, -1);
+      checkCount("streamWindow", more.streamWindow, 1);
+      return methodOf(runtime, handle, description, method, { ...options, ...more });
+    },
+  });
 }
 
 function describeHandle(description: ActorDescription): string {

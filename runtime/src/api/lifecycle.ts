@@ -37,6 +37,8 @@ export interface InitOptions {
   readonly name?: string;
   /** What the processes of tasks and actors are like, unless they say otherwise. */
   readonly runtimeEnv?: RuntimeEnv;
+  /** Where names of actors are looked for, unless a call says otherwise. Default `default`. */
+  readonly namespace?: string;
 }
 
 interface Connected {
@@ -85,7 +87,7 @@ function connect(options: InitOptions): Connected {
   checkResourceNames(options.resources);
   const environment = environmentFrom(options.runtimeEnv, undefined);
   const engine = connectEngine(options, environment !== undefined);
-  const runtime = new Runtime(engine, undefined, environment);
+  const runtime = new Runtime(engine, undefined, environment, options.namespace);
   const connected: Connected = { runtime, options: canonical(options), detach: attachNotebook(engine) };
   holder[KEY] = connected;
   delete holder[LOST];

@@ -47,11 +47,54 @@ export interface TaskOptions extends ResourceOptions {
 }
 
 /** Options of `actor`, and of its `with`. */
-export interface ActorOptions extends ResourceOptions {
+/** Names of the methods of a class, as options take them. */
+export type MethodName<Instance> = {
+  [Key in keyof Instance]: Instance[Key] extends (...args: never[]) => unknown ? Key : never;
+}[keyof Instance] &
+  string;
+
+/** Methods that may run after a restart. */
+export type RestartMethodName<Instance> = {
+  [Key in keyof Instance]: Instance[Key] extends (about: { readonly restarts: number }) => unknown ? Key : never;
+}[keyof Instance] &
+  string;
+
+/** Methods that share a limit of their own. */
+export interface ConcurrencyGroup<Method extends string = string> {
+  /** Calls of these methods in progress at once. */
+  readonly maxConcurrency: number;
+  readonly methods: readonly Method[];
+}
+
+/** Options of one method, or of one call: `counter.add.with({ timeoutMs: 100 })(1)`. */
+export interface MethodOptions {
+  /** Stop a run that takes longer. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** Repeat the call this often when the actor is restarted under it; -1: without limit. Default: the actor's. */
+  readonly maxTaskRetries?: number;
+  /** Repeat the call also after these errors, as often as `maxTaskRetries` says. Default: none. */
+  readonly retryOn?: readonly ErrorClass[] | ((error: unknown) => boolean);
+  /** Cancels its calls when aborted. */
+  readonly signal?: AbortSignal;
+  /** How errors, progress and views call it. Default: `Class.method`. */
+  readonly name?: string;
+  /** For a generator: items it may be ahead of its reader. Default 16. */
+  readonly streamWindow?: number;
+}
+
+// Any class, when it is not known which.
+type AnyInstance = Record<string, (...args: never[]) => unknown>;
+
+/** @typeParam Instance - the actor's class, whose methods options may name. */
+export interface ActorOptions<Instance = AnyInstance> extends ResourceOptions {
   /** CPU slots held while it lives. Default 0: as in Ray, an idle actor keeps no task from running. */
   readonly cpus?: number;
-  /** Others find it by `actor.get(name)`. It then lives until it is killed or the cluster ends. */
+  /** Others find it by `actor.get(name)`. It then lives until it is killed, or until the driver that made it ends. */
   readonly name?: string;
+  /** Where the name is unique. Default: that of the driver, from `init({ namespace })`. */
+  readonly namespace?: string;
+  /** `detached`: it outlives the driver that made it, on a cluster that does. It must have a name. */
+  readonly lifetime?: "detached";
   /** Take the living actor of that name, if there is one. Default false: then a second one is refused. */
   readonly getIfExists?: boolean;
   /**
@@ -59,8 +102,20 @@ export interface ActorOptions extends ResourceOptions {
    * as in any object, else 1. With 1, each call ends before the next begins.
    */
   readonly maxConcurrency?: number;
+  /**
+   * Methods with limits of their own: calls of different groups do not wait for each other. `maxConcurrency` is for the
+   * methods in no group. Calls of one caller begin in the order in which they were made inside a group.
+   */
+  readonly concurrencyGroups?: Readonly<Record<string, ConcurrencyGroup<MethodName<Instance>>>>;
+  /** Unfinished calls that one process may have; the next one throws PendingCallsLimitError. Default: no limit. */
+  readonly maxPendingCalls?: number;
   /** Start it anew this often after its process died; -1: without limit. Default 0. */
   readonly maxRestarts?: number;
+  /**
+   * The method that a restarted actor runs before any call, with `{ restarts }`: how often it has lost its process. The
+   * constructor has run before, with the same arguments.
+   */
+  readonly onRestart?: RestartMethodName<Instance>;
   /** Repeat a call this often when the actor is restarted under it; -1: without limit. Default 0: the call fails. */
   readonly maxTaskRetries?: number;
 }

@@ -1,14 +1,22 @@
 /** An engine with values: what the public functions and the refs of one cluster share. */
 import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction, lastCapture } from "../closure/index.ts";
-import type { ActorCallSpec, EncodedValue, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
+import type { ActorCallSpec, CallJob, EncodedValue, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
 import { GetTimeoutError, ObjectLostError, TaskCancelledError } from "../errors.ts";
 import { notebookExecution } from "../notebook/host.ts";
 import { EMPTY_LIST } from "../protocol/codec-constants.ts";
-import type { ActorId, ObjectId, TaskId } from "../protocol/ids.ts";
-import type { ActorDescription, WireEnvironment, WireExecution } from "../protocol/messages.ts";
+import { type ActorId, type ObjectId, resultOf, type TaskId } from "../protocol/ids.ts";
+import type {
+  ActorDescription,
+  ActorSpec,
+  ResourceAmounts,
+  WireEnvironment,
+  WireExecution,
+  WireJob,
+} from "../protocol/messages.ts";
+import { cancelOnAbort, cancelStreamOnAbort, retryRule } from "./call-options.ts";
 import { Getting } from "./getting.ts";
 import { type Hold, isObjectRef, ObjectRef } from "./object-ref.ts";
-import { timesOf } from "./options.ts";
+import { type MethodOptions, timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
 import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
 import { ownId, ValueCodec, ValueHooks } from "./value-codec.ts";
@@ -22,6 +30,9 @@ export interface CallContext {
   readonly call: { readonly depth: number; readonly attempt: number };
   readonly isOver: boolean;
   readonly isStopping: boolean;
+  readonly job: WireJob | undefined;
+  /** What was leased for it. */
+  readonly resources: ResourceAmounts | undefined;
   /** Returns the way to unsubscribe. */
   onStop(listener: () => void): () => void;
 }
@@ -34,6 +45,11 @@ export interface RuntimeHooks {
   onUnblock(taskId: TaskId): void;
   /** GPUs that its work has. */
   gpuIds(): readonly string[];
+  readonly workerId: string;
+  /** The actor that this process is. */
+  actor(): ActorSpec | undefined;
+  /** End the actor when what has begun is over. */
+  exitActor(): void;
 }
 
 /** How long to wait for values. */
@@ -44,14 +60,16 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
+const NO_OPTIONS: MethodOptions = {};
+
 /** What every call carries on. */
 export interface CallOrigin {
   readonly execution: WireExecution | undefined;
   readonly parent: TaskId | undefined;
   readonly depth: number;
+  readonly job: CallJob;
 }
 
-const DRIVER_ORIGIN: CallOrigin = { execution: undefined, parent: undefined, depth: 0 };
 const NO_ARGUMENTS: { readonly args: EncodedValue; readonly refs: undefined } = { args: EMPTY_LIST, refs: undefined };
 
 /** Captured code is kept with its function, beyond the end of a cluster. */
@@ -74,10 +92,16 @@ export class Runtime {
   readonly #environment: WireEnvironment | undefined;
   readonly #environments = new WeakMap<RuntimeEnv, { readonly environment: WireEnvironment | undefined }>();
 
-  /** @param environment - that of work which asks for no other. */
-  constructor(engine: Engine, hooks?: RuntimeHooks, environment?: WireEnvironment) {
+  readonly #driverOrigin: CallOrigin;
+
+  /**
+   * @param environment - that of work which asks for no other.
+   * @param namespace - of names of actors; in a worker that of the job it works for.
+   */
+  constructor(engine: Engine, hooks?: RuntimeHooks, environment?: WireEnvironment, namespace = "default") {
     this.engine = engine;
     this.#environment = environment;
+    this.#driverOrigin = { execution: undefined, parent: undefined, depth: 0, job: { namespace } };
     this.codec = new ValueCodec(this);
     this.#hooks = hooks;
     this.collected = new FinalizationRegistry(({ id }) => {
@@ -105,13 +129,25 @@ export class Runtime {
     return known.environment;
   }
 
+  /** Of a worker. */
+  get worker(): Pick<RuntimeHooks, "workerId" | "actor" | "exitActor"> | undefined {
+    return this.#hooks;
+  }
+
+  /** An actor works for the job that made it, whoever calls it. */
+  get job(): CallJob {
+    return this.#hooks?.actor()?.job ?? this.#hooks?.current()?.job ?? this.#driverOrigin.job;
+  }
+
   origin(): CallOrigin {
     const current = this.#hooks?.current();
+    const { job } = this;
     if (current !== undefined) {
-      return { execution: current.execution, parent: current.taskId, depth: current.call.depth + 1 };
+      return { execution: current.execution, parent: current.taskId, depth: current.call.depth + 1, job };
     }
     const execution = notebookExecution();
-    return execution === undefined ? DRIVER_ORIGIN : { execution, parent: undefined, depth: 0 };
+    if (execution === undefined && this.#hooks === undefined) return this.#driverOrigin;
+    return { execution, parent: undefined, depth: 0, job };
   }
 
   /** The function as code. A function redefined or with other captured values is other code. */
@@ -318,10 +354,19 @@ export class Runtime {
 
   // ── actors and streams ────────────────────────────────────────────────────────────────────────────────────────────
 
-  callActor(_handle: object, description: ActorDescription, method: string, args: readonly unknown[]): unknown {
-    const name = `${description.className}.${method}`;
+  callActor(
+    _handle: object,
+    description: ActorDescription,
+    method: string,
+    args: readonly unknown[],
+    options: MethodOptions = NO_OPTIONS,
+  ): unknown {
+    const { signal, timeoutMs, streamWindow, retryOn, maxTaskRetries = description.maxTaskRetries } = options;
+    signal?.throwIfAborted();
+    const name = options.name ?? `${description.className}.${method}`;
+    const shouldRetry = retryRule(retryOn);
     const { args: encoded, refs } = this.encodeArguments(args, `${name} arguments`);
-    const { execution, parent, depth } = this.origin();
+    const { execution, parent, depth, job } = this.origin();
     const spec: ActorCallSpec = {
       args: encoded,
       refs,
@@ -331,10 +376,21 @@ export class Runtime {
       name,
       actorId: description.actorId,
       method,
-      retries: timesOf(description.maxTaskRetries),
+      retries: timesOf(maxTaskRetries),
+      job,
+      timeoutMs,
+      streamWindow,
+      shouldRetry,
     };
-    if (description.streamMethods.includes(method)) return this.items(this.engine.callActorStream(spec));
-    return new ObjectRef(this, this.engine.callActor(spec));
+    if (description.streamMethods.includes(method)) {
+      const stream = this.engine.callActorStream(spec);
+      if (signal !== undefined) cancelStreamOnAbort(this, resultOf(stream.taskId), signal);
+      return this.items(stream);
+    }
+    const id = this.engine.callActor(spec);
+    const ref = new ObjectRef(this, id);
+    if (signal !== undefined) cancelOnAbort(this, id, signal);
+    return ref;
   }
 
   /** The items of a stream. Closing it, or leaving a loop over it early, cancels the task. */

@@ -1,7 +1,8 @@
 /** `task(fn)`: a function that runs in the cluster. */
 
-import type { TaskSpec, Thrown } from "../engine/engine.ts";
+import type { TaskSpec } from "../engine/engine.ts";
 import { type ObjectId, resultOf } from "../protocol/ids.ts";
+import { cancelOnAbort, cancelStreamOnAbort, retryRule } from "./call-options.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { ObjectRef } from "./object-ref.ts";
 import { checkCount, type TaskOptions, timesOf } from "./options.ts";
@@ -127,7 +128,7 @@ function makeTask(
     options.signal?.throwIfAborted();
     const { captured, code } = runtime.capture(fn, name);
     const { args: encoded, refs } = runtime.encodeArguments(args, path);
-    const { execution, parent, depth } = runtime.origin();
+    const { execution, parent, depth, job } = runtime.origin();
     // Written out: spreads would cost more than the rest of a short call.
     const spec: TaskSpec = {
       args: encoded,
@@ -135,6 +136,7 @@ function makeTask(
       execution,
       parent,
       depth,
+      job,
       name,
       code,
       resources,
@@ -155,11 +157,11 @@ function makeTask(
     if (isStream) {
       const stream = runtime.engine.submitStream(spec);
       const result = resultOf(stream.taskId);
-      options.signal?.addEventListener("abort", () => cancelFor(runtime, result), { once: true });
+      if (options.signal !== undefined) cancelStreamOnAbort(runtime, result, options.signal);
       return runtime.items(stream);
     }
     const ref = new ObjectRef<unknown>(runtime, runtime.engine.submit(spec));
-    if (options.signal !== undefined) cancelOnAbort(runtime, ref, options.signal);
+    if (options.signal !== undefined) cancelOnAbort(runtime, ref.id as ObjectId, options.signal);
     return ref;
   };
   const withOptions = (more: TaskOptions): unknown => makeTask(fn, { ...options, ...more });
@@ -169,7 +171,7 @@ function makeTask(
 function submitMany(runtime: Runtime, spec: TaskSpec, signal: AbortSignal | undefined): ObjectRef<unknown>[] {
   const refs = runtime.engine.submitMany(spec).map((id) => new ObjectRef<unknown>(runtime, id));
   // They are there, or fail, together.
-  if (signal !== undefined && refs[0] !== undefined) cancelOnAbort(runtime, refs[0], signal);
+  if (signal !== undefined && refs[0] !== undefined) cancelOnAbort(runtime, refs[0].id as ObjectId, signal);
   return refs;
 }
 
@@ -177,25 +179,4 @@ function submitMany(runtime: Runtime, spec: TaskSpec, signal: AbortSignal | unde
 function excerptOf(fn: unknown): string {
   const text = String(fn).replaceAll(/\s+/g, " ");
   return text.length > EXCERPT_LENGTH ? `${text.slice(0, EXCERPT_LENGTH)}…` : text;
-}
-
-function cancelFor(runtime: Runtime, id: ObjectId): void {
-  runtime.engine.cancel(id, { reason: "its signal was aborted" });
-}
-
-function cancelOnAbort(runtime: Runtime, ref: ObjectRef<unknown>, signal: AbortSignal): void {
-  const id = ref.id as ObjectId;
-  const onAbort = (): void => cancelFor(runtime, id);
-  signal.addEventListener("abort", onAbort, { once: true });
-  runtime.engine.whenSettled(id, () => signal.removeEventListener("abort", onAbort));
-}
-
-function retryRule(retryOn: TaskOptions["retryOn"]): ((thrown: Thrown) => boolean) | undefined {
-  if (retryOn === undefined) return undefined;
-  if (typeof retryOn === "function") {
-    return ({ error }) => retryOn(error);
-  }
-  const names = new Set(retryOn.map((type) => type.name));
-  return ({ error, classNames }) =>
-    classNames.some((name) => names.has(name)) || names.has((error as { name?: string }).name ?? "");
 }

@@ -1,4 +1,6 @@
 /** `put`, `get`, `wait`, `cancel`, `cluster`, `context`. */
+import { hostname } from "node:os";
+import { fromAmounts } from "../core/resources.ts";
 import { clusterBundle } from "../notebook/cluster-card.ts";
 import type { ObjectId } from "../protocol/ids.ts";
 import type { ClusterDescription, WireExecution } from "../protocol/messages.ts";
@@ -106,6 +108,20 @@ export interface TaskContext {
   readonly gpuIds: readonly string[];
   /** Aborts when the task is cancelled or its `timeoutMs` is over. */
   readonly signal: AbortSignal;
+  /** Has the signal aborted? For loops that never await. */
+  readonly isCancelled: boolean;
+  /** The driver on whose behalf this runs. */
+  readonly jobId?: string;
+  /** Where names of actors are looked for, unless a call says otherwise. */
+  readonly namespace: string;
+  readonly workerId?: string;
+  /** In an actor: its id, and its name if it has one. */
+  readonly actorId?: string;
+  readonly actorName?: string;
+  /** The machine and the process. */
+  readonly node: { readonly host: string; readonly pid: number };
+  /** What it was given, in the units of its options: `{ cpus: 1 }`. Empty in the driver. */
+  readonly resources: Readonly<Record<string, number>>;
   /** The cell that started this work. */
   readonly execution?: WireExecution;
 }
@@ -115,10 +131,23 @@ const never = new AbortController().signal;
 /** About the task that calls this. */
 export function context(): TaskContext {
   const runtime = currentRuntime();
-  const { current } = runtime;
+  const { current, worker, job } = runtime;
   const { execution } = runtime.origin();
-  const cell = execution === undefined ? {} : { execution };
-  if (current === undefined) return { kind: "driver", gpuIds: [], signal: never, ...cell };
-  const { taskId, name, signal, call } = current;
-  return { kind: "worker", taskId, name, attempt: call.attempt, gpuIds: runtime.gpuIds, signal, ...cell };
+  const actor = worker?.actor();
+  const jobId = job.jobId ?? runtime.engine.jobId;
+  const about = {
+    namespace: job.namespace,
+    node: { host: hostname(), pid: process.pid },
+    gpuIds: runtime.gpuIds,
+    resources: fromAmounts(actor?.resources ?? current?.resources ?? {}),
+    ...(jobId === undefined ? {} : { jobId }),
+    ...(worker === undefined ? {} : { workerId: worker.workerId }),
+    ...(actor === undefined ? {} : { actorId: actor.actorId }),
+    ...(actor?.name === undefined ? {} : { actorName: actor.name }),
+    ...(execution === undefined ? {} : { execution }),
+  };
+  const kind = worker === undefined ? "driver" : "worker";
+  if (current === undefined) return { kind, signal: never, isCancelled: false, ...about };
+  const { taskId, name, signal, call, isStopping } = current;
+  return { kind, taskId, name, attempt: call.attempt, signal, isCancelled: isStopping, ...about };
 }

@@ -1,6 +1,6 @@
 /** Actors: one process each, from the wish for one to its death. */
 import type { ActorId, ClientId, ObjectId } from "../protocol/ids.ts";
-import type { ActorDeath, ActorState } from "../protocol/messages.ts";
+import type { ActorDeath, ActorState, FromHead } from "../protocol/messages.ts";
 import { reasonOfEnd } from "../protocol/process-end.ts";
 import { wantEnvironment } from "./environments.ts";
 import { jobOf } from "./jobs.ts";
@@ -13,10 +13,22 @@ import { stopWorker } from "./workers.ts";
 
 /** Dead actors that views still show. */
 const LISTED_DEATHS = 100;
+/** The second crash in a row is followed by this pause, each further one by twice the last. */
+const RESTART_DELAY_MS = 100;
+const MAX_RESTART_DELAY_MS = 10_000;
+/** An actor that has lived this long starts at once again when its process ends. */
+const STABLE_MS = 10_000;
+
+/** Names are unique in their namespace. */
+export function nameKey(namespace: string | undefined, name: string): string {
+  return `${namespace ?? ""}\0${name}`;
+}
 
 export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-asked" }>): CoreEffect[] {
   const { clientId, requestId, spec, description, atMs } = event;
-  const refuse = (reason: "unschedulable" | "name-taken" | "group-removed", explanation?: string): CoreEffect[] => {
+  const jobId = jobOf(state, clientId);
+  type Refusal = Extract<FromHead, { type: "actor-refused" }>["reason"];
+  const refuse = (reason: Refusal, explanation?: string): CoreEffect[] => {
     const lack = { needs: fromAmounts(spec.resources), has: fromAmounts(state.total) };
     const more = explanation === undefined ? lack : { ...lack, explanation };
     return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...more } }];
@@ -27,7 +39,11 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     const explanation = misplacement(group, spec.placement, spec.resources);
     if (explanation !== undefined) return refuse("unschedulable", explanation);
   } else if (!couldFit(state, spec.resources)) return refuse("unschedulable");
-  const holder = spec.name === undefined ? undefined : state.actorNames.get(spec.name);
+  // The last wish of a worker that is about to be ended.
+  const isOver = jobId !== undefined && state.jobs.get(jobId)?.state === "ended";
+  if (isOver && spec.lifetime !== "detached") return refuse("job-ended");
+  const key = spec.name === undefined ? undefined : nameKey(spec.namespace, spec.name);
+  const holder = key === undefined ? undefined : state.actorNames.get(key);
   if (holder !== undefined) {
     const living = state.actors.get(holder);
     if (living !== undefined && event.isGetIfExists) {
@@ -41,13 +57,15 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
     }
     return refuse("name-taken");
   }
-  if (spec.name !== undefined) state.actorNames.set(spec.name, spec.actorId);
+  if (key !== undefined) state.actorNames.set(key, spec.actorId);
   state.actors.set(spec.actorId, {
     spec,
     description,
     ownerId: clientId,
-    jobId: jobOf(state, clientId),
+    jobId,
     restartsLeft: spec.maxRestarts < 0 ? Number.POSITIVE_INFINITY : spec.maxRestarts,
+    restarts: 0,
+    crashesInRow: 0,
     sinceMs: atMs,
     work: { state: "pending" },
     watchers: new Map([[spec.actorId, state.earlyWatchers.get(spec.actorId) ?? new Set()]]),
@@ -72,11 +90,21 @@ function holdActor(state: CoreState, clientId: ClientId, actorId: ActorId): void
 
 export function seekActor(state: CoreState, event: Extract<CoreEvent, { type: "actor-sought" }>): CoreEffect[] {
   const { clientId, requestId, name } = event;
-  const actorId = state.actorNames.get(name);
+  const actorId = state.actorNames.get(nameKey(event.namespace, name));
   const actor = actorId === undefined ? undefined : state.actors.get(actorId);
   if (actor !== undefined) holdActor(state, clientId, actor.spec.actorId);
   const found = actor === undefined ? {} : { description: actor.description };
   return [{ type: "send", to: clientId, message: { type: "actor-found", requestId, ...found } }];
+}
+
+export function listActorNames(
+  state: CoreState,
+  { clientId, requestId, namespace }: Extract<CoreEvent, { type: "actor-names-asked" }>,
+): CoreEffect[] {
+  const prefix = nameKey(namespace, "");
+  const keys = [...state.actorNames.keys()].filter((key) => key.startsWith(prefix));
+  const names = keys.map((key) => key.slice(prefix.length)).sort();
+  return [{ type: "send", to: clientId, message: { type: "actors-listed", requestId, names } }];
 }
 
 export function watchActor(state: CoreState, clientId: ClientId, actorId: ActorId): CoreEffect[] {
@@ -126,15 +154,15 @@ function actorOf(state: CoreState, actorId: ActorId): ActorRecord | undefined {
 export function actorReady(state: CoreState, event: Extract<CoreEvent, { type: "actor-ready" }>): CoreEffect[] {
   const actor = state.actors.get(event.actorId);
   if (actor?.work.state !== "starting" || actor.work.workerId !== event.workerId) return [];
-  actor.work = { state: "alive", workerId: event.workerId };
+  actor.work = { state: "alive", workerId: event.workerId, sinceMs: event.atMs };
   return tellWatchers(state, actor);
 }
 
-/** The constructor threw: it would throw again, so the actor is not restarted. */
+/** The constructor, or what runs after a restart, threw: it would throw again, so the actor is not restarted. */
 export function actorFailed(state: CoreState, event: Extract<CoreEvent, { type: "actor-failed" }>): CoreEffect[] {
   const actor = state.actors.get(event.actorId);
   if (actor === undefined) return [];
-  const message = `its constructor failed: ${event.error.message}`;
+  const message = `its ${event.during === "constructor" ? "constructor" : "onRestart method"} failed: ${event.error.message}`;
   return endActor(state, actor, { reason: "constructor-failed", message, error: event.error });
 }
 
@@ -142,7 +170,14 @@ export function killActor(state: CoreState, event: Extract<CoreEvent, { type: "a
   const actor = actorOf(state, event.actorId);
   if (actor === undefined || actor.work.state === "dead") return [];
   if (event.isRestartable && actor.restartsLeft > 0) return stopProcess(state, actor);
-  return endActor(state, actor, { reason: "killed", message: "it was killed" });
+  return endActor(state, actor, { reason: "killed", message: event.message ?? "it was killed" });
+}
+
+/** It wanted its own end. */
+export function actorExited(state: CoreState, event: Extract<CoreEvent, { type: "actor-exited" }>): CoreEffect[] {
+  const actor = state.actors.get(event.actorId);
+  if (actor?.work.state !== "alive" || actor.work.workerId !== event.workerId) return [];
+  return endActor(state, actor, { reason: "exited", message: "it exited, by exitActor()" });
 }
 
 export function actorOutOfScope(state: CoreState, actorId: ActorId): CoreEffect[] {
@@ -161,14 +196,21 @@ export function actorProcessDied(
   const actor = state.actors.get(actorId);
   if (actor === undefined || actor.work.state === "dead") return [];
   if (actor.restartsLeft > 0) {
+    const isStable = actor.work.state === "alive" && event.atMs - actor.work.sinceMs >= STABLE_MS;
     actor.restartsLeft--;
-    actor.work = { state: "restarting" };
+    actor.restarts++;
+    actor.crashesInRow = isStable ? 1 : actor.crashesInRow + 1;
+    actor.work = { state: "restarting", notBeforeMs: event.atMs + restartDelayMs(actor.crashesInRow) };
     actor.sinceMs = event.atMs;
     return [...tellWatchers(state, actor), ...wantEnvironment(state, actor.spec.environment)];
   }
   const { stderrTail } = event.end;
   const message = `its process ended (${reasonOfEnd(event.end)})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
   return endActor(state, actor, { reason: "crashed", message });
+}
+
+function restartDelayMs(crashesInRow: number): number {
+  return crashesInRow <= 1 ? 0 : Math.min(MAX_RESTART_DELAY_MS, RESTART_DELAY_MS * 2 ** (crashesInRow - 2));
 }
 
 /** A job is over, and its actors with it, but for those that were made to last. */
@@ -186,8 +228,9 @@ export function endActor(state: CoreState, actor: ActorRecord, death: ActorDeath
   const stop = stopProcess(state, actor);
   actor.work = { state: "dead", death };
   actor.callsPending.clear();
-  if (actor.spec.name !== undefined && state.actorNames.get(actor.spec.name) === actor.spec.actorId) {
-    state.actorNames.delete(actor.spec.name);
+  const { name, namespace, actorId } = actor.spec;
+  if (name !== undefined && state.actorNames.get(nameKey(namespace, name)) === actorId) {
+    state.actorNames.delete(nameKey(namespace, name));
   }
   const dropped = releaseInside(state, actor.spec.actorId, actorDependencies(actor.spec));
   const effects = [...tellWatchers(state, actor), ...stop, ...dropped.effects];

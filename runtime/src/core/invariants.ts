@@ -105,7 +105,11 @@ function brokenLeases(state: CoreState): string[] {
 
 function brokenActors(state: CoreState): string[] {
   const broken: string[] = [];
-  for (const { spec, work } of state.actors.values()) {
+  for (const { spec, work, jobId } of state.actors.values()) {
+    const isJobOver = jobId !== undefined && state.jobs.get(jobId)?.state === "ended";
+    if (isJobOver && spec.lifetime !== "detached" && work.state !== "dead") {
+      broken.push(`actor ${spec.actorId} is ${work.state}, and its job ${jobId} has ended`);
+    }
     if (work.state !== "alive" && work.state !== "starting") continue;
     const hosted = state.workers.get(work.workerId)?.work;
     // A worker that stops still counts: its end is on the way.

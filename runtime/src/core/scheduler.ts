@@ -53,7 +53,7 @@ interface Plan {
 
 /** Give idle workers to those who wait, start what is missing, ask for leases back when others hold too many. */
 export function assign(state: CoreState, atMs: number): CoreEffect[] {
-  const wishes = listWishes(state);
+  const wishes = listWishes(state, atMs);
   if (wishes.length === 0) return [];
   const effects: CoreEffect[] = [];
   const idle = [...state.workers.values()].filter((worker) => worker.work.state === "idle");
@@ -91,7 +91,7 @@ export function assign(state: CoreState, atMs: number): CoreEffect[] {
   return isReserved ? [...effects, ...assign(state, atMs)] : effects;
 }
 
-function listWishes(state: CoreState): Wish[] {
+function listWishes(state: CoreState, atMs: number): Wish[] {
   const wishes: Wish[] = [];
   const whole = [state];
   for (const demand of state.demands.values()) {
@@ -103,7 +103,8 @@ function listWishes(state: CoreState): Wish[] {
     wishes.push({ demand, resources, depth, sinceMs, clientId, environmentId, pools, served, missing });
   }
   for (const actor of state.actors.values()) {
-    if (actor.work.state !== "pending" && actor.work.state !== "restarting") continue;
+    const { work } = actor;
+    if (work.state !== "pending" && (work.state !== "restarting" || work.notBeforeMs > atMs)) continue;
     const { resources, depth, environment, placement } = actor.spec;
     const environmentId = environment?.id ?? "";
     if (!isReady(state, environmentId)) continue;
@@ -223,7 +224,8 @@ function occupy(state: CoreState, worker: WorkerRecord, wish: Wish, holding: Hol
     worker.lastJobId = actor.jobId;
     const to = clientOfWorker(worker.workerId);
     holdObjects(state, to, actorDependencies(actor.spec));
-    return [{ type: "send", to, message: { type: "become-actor", spec: actor.spec, ...gpuIds } }];
+    const { spec, restarts } = actor;
+    return [{ type: "send", to, message: { type: "become-actor", spec, restarts, ...gpuIds } }];
   }
   const { clientId, shape, resources } = wish.demand;
   const leaseId = leaseIdOf(state.nextLease++);

@@ -79,11 +79,16 @@ export interface ActorRecord {
   /** The job that made it; undefined when its maker did nothing for anybody by then. */
   readonly jobId: ClientId | undefined;
   restartsLeft: number;
+  /** How often its process ended and it was started again. */
+  restarts: number;
+  /** Ends of its process with little time between them. */
+  crashesInRow: number;
   sinceMs: number;
   work:
-    | { readonly state: "pending" | "restarting" }
+    | { readonly state: "pending" }
+    | { readonly state: "restarting"; readonly notBeforeMs: number }
     | { readonly state: "starting"; readonly workerId: WorkerId; readonly isRestart: boolean }
-    | { readonly state: "alive"; readonly workerId: WorkerId }
+    | { readonly state: "alive"; readonly workerId: WorkerId; readonly sinceMs: number }
     | { readonly state: "dead"; readonly death: ActorDeath };
   /** Who wants to hear of it, by the id they asked for. */
   readonly watchers: Map<ActorId, Set<ClientId>>;
@@ -129,6 +134,7 @@ export interface CoreState extends ResourcePool {
   /** By client and shape. */
   readonly demands: Map<string, Demand>;
   readonly actors: Map<ActorId, ActorRecord>;
+  /** By `nameKey`. */
   readonly actorNames: Map<string, ActorId>;
   /** Ids of actors that were not made, because one of that name lived; to that one's id. */
   readonly actorAliases: Map<ActorId, ActorId>;
@@ -218,14 +224,34 @@ export type CoreEvent =
       readonly isGetIfExists: boolean;
       readonly atMs: number;
     }
-  | { readonly type: "actor-sought"; readonly clientId: ClientId; readonly requestId: number; readonly name: string }
+  | {
+      readonly type: "actor-sought";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly name: string;
+      readonly namespace: string;
+    }
+  | {
+      readonly type: "actor-names-asked";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly namespace: string;
+    }
   | { readonly type: "actor-watched"; readonly clientId: ClientId; readonly actorId: ActorId }
-  | { readonly type: "actor-ready"; readonly actorId: ActorId; readonly workerId: WorkerId }
-  | { readonly type: "actor-failed"; readonly actorId: ActorId; readonly error: WireError; readonly atMs: number }
+  | { readonly type: "actor-ready"; readonly actorId: ActorId; readonly workerId: WorkerId; readonly atMs: number }
+  | {
+      readonly type: "actor-failed";
+      readonly actorId: ActorId;
+      readonly error: WireError;
+      readonly during: "constructor" | "onRestart";
+      readonly atMs: number;
+    }
+  | { readonly type: "actor-exited"; readonly actorId: ActorId; readonly workerId: WorkerId; readonly atMs: number }
   | {
       readonly type: "actor-kill-asked";
       readonly actorId: ActorId;
       readonly isRestartable: boolean;
+      readonly message?: string;
       readonly atMs: number;
     }
   | {

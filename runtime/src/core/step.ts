@@ -2,6 +2,7 @@
 import type { ActorId, ClientId } from "../protocol/ids.ts";
 import { clientOfWorker } from "../protocol/ids.ts";
 import {
+  actorExited,
   actorFailed,
   actorOutOfScope,
   actorProcessDied,
@@ -9,6 +10,7 @@ import {
   askActor,
   endActorsOf,
   killActor,
+  listActorNames,
   seekActor,
   watchActor,
 } from "./actors.ts";
@@ -77,12 +79,16 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
       return askActor(state, event);
     case "actor-sought":
       return seekActor(state, event);
+    case "actor-names-asked":
+      return listActorNames(state, event);
     case "actor-watched":
       return watchActor(state, event.clientId, event.actorId);
     case "actor-ready":
       return actorReady(state, event);
     case "actor-failed":
       return actorFailed(state, event);
+    case "actor-exited":
+      return actorExited(state, event);
     case "actor-kill-asked":
       return killActor(state, event);
     case "region-allocated":

@@ -3,10 +3,11 @@
  * business. Calls after `close` throw or reject with code ENGINE_CLOSED.
  */
 import type { Payload } from "../protocol/codec.ts";
-import type { ActorId, ObjectId, PlacementGroupId, TaskId } from "../protocol/ids.ts";
+import type { ActorId, ClientId, ObjectId, PlacementGroupId, TaskId } from "../protocol/ids.ts";
 import type {
   ActorDescription,
   ClusterDescription,
+  ConcurrencyGroupSpec,
   FromWorker,
   HttpAddress,
   PlacementGroupDescription,
@@ -37,6 +38,12 @@ export interface Thrown {
   readonly classNames: readonly string[];
 }
 
+/** On whose behalf a call is made; without `jobId`, this process's own. */
+export interface CallJob {
+  readonly jobId?: ClientId;
+  readonly namespace: string;
+}
+
 interface CallSpec {
   /** How errors, views and progress call it. */
   readonly name: string;
@@ -54,6 +61,8 @@ interface CallSpec {
   /** Items a stream may be ahead of its consumer. Default 16. */
   readonly streamWindow?: number | undefined;
   readonly execution?: WireExecution | undefined;
+  /** Default: the engine's own process, and the namespace `default`. */
+  readonly job?: CallJob | undefined;
   /** The task whose code makes this call; `cancel` of it may include this one. */
   readonly parent?: TaskId | undefined;
   readonly depth: number;
@@ -83,8 +92,20 @@ export interface NewActorSpec extends Requirements {
   readonly args: EncodedValue;
   readonly refs?: readonly { readonly index: number; readonly id: ObjectId }[] | undefined;
   readonly name?: string;
+  /** Where `name` is unique. Default `default`. */
+  readonly namespace?: string;
+  /** It outlives its job; it must have a name. */
+  readonly lifetime?: "detached";
   readonly isGetIfExists: boolean;
   readonly maxConcurrency: number;
+  /** Methods with limits of their own. */
+  readonly groups?: readonly ConcurrencyGroupSpec[];
+  /** Calls of one process that may be unfinished at once. Default: no limit. */
+  readonly maxPendingCalls?: number;
+  /** The method that runs first in a restarted actor, with `{ restarts }`. */
+  readonly onRestart?: string;
+  readonly job?: CallJob;
+  /** -1: without limit. */
   readonly maxRestarts: number;
   readonly maxTaskRetries: number;
   readonly methods: readonly string[];
@@ -134,6 +155,8 @@ export interface Engine {
   readonly name: string;
   /** Where panels of notebooks connect; see "Delegated comms" in ARCHITECTURE.md. */
   readonly viewAddress: string | undefined;
+  /** The job that this process is or, for a worker, itself. */
+  readonly jobId: ClientId | undefined;
   /** Rejects when the engine ends on its own; never resolves before `close`. */
   readonly closed: Promise<Error | undefined>;
 
@@ -147,11 +170,16 @@ export interface Engine {
   /** The actor starts in the background; a failure shows in its calls. The caller uses it once. */
   createActor(spec: NewActorSpec): ActorDescription;
   /** The living actor of that name, or undefined; or wait for the creation under way of one's own. */
-  findActor(name: string): Promise<ActorDescription | undefined>;
+  findActor(name: string, namespace: string): Promise<ActorDescription | undefined>;
+  /** Names of living actors, sorted. */
+  listActors(namespace: string): Promise<readonly string[]>;
   /** A handle from elsewhere is here, and may be called. */
   knowActor(description: ActorDescription): void;
+  /** @throws PendingCallsLimitError */
   callActor(spec: ActorCallSpec): ObjectId;
   callActorStream(spec: ActorCallSpec): ItemStream;
+  /** End the actor when the calls made from here are over. */
+  endActor(actorId: ActorId): Promise<void>;
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void;
 
   /** Register a group; it may wait for its resources then. @throws UnschedulableError when it can never have them */

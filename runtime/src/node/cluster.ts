@@ -183,7 +183,10 @@ export class Cluster {
         this.apply({ ...message, type: "actor-asked", clientId, atMs });
         return;
       case "find-actor":
-        this.apply({ type: "actor-sought", clientId, requestId: message.requestId, name: message.name });
+        this.apply({ ...message, type: "actor-sought", clientId });
+        return;
+      case "list-actors":
+        this.apply({ ...message, type: "actor-names-asked", clientId });
         return;
       case "watch-actor":
         this.apply({ type: "actor-watched", clientId, actorId: message.actorId });
@@ -204,10 +207,13 @@ export class Cluster {
         this.apply({ ...message, type: "actor-kill-asked", atMs });
         return;
       case "actor-ready":
-        this.apply({ type: "actor-ready", actorId: message.actorId, workerId });
+        this.apply({ type: "actor-ready", actorId: message.actorId, workerId, atMs });
         return;
       case "actor-failed":
-        this.apply({ type: "actor-failed", actorId: message.actorId, error: message.error, atMs });
+        this.apply({ ...message, atMs });
+        return;
+      case "actor-exited":
+        this.apply({ ...message, workerId, atMs });
         return;
       case "report":
         this.apply({ ...message, type: "work-reported", clientId, atMs });

@@ -47,6 +47,12 @@ export interface WireExecution {
   readonly executionCount: number;
 }
 
+/** On whose behalf work is done, and where names of actors belong that it uses. */
+export interface WireJob {
+  readonly jobId: ClientId;
+  readonly namespace: string;
+}
+
 /** Amounts by resource name, in ten-thousandths. `cpus`, `gpus` and `memoryBytes` (in bytes) are known names. */
 export type ResourceAmounts = Readonly<Record<string, number>>;
 
@@ -130,6 +136,10 @@ export interface ActorCall extends Omit<TaskCall, "codeId"> {
 /** A client to a worker, over the worker's data socket. */
 export type ToWorker =
   | { readonly type: "data-hello"; readonly protocol: number; readonly clientId: ClientId }
+  /** The calls that follow belong to this job. */
+  | { readonly type: "use-job"; readonly job: WireJob }
+  /** The sender has leased the worker with these resources. */
+  | { readonly type: "leased"; readonly resources: ResourceAmounts }
   | { readonly type: "load-code"; readonly code: WireCode }
   /** The calls that follow may use these GPUs. */
   | { readonly type: "use-gpus"; readonly gpuIds: readonly string[] }
@@ -184,10 +194,12 @@ export type FromWorker =
 export interface ActorDeath {
   readonly reason:
     | "killed"
+    | "exited"
     | "crashed"
     | "constructor-failed"
     | "out-of-scope"
     | "unschedulable"
+    | "job-ended"
     | "environment-failed"
     | "group-removed"
     | "job-ended";
@@ -197,8 +209,6 @@ export interface ActorDeath {
 
 export interface ActorSpec {
   readonly actorId: ActorId;
-  /** A detached actor outlives the job that made it. */
-  readonly lifetime?: "detached";
   readonly className: string;
   readonly code: WireCode;
   readonly args: WireValue;
@@ -206,12 +216,28 @@ export interface ActorSpec {
   readonly resources: ResourceAmounts;
   readonly environment?: WireEnvironment;
   readonly placement?: WirePlacement;
+  readonly job: WireJob;
   readonly name?: string;
-  /** Calls that may be in progress at once. */
+  /** Where `name` is unique. */
+  readonly namespace?: string;
+  /** It outlives its job; otherwise it ends with it. */
+  readonly lifetime?: "detached";
+  /** Calls that may be in progress at once, of methods in none of `groups`. */
   readonly maxConcurrency: number;
+  readonly groups?: readonly ConcurrencyGroupSpec[];
+  /** -1: without limit. */
   readonly maxRestarts: number;
+  /** The method that runs first in a restarted actor. */
+  readonly onRestart?: string;
   readonly execution?: WireExecution;
   readonly depth: number;
+}
+
+/** Methods that share a limit of their own, beside those of other groups. */
+export interface ConcurrencyGroupSpec {
+  readonly name: string;
+  readonly maxConcurrency: number;
+  readonly methods: readonly string[];
 }
 
 /** What a handle needs to reach its actor from any process. */
@@ -224,6 +250,10 @@ export interface ActorDescription {
   readonly methods: readonly string[];
   /** Those of `methods` that are generators. */
   readonly streamMethods: readonly string[];
+  /** Calls of one process that may be unfinished at once. */
+  readonly maxPendingCalls?: number;
+  /** The concurrency group of each method that is in one: calls keep their order inside a group only. */
+  readonly groupOf?: Readonly<Record<string, string>>;
 }
 
 /** Change in the counts of one function since the last report. `queued` and `running` are absolute. */
@@ -301,12 +331,28 @@ export type ToHead =
       readonly isGetIfExists: boolean;
       readonly requestId: number;
     }
-  | { readonly type: "find-actor"; readonly requestId: number; readonly name: string }
+  | { readonly type: "find-actor"; readonly requestId: number; readonly name: string; readonly namespace: string }
+  /** Answered by `actors-listed`. */
+  | { readonly type: "list-actors"; readonly requestId: number; readonly namespace: string }
   /** Answered by `actor-state`, now and whenever it changes. */
   | { readonly type: "watch-actor"; readonly actorId: ActorId }
-  | { readonly type: "kill-actor"; readonly actorId: ActorId; readonly isRestartable: boolean }
+  /** `message` says why, for those who call it later. */
+  | {
+      readonly type: "kill-actor";
+      readonly actorId: ActorId;
+      readonly isRestartable: boolean;
+      readonly message?: string;
+    }
+  /** The actor has ended itself: what it had begun is done and sent. */
+  | { readonly type: "actor-exited"; readonly actorId: ActorId }
   | { readonly type: "actor-ready"; readonly actorId: ActorId }
-  | { readonly type: "actor-failed"; readonly actorId: ActorId; readonly error: WireError }
+  /** Its constructor threw, or what it runs after a restart. */
+  | {
+      readonly type: "actor-failed";
+      readonly actorId: ActorId;
+      readonly error: WireError;
+      readonly during: "constructor" | "onRestart";
+    }
   | {
       readonly type: "report";
       readonly groups: readonly TaskGroupReport[];
@@ -484,7 +530,7 @@ export type FromHead =
   | {
       readonly type: "actor-refused";
       readonly requestId: number;
-      readonly reason: "unschedulable" | "name-taken" | "group-removed";
+      readonly reason: "unschedulable" | "name-taken" | "group-removed" | "job-ended";
       readonly needs: Readonly<Record<string, number>>;
       readonly has: Readonly<Record<string, number>>;
       /** Why it can never run, when that is not for want of resources of the node. */
@@ -492,8 +538,16 @@ export type FromHead =
     }
   /** Answer to `find-actor`. */
   | { readonly type: "actor-found"; readonly requestId: number; readonly description?: ActorDescription }
+  /** Names of living actors, sorted. Answer to `list-actors`. */
+  | { readonly type: "actors-listed"; readonly requestId: number; readonly names: readonly string[] }
   | { readonly type: "actor-state"; readonly actorId: ActorId; readonly state: ActorState }
-  | { readonly type: "become-actor"; readonly spec: ActorSpec; readonly gpuIds?: readonly string[] }
+  /** `restarts`: how often it has lost its process. */
+  | {
+      readonly type: "become-actor";
+      readonly spec: ActorSpec;
+      readonly restarts: number;
+      readonly gpuIds?: readonly string[];
+    }
   | { readonly type: "stop-task"; readonly taskId: TaskId; readonly isForced: boolean; readonly isRecursive: boolean }
   /** Cancel every task of a function that one cell started; from the panel. */
   | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }

@@ -90,6 +90,8 @@ export const REMOTE_METHODS = [
   "describe",
   "state",
   "findActor",
+  "listActors",
+  "endActor",
   "createPlacementGroup",
   "findPlacementGroup",
   "removePlacementGroup",

@@ -22,11 +22,13 @@ export class ActorHost {
     this.#codes = codes;
   }
 
-  async start(spec: ActorSpec, executor: Executor): Promise<void> {
+  /** @param restarts - how often the actor has lost its process before. */
+  async start(spec: ActorSpec, restarts: number, executor: Executor): Promise<void> {
     this.spec = spec;
-    executor.setLimit(spec.maxConcurrency);
+    executor.becomeActor(spec);
     const { objects, link } = this.#engine;
-    const { actorId, resolved = [] } = spec;
+    const { actorId, resolved = [], onRestart } = spec;
+    let during: "constructor" | "onRestart" = "constructor";
     // The head holds what the spec needs as long as the actor may start again; this process holds it once more.
     const values = [spec.code.value, spec.args, ...resolved.map(({ value }) => value)];
     for (const value of values) objects.receive(value);
@@ -35,12 +37,20 @@ export class ActorHost {
       const args = (await this.#codec.decode(objects.toPayload(spec.args))) as unknown[];
       for (const { index, value } of resolved) args[index] = await this.#codec.decode(objects.toPayload(value));
       this.#instance = new type(...args);
+      executor.useSelf(this.#instance);
+      during = "onRestart";
+      if (restarts > 0 && onRestart !== undefined) await this.#restarted(onRestart, restarts);
       link.send({ type: "actor-ready", actorId });
     } catch (error) {
       const wire = toWireError(error);
       const shown = wire.stack === undefined ? wire : { ...wire, stack: userStack(wire.stack) };
-      link.send({ type: "actor-failed", actorId, error: shown });
+      link.send({ type: "actor-failed", actorId, error: shown, during });
     }
+  }
+
+  async #restarted(method: string, restarts: number): Promise<void> {
+    const instance = this.#instance as Record<string, (about: { restarts: number }) => unknown>;
+    await instance[method]?.({ restarts });
   }
 
   /** The method that a call names, bound to the actor. */

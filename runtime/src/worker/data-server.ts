@@ -54,6 +54,12 @@ export class DataServer {
         if (message.protocol !== PROTOCOL_VERSION) client.socket.close();
         client.clientId = message.clientId;
         return;
+      case "use-job":
+        client.job = message.job;
+        return;
+      case "leased":
+        client.resources = message.resources;
+        return;
       case "load-code":
         this.#codes.load(message.code);
         return;
@@ -78,6 +84,15 @@ export class DataServer {
       case "drop-task":
         this.#executor.stop(message.taskId, "cancelled", true);
         return;
+    }
+  }
+
+  /** Until all clients have taken what was sent to them; at most so long. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.flush();
+    const deadlineMs = performance.now() + timeoutMs;
+    while ([...this.clients].some(({ socket }) => socket.bufferedBytes > 0) && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 

@@ -9,8 +9,10 @@ import { isObjectRef } from "../api/object-ref.ts";
 import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
-import { errorSummary, toWireError } from "../errors.ts";
+import { errorSummary, SerializationError, toWireError } from "../errors.ts";
 import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../protocol/ids.ts";
+import type { ActorSpec } from "../protocol/messages.ts";
+import { CallLines } from "./call-lines.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
@@ -30,6 +32,8 @@ const turn: Promise<void> = Promise.resolve();
 export interface ExecutorHooks {
   /** The function that a call runs; a promise while it is being revived. */
   functionOf(running: RunningCall): UserFunction | Promise<UserFunction>;
+  /** After `leave`, all is done. */
+  onLeft(): void;
 }
 
 export class Executor {
@@ -39,9 +43,13 @@ export class Executor {
   readonly #running = new Map<TaskId, RunningCall>();
   readonly #storage = new AsyncLocalStorage<RunningCall>();
   readonly #averages = new Map<string, number>();
-  #queue: RunningCall[] = [];
-  #limit = 1;
   #isTracked = false;
+  readonly #lines = new CallLines();
+  /** The actor that this process is. */
+  #self: object | undefined;
+  #isActor = false;
+  /** The actor wants its end: what has begun goes on, and nothing begins. */
+  #isLeaving = false;
   #current: RunningCall | undefined;
   #blocked = 0;
   #isTold = false;
@@ -75,19 +83,31 @@ export class Executor {
     this.#isTracked = true;
   }
 
-  setLimit(limit: number): void {
-    this.#limit = limit;
-    if (limit > 1) this.track();
+  /** This process is an actor from now on, before its first call. */
+  becomeActor({ maxConcurrency, groups }: Pick<ActorSpec, "maxConcurrency" | "groups">): void {
+    this.#isActor = true;
+    this.#lines.configure(maxConcurrency, groups);
+    if (!this.#lines.isExclusive) this.track();
+  }
+
+  /** The actor is made. It cannot be a result: it lives here only. */
+  useSelf(instance: object): void {
+    this.#self = instance;
+  }
+
+  /** End the actor when the calls that have begun are over; the others never begin. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   add(running: RunningCall): void {
-    if (this.#isEnding || (this.#limit === 1 && this.#isTold)) {
+    if (this.#isEnding || (!this.#isActor && this.#isTold)) {
       // The process waits for something that may need this very call's place, or is about to end.
       running.send({ type: "tasks-returned", taskIds: [running.taskId] });
       this.#dropArguments(running);
       return;
     }
-    this.#queue.push(running);
+    this.#lines.add(running);
     this.#planPump();
   }
 
@@ -99,9 +119,10 @@ export class Executor {
 
   #pump(): void {
     this.#isPumpPlanned = false;
-    while (this.#queue.length > 0 && this.#running.size < this.#limit) {
-      const running = this.#queue.shift() as RunningCall;
+    if (this.#isLeaving) return;
+    for (let running = this.#lines.next(); running !== undefined; running = this.#lines.next()) {
       this.#start(running);
+      if (this.#isLeaving) return;
     }
   }
 
@@ -115,7 +136,7 @@ export class Executor {
     this.#engine.report.startedHere(running.name, isShort);
     if (!isShort || running.startedMs - this.#lastFlushMs > COLLECT_MS) this.#sendCollected(running);
     const { call } = running;
-    if (this.#limit === 1) this.#engine.link.taskCell.set(call.taskId, EPOCH_MS + running.startedMs);
+    if (this.#lines.isExclusive) this.#engine.link.taskCell.set(call.taskId, EPOCH_MS + running.startedMs);
     if (call.timeoutMs !== undefined) this.#engine.link.limitTask(call.taskId, call.timeoutMs);
     running.onStopped = this.#onStopped;
     if (running.stopReason !== undefined) {
@@ -238,6 +259,10 @@ export class Executor {
       this.#returned(running, value, numReturns);
       return;
     }
+    if (value === this.#self && value !== undefined) {
+      this.#failed(running, new SerializationError(returnsSelf(running.name)));
+      return;
+    }
     try {
       const wire = this.#toWire(running, value, resultOf(taskId));
       const durationMs = this.#end(running);
@@ -282,21 +307,28 @@ export class Executor {
     running.isOver = true;
     running.onConsumed?.();
     this.#output?.flush();
-    this.#running.delete(running.taskId);
+    if (this.#running.delete(running.taskId)) this.#lines.ended(running);
     if (running.blockedOn > 0) {
       running.blockedOn = 0;
       this.#blocked--;
     }
     this.#tellBlocked();
-    if (this.#limit === 1) this.#engine.link.taskCell.clear();
+    if (this.#lines.isExclusive) this.#engine.link.taskCell.clear();
     if (running.call.timeoutMs !== undefined) this.#engine.link.unlimitTask(running.taskId);
     const durationMs = performance.now() - running.startedMs;
     const code = codeOf(running);
     const average = this.#averages.get(code);
     this.#averages.set(code, average === undefined ? durationMs : average + 0.2 * (durationMs - average));
     this.#engine.report.endedHere();
-    if (this.#queue.length > 0) this.#planPump();
+    if (this.#isLeaving) this.#leaveIfDone();
+    else if (this.#lines.waitingCount > 0) this.#planPump();
     return durationMs;
+  }
+
+  #leaveIfDone(): void {
+    if (this.#running.size > 0) return;
+    // The last result is sent at the end of this turn.
+    void turn.then(() => this.#hooks.onLeft());
   }
 
   // ── waiting for refs ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -323,18 +355,18 @@ export class Executor {
     if (isBlocked === this.#isTold) return;
     this.#isTold = isBlocked;
     this.#engine.link.send({ type: isBlocked ? "worker-blocked" : "worker-unblocked" });
-    if (isBlocked && this.#limit === 1) this.#returnQueued();
+    // An actor's calls have no other place.
+    if (isBlocked && !this.#isActor) this.#returnQueued();
   }
 
   #returnQueued(): void {
     const byClient = new Map<Client, TaskId[]>();
     // Also without anything queued: so the client knows not to push more.
     for (const running of this.#running.values()) byClient.set(running.client, []);
-    for (const queued of this.#queue) {
+    for (const queued of this.#lines.take(() => true)) {
       byClient.set(queued.client, [...(byClient.get(queued.client) ?? []), queued.taskId]);
       this.#dropArguments(queued);
     }
-    this.#queue = [];
     for (const [{ socket }, taskIds] of byClient) socket.send({ type: "tasks-returned", taskIds });
   }
 
@@ -358,10 +390,8 @@ export class Executor {
       running.onConsumed?.();
       return true;
     }
-    const index = this.#queue.findIndex((queued) => queued.taskId === taskId);
-    const queued = this.#queue[index];
+    const [queued] = this.#lines.take((each) => each.taskId === taskId);
     if (queued === undefined) return false;
-    this.#queue.splice(index, 1);
     this.#dropArguments(queued);
     queued.stop(reason);
     this.#failed(queued, undefined);
@@ -370,8 +400,7 @@ export class Executor {
 
   /** A client is gone: nobody wants its calls. */
   dropClient(client: Client): void {
-    for (const queued of this.#queue.filter((each) => each.client === client)) this.#dropArguments(queued);
-    this.#queue = this.#queue.filter((each) => each.client !== client);
+    for (const queued of this.#lines.take((each) => each.client === client)) this.#dropArguments(queued);
     for (const running of this.#running.values()) {
       if (running.client === client) this.stop(running.taskId, "cancelled", true);
     }
@@ -379,8 +408,8 @@ export class Executor {
 
   /** Code that does not heed its signal goes on in the background; a process is cheaper than that. */
   #limitStopping(running: RunningCall): void {
-    if (this.#limit > 1) {
-      // Other calls of the actor live in this process.
+    if (this.#isActor) {
+      // Its state, and its other calls, live in this process.
       setTimeout(() => this.#failed(running, undefined), STOP_GRACE_MS).unref();
       return;
     }
@@ -421,6 +450,10 @@ function wrongReturns(name: string, count: number, value: unknown): string {
 
 function stopMessage({ stopReason, call }: RunningCall): string {
   return stopReason === "timeout" ? `it ran longer than ${call.timeoutMs} ms (timeoutMs)` : "it was cancelled";
+}
+
+function returnsSelf(name: string): string {
+  return `'${name}' returned the actor itself (this), which lives in its own process only; return a value: callers have the handle`;
 }
 
 function codeOf(running: RunningCall): string {

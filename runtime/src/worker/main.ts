@@ -32,15 +32,27 @@ const hooks: RuntimeHooks = {
   onBlock: (taskId) => executor.block(taskId),
   onUnblock: (taskId) => executor.unblock(taskId),
   gpuIds: shownGpus,
+  workerId: clientId,
+  actor: () => actor.spec,
+  exitActor: () => executor.leave(),
 };
 const runtime = new Runtime(engine, hooks, prepared?.environment);
 adoptRuntime(runtime);
 const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks, () => executor.track());
-const actor = new ActorHost(engine, runtime.codec, codes);
+const actor: ActorHost = new ActorHost(engine, runtime.codec, codes);
 const executor: Executor = new Executor(engine, runtime.codec, {
   functionOf: (running) => ("codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running)),
+  onLeft: () => void leaveActor(),
 });
 const server = new DataServer(engine, executor, codes);
+
+/** How long clients may take to accept the last results of an actor that exits. */
+const DRAIN_MS = 10_000;
+
+async function leaveActor(): Promise<void> {
+  await server.drain(DRAIN_MS);
+  if (actor.spec !== undefined) link.send({ type: "actor-exited", actorId: actor.spec.actorId });
+}
 
 /** For what is printed when no task runs: the driver shows it anyway. */
 const nobody: PrintingTask = {
@@ -69,7 +81,7 @@ engine.onListing(() => Array.from(executor.running(), (running) => running.asLis
 engine.onWorkerOrder((message) => {
   if (message.type === "become-actor") {
     if (message.gpuIds !== undefined) showGpus(message.gpuIds);
-    void actor.start(message.spec, executor);
+    void actor.start(message.spec, message.restarts, executor);
     return;
   }
   link.stopSeen(message.taskId);

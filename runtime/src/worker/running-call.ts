@@ -3,7 +3,15 @@
 import type { EndedRun } from "../engine/local/task-events.ts";
 import type { MessageSocket } from "../node/message-socket.ts";
 import type { ClientId, TaskId } from "../protocol/ids.ts";
-import type { ActorCall, FromWorker, TaskCall, ToWorker, WireExecution } from "../protocol/messages.ts";
+import type {
+  ActorCall,
+  FromWorker,
+  ResourceAmounts,
+  TaskCall,
+  ToWorker,
+  WireExecution,
+  WireJob,
+} from "../protocol/messages.ts";
 import type { TaskListing } from "../protocol/task-events.ts";
 import type { PrintingTask } from "./output-capture.ts";
 
@@ -11,12 +19,17 @@ import type { PrintingTask } from "./output-capture.ts";
 export interface Client {
   clientId: ClientId;
   readonly socket: MessageSocket<ToWorker, FromWorker>;
+  /** Of the calls that it sends now. */
+  job?: WireJob;
+  /** What it leased the worker with. */
+  resources?: ResourceAmounts;
 }
 
 /** What `context()` shows to the user's code. */
 export class RunningCall implements PrintingTask {
   readonly call: TaskCall | ActorCall;
   readonly client: Client;
+  readonly job: WireJob | undefined;
   readonly receivedMs: number;
   startedMs = 0;
   /** Why it has to stop. */
@@ -36,6 +49,7 @@ export class RunningCall implements PrintingTask {
   constructor(call: TaskCall | ActorCall, client: Client, receivedMs: number) {
     this.call = call;
     this.client = client;
+    this.job = client.job;
     this.receivedMs = receivedMs;
   }
 
@@ -81,6 +95,10 @@ export class RunningCall implements PrintingTask {
       ...("actorId" in call ? { actor: call.actorId } : {}),
       ...(call.execution === undefined ? {} : { execution: call.execution }),
     };
+  }
+
+  get resources(): ResourceAmounts | undefined {
+    return this.client.resources;
   }
 
   /** Aborts when the call is cancelled or its time is over. */

@@ -152,6 +152,7 @@ export class CoreWorld {
       code: { codeId: "c", value },
       args: value,
       resources: {},
+      job: { jobId: driver, namespace: "default" },
       maxConcurrency: 1,
       maxRestarts: 0,
       depth: 0,

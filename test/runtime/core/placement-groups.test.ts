@@ -111,7 +111,7 @@ describe("placement groups", () => {
     world.askActor("d.A0", { resources: { cpus: 10_000 }, placement: { groupId: "d.G0" as never, bundleIndex: 1 } });
     world.watch("d.A0");
     world.join("w2");
-    world.apply({ type: "actor-ready", actorId: "d.A0" as ActorId, workerId: "w2" as never });
+    world.apply({ type: "actor-ready", actorId: "d.A0" as ActorId, workerId: "w2" as never, atMs: 1 });
     const effects = world.removeGroup("d.G0");
     expect(sent(effects)[0]).toMatchObject({ type: "group-state", state: "removed" });
     expect(sent(effects).filter(({ type }) => type === "actor-state")).toMatchObject([

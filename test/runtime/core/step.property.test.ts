@@ -17,6 +17,7 @@ const happening = fc.record({
     "ready",
     "fail",
     "kill",
+    "exit",
     "watch",
     "allocate",
     "hold",
@@ -95,7 +96,7 @@ function happen(
           ...lifetime,
           ...kind,
           ...place,
-          maxRestarts: pick % 2,
+          maxRestarts: (pick % 3) - 1,
           resources: { cpus: 5_000 },
           args,
         };
@@ -104,13 +105,15 @@ function happen(
       return;
     }
     case "ready":
-      if (worker !== undefined) world.apply({ type: "actor-ready", actorId: actorId as never, workerId: worker });
+      if (worker !== undefined)
+        world.apply({ type: "actor-ready", actorId: actorId as never, workerId: worker, atMs: world.nowMs });
       return;
     case "fail":
       world.apply({
         type: "actor-failed",
         actorId: actorId as never,
         error: { name: "E", message: "m" },
+        during: "constructor",
         atMs: world.nowMs,
       });
       return;
@@ -121,6 +124,11 @@ function happen(
         isRestartable: other % 2 === 0,
         atMs: world.nowMs,
       });
+      return;
+    case "exit":
+      if (worker !== undefined) {
+        world.apply({ type: "actor-exited", actorId: actorId as never, workerId: worker, atMs: world.nowMs });
+      }
       return;
     case "watch":
       world.watch(actorId, client);

@@ -1,7 +1,7 @@
 /** One actor as this process sees it: calls go out in the order they were made, over one connection. */
-import { ActorDiedError, errorFromWire } from "../../errors.ts";
+import { ActorDiedError, ActorUnavailableError, errorFromWire, PendingCallsLimitError } from "../../errors.ts";
 import type { ActorId, WorkerId } from "../../protocol/ids.ts";
-import type { ActorDeath, ActorState } from "../../protocol/messages.ts";
+import type { ActorDeath, ActorDescription, ActorState } from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
 
@@ -19,6 +19,9 @@ export class ActorClient {
   readonly actorId: ActorId;
   readonly className: string;
   readonly #hooks: ActorClientHooks;
+  readonly #maxPending: number;
+  readonly #groupOf: ActorDescription["groupOf"];
+  readonly #idleListeners: (() => void)[] = [];
   #queue: Call[] = [];
   readonly #inflight = new Map<string, Call>();
   #connection: WorkerConnection | undefined;
@@ -26,9 +29,11 @@ export class ActorClient {
   /** The process behind the connection is gone; what it has sent is still being read. */
   #isDraining = false;
 
-  constructor(actorId: ActorId, className: string, hooks: ActorClientHooks) {
-    this.actorId = actorId;
-    this.className = className;
+  constructor(description: ActorDescription, hooks: ActorClientHooks) {
+    this.actorId = description.actorId;
+    this.className = description.className;
+    this.#maxPending = description.maxPendingCalls ?? Number.POSITIVE_INFINITY;
+    this.#groupOf = description.groupOf;
     this.#hooks = hooks;
   }
 
@@ -44,6 +49,26 @@ export class ActorClient {
     return this.#queue.length + this.#inflight.size;
   }
 
+  /** @throws PendingCallsLimitError */
+  checkRoom(): void {
+    if (this.pendingCount < this.#maxPending) return;
+    throw new PendingCallsLimitError(this.className, this.#maxPending);
+  }
+
+  /** Resolves when no call of this process is unfinished. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleListeners.push(resolve);
+      this.#tellIfIdle();
+    });
+  }
+
+  #tellIfIdle(): void {
+    if (this.#idleListeners.length > 0 && this.pendingCount === 0) {
+      for (const listener of this.#idleListeners.splice(0)) listener();
+    }
+  }
+
   submit(call: Call): void {
     if (this.#death !== undefined) {
       this.#hooks.fail(call, this.#death);
@@ -56,6 +81,10 @@ export class ActorClient {
   /** Send what may be sent. A call whose refs are not there yet holds back those after it: order is kept. */
   pump(): void {
     if (this.#connection === undefined || this.#connection.isClosed || this.#isDraining) return;
+    if (this.#groupOf !== undefined) {
+      this.#pumpGroups(this.#connection, this.#groupOf);
+      return;
+    }
     let sent = 0;
     for (const call of this.#queue) {
       if (!call.isOver) {
@@ -70,8 +99,27 @@ export class ActorClient {
     if (sent > 0) this.#queue.splice(0, sent);
   }
 
+  /** As `pump`; a call that waits holds back those of its own group only. */
+  #pumpGroups(connection: WorkerConnection, groupOf: Readonly<Record<string, string>>): void {
+    const held = new Set<string | undefined>();
+    const left: Call[] = [];
+    for (const call of this.#queue) {
+      if (call.isOver) continue;
+      const group = call.work.kind === "actor" ? groupOf[call.work.method] : undefined;
+      if (held.has(group) || !this.#hooks.isReady(call)) {
+        held.add(group);
+        left.push(call);
+      } else if (!call.isOver) {
+        this.#inflight.set(call.taskId, call);
+        connection.push(call);
+      }
+    }
+    this.#queue = left;
+  }
+
   finished(call: Call): void {
     this.#inflight.delete(call.taskId);
+    this.#tellIfIdle();
   }
 
   /** Returns whether the call had not been sent. */
@@ -79,6 +127,7 @@ export class ActorClient {
     const index = this.#queue.indexOf(call);
     if (index < 0) return false;
     this.#queue.splice(index, 1);
+    this.#tellIfIdle();
     return true;
   }
 
@@ -130,11 +179,11 @@ export class ActorClient {
         this.#hooks.retry(call, "its actor is started again");
         again.push(call);
       } else {
-        const reason = `its process ended during '${call.name}', and it was started again; set { maxTaskRetries } to repeat calls`;
-        this.#hooks.fail(call, new ActorDiedError(this.className, reason));
+        this.#hooks.fail(call, new ActorUnavailableError(this.className, call.name));
       }
     }
     this.#queue = [...again, ...this.#queue];
+    this.#tellIfIdle();
   }
 
   #forgetUnsent(): void {
@@ -153,6 +202,7 @@ export class ActorClient {
     this.#inflight.clear();
     this.#queue = [];
     for (const call of calls) this.#hooks.fail(call, error);
+    this.#tellIfIdle();
   }
 }
 

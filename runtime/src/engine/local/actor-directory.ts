@@ -1,7 +1,7 @@
 /** Actors that this process made, found or was given. */
 import { ActorDiedError, PlacementGroupRemovedError, UnschedulableError, UnsupportedError } from "../../errors.ts";
 import type { ActorId, ObjectId } from "../../protocol/ids.ts";
-import type { ActorDescription, ActorState, FromHead } from "../../protocol/messages.ts";
+import type { ActorDescription, ActorState, FromHead, WireJob } from "../../protocol/messages.ts";
 import { describeActor } from "../actor-description.ts";
 import type { NewActorSpec } from "../engine.ts";
 import { ActorClient, type ActorClientHooks } from "./actor-client.ts";
@@ -37,7 +37,7 @@ export class ActorDirectory {
   }
 
   /** Start an actor in the background; a failure shows in its calls. */
-  create(actorId: ActorId, spec: NewActorSpec): ActorDescription {
+  create(actorId: ActorId, spec: NewActorSpec, job: WireJob): ActorDescription {
     const description = describeActor(actorId, spec);
     const args = this.#objects.toWire(spec.args);
     this.#objects.adopt(args);
@@ -52,7 +52,7 @@ export class ActorDirectory {
     let missing = 1;
     const settled = (): void => {
       if (--missing > 0) return;
-      this.#register(spec, description, args, refs).then(letGo, (error: Error) => {
+      this.#register(spec, job, description, args, refs).then(letGo, (error: Error) => {
         actor.end(error);
         letGo();
       });
@@ -67,6 +67,7 @@ export class ActorDirectory {
 
   async #register(
     spec: NewActorSpec,
+    job: WireJob,
     description: ActorDescription,
     args: Call["args"],
     refs: Call["refs"],
@@ -75,10 +76,9 @@ export class ActorDirectory {
     const resolved = refs.map(({ index, id }) => ({ index, value: this.#objects.valueOf(id) }));
     const code = this.#codes.wireCode(spec.code);
     this.#objects.publishInside([code.value, args, ...resolved.map(({ value }) => value)]);
-    const { className, resources, name, maxConcurrency, maxRestarts, execution, depth, isGetIfExists } = spec;
+    const { className, resources, name, namespace, maxConcurrency, maxRestarts, depth, isGetIfExists } = spec;
+    const { execution, lifetime, groups, onRestart } = spec;
     const { environment, placement } = spec;
-    const caused = execution === undefined ? {} : { execution };
-    const named = name === undefined ? {} : { name };
     const reply = await this.#link.request((requestId) => ({
       type: "create-actor",
       requestId,
@@ -94,8 +94,12 @@ export class ActorDirectory {
         maxConcurrency,
         maxRestarts,
         depth,
-        ...named,
-        ...caused,
+        job,
+        ...(execution === undefined ? {} : { execution }),
+        ...(name === undefined ? {} : { name, namespace: namespace ?? job.namespace }),
+        ...(lifetime === undefined ? {} : { lifetime }),
+        ...(groups === undefined ? {} : { groups }),
+        ...(onRestart === undefined ? {} : { onRestart }),
         ...(environment === undefined ? {} : { environment }),
         ...(placement === undefined ? {} : { placement }),
       },
@@ -105,8 +109,13 @@ export class ActorDirectory {
     this.#link.send({ type: "watch-actor", actorId });
   }
 
-  async find(name: string): Promise<ActorDescription | undefined> {
-    const reply = await this.#link.request((requestId) => ({ type: "find-actor", requestId, name }));
+  async list(namespace: string): Promise<readonly string[]> {
+    const reply = await this.#link.request((requestId) => ({ type: "list-actors", requestId, namespace }));
+    return reply.type === "actors-listed" ? reply.names : [];
+  }
+
+  async find(name: string, namespace: string): Promise<ActorDescription | undefined> {
+    const reply = await this.#link.request((requestId) => ({ type: "find-actor", requestId, name, namespace }));
     if (reply.type !== "actor-found" || reply.description === undefined) return undefined;
     this.#objects.use(reply.description.actorId);
     this.#objects.heldByHead(reply.description.actorId);
@@ -121,8 +130,9 @@ export class ActorDirectory {
     this.#link.send({ type: "watch-actor", actorId: description.actorId });
   }
 
-  #client({ actorId, className }: ActorDescription): ActorClient {
-    const actor: ActorClient = new ActorClient(actorId, className, {
+  #client(description: ActorDescription): ActorClient {
+    const { actorId } = description;
+    const actor: ActorClient = new ActorClient(description, {
       ...this.#hooks,
       isReady: (call) => this.#isReady(actor, call),
     });
@@ -160,6 +170,16 @@ export class ActorDirectory {
       if (connection !== undefined) yield { connection, inflight };
   }
 
+  /** End it when no call of this process is under way. */
+  async end(actorId: ActorId): Promise<void> {
+    const actor = this.#actors.get(actorId);
+    if (actor === undefined) return;
+    await actor.whenIdle();
+    const message = "its handle was disposed";
+    this.#link.send({ type: "kill-actor", actorId, isRestartable: false, message });
+    actor.end(new ActorDiedError(actor.className, message));
+  }
+
   /** The first call under way of each actor. */
   *running(): Iterable<Call> {
     for (const actor of this.#actors.values()) {
@@ -180,6 +200,7 @@ function refusal(
   if (reason === "unschedulable") return new UnschedulableError(className, needs, has, explanation);
   if (reason === "group-removed")
     return new PlacementGroupRemovedError(className, placement?.groupName ?? placement?.groupId ?? "");
+  if (reason === "job-ended") return new ActorDiedError(className, "the driver that made it has ended");
   return new UnsupportedError(
     `A second actor named '${name}'`,
     "Pass { getIfExists: true } to use the first, or kill it.",

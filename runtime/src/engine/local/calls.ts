@@ -5,6 +5,7 @@ import type {
   WireArgument,
   WireEnvironment,
   WireExecution,
+  WireJob,
   WirePlacement,
   WireValue,
 } from "../../protocol/messages.ts";
@@ -26,6 +27,7 @@ export interface Call {
   readonly shouldRetry: TaskSpec["shouldRetry"];
   readonly timeoutMs: number | undefined;
   readonly execution: WireExecution | undefined;
+  readonly job: WireJob;
   readonly parent: TaskId | undefined;
   /** `performance.now()` of this process. */
   readonly submittedMs: number;

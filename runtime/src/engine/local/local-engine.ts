@@ -38,12 +38,14 @@ import type {
   ProcessEnd,
   ResourceAmounts,
   WireArgument,
+  WireJob,
 } from "../../protocol/messages.ts";
 import { reasonOfEnd } from "../../protocol/process-end.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
 import type { TaskListing, TaskListings } from "../../protocol/task-events.ts";
 import type {
   ActorCallSpec,
+  CallJob,
   CancelOptions,
   EncodedValue,
   Engine,
@@ -100,6 +102,7 @@ export class LocalEngine implements Engine {
   readonly #shapes = new WeakMap<ResourceAmounts, string>();
   readonly #keepAlive = new KeepAlive();
   readonly #retryNotes = new RetryNotes((call, text) => this.note(call, text));
+  #ownJob: WireJob | undefined;
   #closedWith: Error | undefined;
   #resolveClosed: (error: Error | undefined) => void = () => {};
   #runningHere: () => Iterable<TaskListing> = () => [];
@@ -230,6 +233,7 @@ export class LocalEngine implements Engine {
       case "group-refused":
       case "group-found":
       case "group-removed":
+      case "actors-listed":
       case "cluster-described":
       case "http-opened":
       case "checked":
@@ -244,6 +248,10 @@ export class LocalEngine implements Engine {
       return new PlacementGroupRemovedError(name, group ?? groupId);
     };
     this.#tasks.refuse((work) => work.placement?.groupId === groupId, error, true);
+  }
+
+  get jobId(): ClientId {
+    return this.clientId;
   }
 
   /** The connection to a worker; a new one when there is none. */
@@ -349,6 +357,7 @@ export class LocalEngine implements Engine {
       shouldRetry: spec.shouldRetry,
       timeoutMs: spec.timeoutMs,
       execution: spec.execution,
+      job: this.#jobOf(spec),
       parent: spec.parent,
       submittedMs: performance.now(),
       depth: spec.depth,
@@ -375,6 +384,13 @@ export class LocalEngine implements Engine {
     this.report.submitted(call);
     for (const observer of this.#observers) observer.submitted(call.execution, call.name);
     return call;
+  }
+
+  #jobOf({ job }: { readonly job?: CallJob | undefined }): WireJob {
+    if (job?.jobId !== undefined) return job as WireJob;
+    const namespace = job?.namespace ?? "default";
+    if (this.#ownJob?.namespace !== namespace) this.#ownJob = { jobId: this.clientId, namespace };
+    return this.#ownJob;
   }
 
   #newStream(taskId: TaskId, window: number | undefined): StreamBuffer {
@@ -542,11 +558,15 @@ export class LocalEngine implements Engine {
 
   createActor(spec: NewActorSpec): ActorDescription {
     if (this.#closedWith !== undefined) throw this.#closedWith;
-    return this.#actors.create(this.#ids.actorId(), spec);
+    return this.#actors.create(this.#ids.actorId(), spec, this.#jobOf(spec));
   }
 
-  findActor(name: string): Promise<ActorDescription | undefined> {
-    return this.#actors.find(name);
+  findActor(name: string, namespace: string): Promise<ActorDescription | undefined> {
+    return this.#actors.find(name, namespace);
+  }
+
+  listActors(namespace: string): Promise<readonly string[]> {
+    return this.#actors.list(namespace);
   }
 
   knowActor(description: ActorDescription): void {
@@ -563,12 +583,22 @@ export class LocalEngine implements Engine {
 
   #submitActorCall(spec: ActorCallSpec, isStream: boolean): Call {
     const { actorId, method } = spec;
+    this.#actors.get(actorId)?.checkRoom();
     const call = this.#newCall(spec, { kind: "actor", actorId, method }, isStream);
     this.objects.use(actorId);
     const actor = this.#actors.get(actorId);
     if (actor === undefined) this.fail(call, new EngineClosedError("the handle belongs to an earlier cluster"));
     else actor.submit(call);
     return call;
+  }
+
+  async endActor(actorId: ActorId): Promise<void> {
+    this.#keepAlive.add();
+    try {
+      await this.#actors.end(actorId);
+    } finally {
+      this.#keepAlive.remove();
+    }
   }
 
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void {

@@ -91,6 +91,7 @@ export class TaskPool {
     }
     const connection = this.#hooks.connect(grant);
     if (grant.gpuIds !== undefined) connection.useGpus(grant.gpuIds);
+    connection.leased(queue.resources);
     queue.addLease(grant.leaseId, connection, performance.now());
     queue.dispatch();
     this.#sweep ??= setInterval(() => this.#sweepLeases(), SWEEP_EVERY_MS).unref();

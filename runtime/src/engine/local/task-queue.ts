@@ -58,7 +58,7 @@ export class Durations {
 
 export class TaskQueue {
   readonly shape: string;
-  readonly #resources: ResourceAmounts;
+  readonly resources: ResourceAmounts;
   readonly #durations: Durations;
   readonly #hooks: TaskQueueHooks;
   readonly leases: Set<Lease> = new Set();
@@ -68,7 +68,7 @@ export class TaskQueue {
 
   constructor(shape: string, resources: ResourceAmounts, durations: Durations, hooks: TaskQueueHooks) {
     this.shape = shape;
-    this.#resources = resources;
+    this.resources = resources;
     this.#durations = durations;
     this.#hooks = hooks;
   }
@@ -156,7 +156,7 @@ export class TaskQueue {
     // Growth and the end are told; shrinking in between is not worth a message.
     if (wanted === this.#demanded || (wanted !== 0 && wanted < this.#demanded)) return;
     this.#demanded = wanted;
-    this.#hooks.demand(this.shape, this.#resources, wanted, this.#waiting[this.#first]?.depth ?? 0);
+    this.#hooks.demand(this.shape, this.resources, wanted, this.#waiting[this.#first]?.depth ?? 0);
   }
 
   /** The call is over; its lease has room. */

@@ -7,8 +7,10 @@ import {
   type ActorCall,
   type FromWorker,
   PROTOCOL_VERSION,
+  type ResourceAmounts,
   type TaskCall,
   type ToWorker,
+  type WireJob,
 } from "../../protocol/messages.ts";
 import type { Call } from "./calls.ts";
 import type { CodeTable } from "./code-table.ts";
@@ -30,6 +32,8 @@ export class WorkerConnection {
   readonly #objects: ObjectTable;
   readonly #codes: CodeTable;
   readonly #sentCodes = new Set<string>();
+  /** The one that the worker was told last. */
+  #job: WireJob | undefined;
   #closeListeners: (() => void)[] = [];
 
   constructor(
@@ -82,10 +86,19 @@ export class WorkerConnection {
     this.#socket.send({ type: "use-gpus", gpuIds });
   }
 
+  /** This process has leased the worker. */
+  leased(resources: ResourceAmounts): void {
+    this.#socket.send({ type: "leased", resources });
+  }
+
   /** Send a call, after its code when the worker does not have that yet. */
   push(call: Call): void {
     const { work } = call;
     const receiver = clientOfWorker(this.workerId);
+    if (call.job !== this.#job) {
+      this.#job = call.job;
+      this.#socket.send({ type: "use-job", job: call.job });
+    }
     if (work.kind === "task" && !this.#sentCodes.has(work.codeId)) {
       this.#sentCodes.add(work.codeId);
       const code = this.#codes.wireCode(work.code);

@@ -7,7 +7,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { EngineClosedError, errorFromWire, toWireError, UnsupportedError } from "../../errors.ts";
+import {
+  EngineClosedError,
+  errorFromWire,
+  PendingCallsLimitError,
+  toWireError,
+  UnsupportedError,
+} from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -83,7 +89,8 @@ export interface RemoteOptions {
 interface CallEntry {
   readonly name: string;
   readonly execution: WireExecution | undefined;
-  readonly isActorCall: boolean;
+  /** Set for calls of actors. */
+  readonly actorId: ActorId | undefined;
   readonly stream: StreamBuffer | undefined;
   /** It has ended, and only items are still to come. */
   isOver: boolean;
@@ -100,6 +107,8 @@ export class RemoteEngine implements Engine {
   readonly #http: HttpAddress;
   readonly #codes = new Set<string>();
   readonly #actors = new Set<ActorId>();
+  /** Of actors with `maxPendingCalls`: calls from here that are unfinished. */
+  readonly #limits = new Map<ActorId, { readonly className: string; readonly max: number; pending: number }>();
   readonly #calls = new Map<TaskId, CallEntry>();
   /** Large values on their way. */
   readonly #puts = new Set<ObjectId>();
@@ -150,6 +159,10 @@ export class RemoteEngine implements Engine {
     this.#questions = new RemoteQuestions(this.#link, this.#keepAlive);
     this.#groups = new GroupWatchers((groupId) => this.#send({ type: "watch-group", groupId }), this.#keepAlive);
     process.once("exit", this.#onExit);
+  }
+
+  get jobId(): ClientId {
+    return this.clientId;
   }
 
   /** A socket of this machine, made when somebody asks for it; its bytes go to the cluster's. */
@@ -225,6 +238,8 @@ export class RemoteEngine implements Engine {
       // The end of its stream follows.
       if (call.stream === undefined) this.#calls.delete(taskId);
       call.isOver = true;
+      const limit = call.actorId === undefined ? undefined : this.#limits.get(call.actorId);
+      if (limit !== undefined) limit.pending--;
       this.#keepAlive.remove();
     }
     for (const observer of this.#observers) observer.ended(call.execution, call.name, outcome, taskId);
@@ -283,7 +298,7 @@ export class RemoteEngine implements Engine {
     this.#assertOpen();
     const spec = withoutUndefined(rest);
     this.#sendCode(code);
-    const call = this.#newCall({ ...spec, shouldRetry, isActorCall: false }, gives);
+    const call = this.#newCall({ ...spec, shouldRetry, actorId: undefined }, gives);
     const { taskId } = call;
     const asksRetry = shouldRetry !== undefined;
     this.#send({ type: "submit", taskId, codeId: code.id, args: this.#link.toRemote(args), gives, asksRetry, spec });
@@ -296,12 +311,12 @@ export class RemoteEngine implements Engine {
     this.#send({ type: "code", codeId: code.id, value: this.#link.toRemote(code.payload) });
   }
 
-  #newCall({ name, execution, shouldRetry, isActorCall, numReturns = 0 }: NewCallSpec, gives: RemoteResults): NewCall {
+  #newCall({ name, execution, shouldRetry, actorId, numReturns = 0 }: NewCallSpec, gives: RemoteResults): NewCall {
     const taskId = taskOf(this.#ids.objectId());
     if (gives === "one") this.#objects.create(resultOf(taskId));
     if (gives === "many") for (let i = 0; i < numReturns; i++) this.#objects.create(partOf(taskId, i));
     const buffer = gives === "stream" ? this.#newStream(taskId) : undefined;
-    this.#calls.set(taskId, { name, execution, isActorCall, stream: buffer, shouldRetry, isOver: false });
+    this.#calls.set(taskId, { name, execution, actorId, stream: buffer, shouldRetry, isOver: false });
     this.#keepAlive.add();
     for (const observer of this.#observers) observer.submitted(execution, name);
     return { taskId, stream: buffer && this.#asking(buffer) };
@@ -347,19 +362,31 @@ export class RemoteEngine implements Engine {
     this.#objects.create(id);
     this.#actors.add(id);
     this.#send({ type: "create-actor", id, codeId: code.id, args: this.#link.toRemote(args), spec });
-    return describeActor(id, spec);
+    const description = describeActor(id, spec);
+    this.#limit(description);
+    return description;
   }
 
-  async findActor(name: string): Promise<ActorDescription | undefined> {
-    const description = await this.#questions.ask<ActorDescription | undefined>("findActor", [name]);
+  async findActor(name: string, namespace: string): Promise<ActorDescription | undefined> {
+    const description = await this.#questions.ask<ActorDescription | undefined>("findActor", [name, namespace]);
     if (description !== undefined) this.#objects.found(description.actorId);
     return description;
+  }
+
+  listActors(namespace: string): Promise<readonly string[]> {
+    return this.#questions.ask("listActors", [namespace]);
   }
 
   knowActor(description: ActorDescription): void {
     if (this.#actors.has(description.actorId)) return;
     this.#actors.add(description.actorId);
+    this.#limit(description);
     this.#send({ type: "know-actor", description });
+  }
+
+  /** Calls beyond the limit throw where they are made, not a round trip later. */
+  #limit({ actorId, className, maxPendingCalls }: ActorDescription): void {
+    if (maxPendingCalls !== undefined) this.#limits.set(actorId, { className, max: maxPendingCalls, pending: 0 });
   }
 
   callActor(spec: ActorCallSpec): ObjectId {
@@ -373,11 +400,20 @@ export class RemoteEngine implements Engine {
   #submitActorCall({ args, shouldRetry, ...rest }: ActorCallSpec, gives: RemoteResults): NewCall {
     this.#assertOpen();
     const spec = withoutUndefined(rest);
-    const call = this.#newCall({ ...spec, shouldRetry, isActorCall: true }, gives);
+    const limit = this.#limits.get(spec.actorId);
+    if (limit !== undefined) {
+      if (limit.pending >= limit.max) throw new PendingCallsLimitError(limit.className, limit.max);
+      limit.pending++;
+    }
+    const call = this.#newCall({ ...spec, shouldRetry }, gives);
     const { taskId } = call;
     const asksRetry = shouldRetry !== undefined;
     this.#send({ type: "call-actor", taskId, args: this.#link.toRemote(args), gives, asksRetry, spec });
     return call;
+  }
+
+  endActor(actorId: ActorId): Promise<void> {
+    return this.#questions.ask("endActor", [actorId]);
   }
 
   killActor(actorId: ActorId, { isRestartable }: { isRestartable: boolean }): void {
@@ -453,7 +489,7 @@ export class RemoteEngine implements Engine {
   // ── cancelling and watching ───────────────────────────────────────────────────────────────────────────────────────
 
   cancel(id: ObjectId, options: CancelOptions = {}): void {
-    if (options.isForced === true && this.#calls.get(makerOf(id))?.isActorCall === true) {
+    if (options.isForced === true && this.#calls.get(makerOf(id))?.actorId !== undefined) {
       throw new UnsupportedError("Forced cancelling of an actor's call", "Use kill(handle) to end the actor.");
     }
     this.#send({ type: "cancel", id, options });
@@ -518,7 +554,7 @@ function withoutUndefined<Spec extends object>(spec: Spec): Spec {
 
 interface NewCallSpec extends Pick<TaskSpec, "name" | "execution" | "numReturns"> {
   readonly shouldRetry: CallEntry["shouldRetry"];
-  readonly isActorCall: boolean;
+  readonly actorId: ActorId | undefined;
 }
 
 interface NewCall {
