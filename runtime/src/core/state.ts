@@ -209,6 +209,12 @@ export type CoreEvent =
       readonly isRecursive: boolean;
     }
   | {
+      readonly type: "object-cancel-asked";
+      readonly objectId: ObjectId;
+      readonly isForced: boolean;
+      readonly isRecursive: boolean;
+    }
+  | {
       readonly type: "group-cancel-asked";
       readonly function: string;
       readonly cellId?: string;

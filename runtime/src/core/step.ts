@@ -1,6 +1,6 @@
 /** The head's state machine: what happened in, what to do out. No clock, no sockets, no chance. */
 import type { ActorId, ClientId } from "../protocol/ids.ts";
-import { clientOfWorker } from "../protocol/ids.ts";
+import { clientOf, clientOfWorker } from "../protocol/ids.ts";
 import {
   actorExited,
   actorFailed,
@@ -67,6 +67,13 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
       if (!state.workers.has(event.workerId)) return [];
       const message = { type: "stop-task", taskId, isForced, isRecursive } as const;
       return [{ type: "send", to: clientOfWorker(event.workerId), message }];
+    }
+    case "object-cancel-asked": {
+      const { objectId, isForced, isRecursive } = event;
+      const to = clientOf(objectId);
+      // One that is gone has taken its work along.
+      if (!state.clients.has(to)) return [];
+      return [{ type: "send", to, message: { type: "cancel-call", objectId, isForced, isRecursive } }];
     }
     case "group-cancel-asked": {
       const cell = event.cellId === undefined ? {} : { cellId: event.cellId };

@@ -155,6 +155,9 @@ export class Cluster {
       case "cancel-task":
         this.apply({ ...message, type: "task-cancel-asked" });
         return;
+      case "cancel-object":
+        this.apply({ ...message, type: "object-cancel-asked" });
+        return;
       case "allocate":
         this.#allocate(clientId, message);
         return;

@@ -199,7 +199,6 @@ export interface ActorDeath {
     | "constructor-failed"
     | "out-of-scope"
     | "unschedulable"
-    | "job-ended"
     | "environment-failed"
     | "group-removed"
     | "job-ended";
@@ -300,6 +299,13 @@ export type ToHead =
       readonly type: "cancel-task";
       readonly workerId: WorkerId;
       readonly taskId: TaskId;
+      readonly isForced: boolean;
+      readonly isRecursive: boolean;
+    }
+  /** Cancel what makes an object, wherever that was submitted. */
+  | {
+      readonly type: "cancel-object";
+      readonly objectId: ObjectId;
       readonly isForced: boolean;
       readonly isRecursive: boolean;
     }
@@ -549,6 +555,13 @@ export type FromHead =
       readonly gpuIds?: readonly string[];
     }
   | { readonly type: "stop-task"; readonly taskId: TaskId; readonly isForced: boolean; readonly isRecursive: boolean }
+  /** Another process asks to cancel what this one submitted. */
+  | {
+      readonly type: "cancel-call";
+      readonly objectId: ObjectId;
+      readonly isForced: boolean;
+      readonly isRecursive: boolean;
+    }
   /** Cancel every task of a function that one cell started; from the panel. */
   | { readonly type: "cancel-group"; readonly function: string; readonly cellId?: string }
   | { readonly type: "cluster-described"; readonly requestId: number; readonly cluster: ClusterDescription }

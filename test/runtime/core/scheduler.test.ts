@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ObjectId } from "../../../runtime/src/protocol/ids.ts";
 import { CoreWorld, granted, sent, started, stopped } from "./core-world.ts";
 
 describe("leases", () => {
@@ -144,5 +145,15 @@ describe("leases", () => {
     for (const id of ["w1", "w2", "w3"]) world.join(id);
     expect(stopped(world.apply({ type: "ticked", atMs: world.nowMs + 1_000 }))).toEqual([]);
     expect(stopped(world.apply({ type: "ticked", atMs: world.nowMs + 10_000 }))).toHaveLength(2);
+  });
+
+  it("a wish to cancel goes to the process that submitted the task, if it is there", () => {
+    const world = new CoreWorld();
+    const ask = (id: string): unknown[] =>
+      sent(world.apply({ type: "object-cancel-asked", objectId: id as ObjectId, isForced: true, isRecursive: false }));
+    expect(ask("d.5.1")).toEqual([
+      { type: "cancel-call", to: "d", objectId: "d.5.1", isForced: true, isRecursive: false },
+    ]);
+    expect(ask("w9.5")).toEqual([]);
   });
 });

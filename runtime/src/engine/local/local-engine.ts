@@ -16,6 +16,7 @@ import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
   type ClientId,
+  clientOf,
   IdMaker,
   makerOf,
   type ObjectId,
@@ -197,6 +198,9 @@ export class LocalEngine implements Engine {
       case "group-state":
         this.#groups.changed(message.groupId, message.state);
         if (message.state === "removed") this.#groupRemoved(message.groupId);
+        return;
+      case "cancel-call":
+        this.#cancelAsked(message);
         return;
       case "cancel-group":
         for (const call of [...this.calls.values()]) {
@@ -448,6 +452,11 @@ export class LocalEngine implements Engine {
     return actor?.inflight.has(taskId) === true ? actor.connection : undefined;
   }
 
+  /** A worker is done with a call that was over already: its place is free. */
+  leftLate(taskId: TaskId): void {
+    this.#tasks.leftLate(taskId);
+  }
+
   /** The worker is done with the call, one way or the other: its place is free. */
   left(call: Call, durationMs?: number): void {
     if (call.work.kind === "task") this.#tasks.left(call, durationMs);
@@ -663,12 +672,19 @@ export class LocalEngine implements Engine {
   cancel(id: ObjectId, options: CancelOptions = {}): void {
     const call = this.objects.isSettled(id) ? undefined : this.calls.get(makerOf(id));
     if (call !== undefined) this.#cancel(call, options);
-    else if (!id.startsWith(`${this.clientId}.`) && !this.objects.isSettled(id)) {
-      throw new UnsupportedError(
-        "Cancelling a task that another process submitted",
-        "Cancel it where it was submitted.",
-      );
+    else if (clientOf(id) !== this.clientId && !this.objects.isSettled(id)) {
+      const { isForced = false, isRecursive = true } = options;
+      this.link.send({ type: "cancel-object", objectId: id, isForced, isRecursive });
     }
+  }
+
+  #cancelAsked({ objectId, isForced, isRecursive }: Extract<FromHead, { type: "cancel-call" }>): void {
+    const call = this.calls.get(makerOf(objectId));
+    if (call === undefined || this.objects.isSettled(objectId)) return;
+    const isRefused = isForced && call.work.kind === "actor";
+    if (isRefused)
+      this.note(call, `'${call.name}' is cancelled without force: it is an actor's call; see kill(handle)`);
+    this.#cancel(call, { isForced: isForced && !isRefused, isRecursive });
   }
 
   cancelExecution(messageId: string, reason: string): void {
@@ -700,6 +716,10 @@ export class LocalEngine implements Engine {
     connection.dropTask(call.taskId);
     const { workerId } = connection;
     this.link.send({ type: "cancel-task", workerId, taskId: call.taskId, isForced, isRecursive });
+    // One that stands behind others in its worker need not wait for them to be told.
+    if (this.#tasks.isQueuedAtWorker(call)) {
+      this.fail(call, new TaskCancelledError(call.name, call.cancelReason), "cancelled");
+    }
   }
 
   // ── the whole ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -175,6 +175,21 @@ export class TaskPool {
     this.#plan(place.queue);
   }
 
+  leftLate(taskId: TaskId): void {
+    for (const queue of this.#queues.values()) {
+      for (const lease of queue.leases) {
+        const call = lease.inflight.get(taskId);
+        if (call !== undefined) this.left(call);
+      }
+    }
+  }
+
+  /** Is it at a worker, and not the first that runs there? */
+  isQueuedAtWorker(call: Call): boolean {
+    const place = this.#placeOf(call);
+    return place !== undefined && place.lease.inflight.keys().next().value !== call.taskId;
+  }
+
   /** The worker will not run these now: first in the queue again. Its first call waits for something. */
   returned(connection: WorkerConnection, taskIds: readonly TaskId[]): void {
     for (const queue of this.#queues.values()) {

@@ -37,6 +37,7 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
   engine.objects.receive(value);
   const call = engine.calls.get(taskId);
   if (call === undefined) {
+    engine.leftLate(taskId);
     engine.objects.drop(value);
     return;
   }
@@ -54,6 +55,7 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
   for (const value of values) engine.objects.receive(value);
   const call = engine.calls.get(taskId);
   if (call === undefined) {
+    engine.leftLate(taskId);
     for (const value of values) engine.objects.drop(value);
     return;
   }
@@ -68,7 +70,10 @@ function taskFailed(
   message: Extract<FromWorker, { type: "task-failed" }>,
 ): void {
   const call = engine.calls.get(message.taskId);
-  if (call === undefined) return;
+  if (call === undefined) {
+    engine.leftLate(message.taskId);
+    return;
+  }
   call.isReported = true;
   engine.left(call, message.durationMs);
   // It may have failed half-way through storing them.
