@@ -187,6 +187,18 @@ export class ObjectLostError extends ClusterError {
   }
 }
 
+/** What the head knows when there is no room. */
+export interface StoreFullFacts {
+  /** Bytes of objects in files. */
+  readonly spilledBytes?: number;
+  /** Bytes that files may take; 0 when spilling is off. */
+  readonly spillLimitBytes?: number;
+  /** The shared-memory mount has less memory than the store may take. */
+  readonly isMountFull?: boolean;
+  /** Why no file can be written now. */
+  readonly diskProblem?: string;
+}
+
 /** No room in the object store, also after spilling. Sizes in bytes. */
 export class ObjectStoreFullError extends ClusterError {
   override readonly name = "ObjectStoreFullError";
@@ -194,18 +206,31 @@ export class ObjectStoreFullError extends ClusterError {
   readonly usedBytes: number;
   readonly capacityBytes: number;
 
-  constructor(requestedBytes: number, usedBytes: number, capacityBytes: number, options?: { cause?: unknown }) {
+  constructor(
+    requestedBytes: number,
+    usedBytes: number,
+    capacityBytes: number,
+    options: StoreFullFacts & { cause?: unknown } = {},
+  ) {
     super(
       "OBJECT_STORE_FULL",
       `The object store has no room for ${formatBytes(requestedBytes)}: ${formatBytes(usedBytes)} of ` +
-        `${formatBytes(capacityBytes)} are in use. Drop refs that are not needed any more, work in smaller pieces, or ` +
-        "start with a larger store: init({ objectStoreBytes }).",
+        `${formatBytes(capacityBytes)} are in use${spilledPart(options)}. Drop refs and arrays that are not needed any ` +
+        "more, work in smaller pieces, or start with more room: init({ objectStoreBytes, spillBytes, spillDirectory }).",
       options,
     );
     this.requestedBytes = requestedBytes;
     this.usedBytes = usedBytes;
     this.capacityBytes = capacityBytes;
   }
+}
+
+function spilledPart({ spilledBytes, spillLimitBytes, isMountFull, diskProblem }: StoreFullFacts): string {
+  const mount = isMountFull === true ? ", and its shared-memory mount is full" : "";
+  if (spilledBytes === undefined || spillLimitBytes === undefined) return mount;
+  if (diskProblem !== undefined) return `${mount}, and nothing can be spilled: ${diskProblem}`;
+  if (spillLimitBytes === 0) return `${mount}, and spilling is off`;
+  return `${mount}, and ${formatBytes(spilledBytes)} of ${formatBytes(spillLimitBytes)} are spilled`;
 }
 
 /** What was asked for can never run here: it needs more than the cluster has. */

@@ -71,7 +71,7 @@ export class Getting {
   #read(index: number, id: ObjectId): void {
     let value: unknown;
     try {
-      value = this.#codec.decode(this.#engine.read(id));
+      value = this.#codec.decodeRead(this.#engine.read(id));
     } catch (error) {
       this.#failed(error);
       return;

@@ -24,6 +24,13 @@ export interface InitOptions {
   /** Room for large objects. Default: 30 % of the memory, at most what the shared-memory mount has. */
   readonly objectStoreBytes?: number;
   /**
+   * Existing folder for large objects that find no room in the object store: they wait there, in a folder of the
+   * cluster's own, until somebody reads them. Default: the temporary directory.
+   */
+  readonly spillDirectory?: string;
+  /** Bytes that these may take; 0: nothing is spilled. Default: half of what the disk has free at the start. */
+  readonly spillBytes?: number;
+  /**
    * `local` (default): a cluster of this process's own. `auto`: the one that `mobula start` has started; a name, or the
    * path of a file: that one among several. `mobula://host:port`: one on another machine; `mobulas://` through a proxy that
    * adds TLS. Default: the environment variable MOBULA_ADDRESS.
@@ -130,13 +137,24 @@ function connectRemoteEngine(options: InitOptions, address: string): Engine {
   });
 }
 
-function localOptions({ cpus, gpus, memoryBytes, resources, objectStoreBytes, name }: InitOptions): LocalOptions {
+function localOptions({
+  cpus,
+  gpus,
+  memoryBytes,
+  resources,
+  objectStoreBytes,
+  spillDirectory,
+  spillBytes,
+  name,
+}: InitOptions): LocalOptions {
   return {
     ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(resources === undefined ? {} : { resources }),
     ...(objectStoreBytes === undefined ? {} : { objectStoreBytes }),
+    ...(spillDirectory === undefined ? {} : { spillDirectory }),
+    ...(spillBytes === undefined ? {} : { spillBytes }),
     ...(name === undefined ? {} : { name }),
   };
 }

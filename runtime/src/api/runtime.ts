@@ -2,6 +2,7 @@
 import { type AnyClass, type AnyFunction, type CapturedCode, captureFunction, lastCapture } from "../closure/index.ts";
 import type { ActorCallSpec, CallJob, EncodedValue, Engine, ItemStream, TaskCode } from "../engine/engine.ts";
 import { GetTimeoutError, ObjectLostError, TaskCancelledError } from "../errors.ts";
+import { finalizer } from "../finalizers.ts";
 import { notebookExecution } from "../notebook/host.ts";
 import { EMPTY_LIST } from "../protocol/codec-constants.ts";
 import { type ActorId, type ObjectId, resultOf, type TaskId } from "../protocol/ids.ts";
@@ -104,7 +105,7 @@ export class Runtime {
     this.#driverOrigin = { execution: undefined, parent: undefined, depth: 0, job: { namespace } };
     this.codec = new ValueCodec(this);
     this.#hooks = hooks;
-    this.collected = new FinalizationRegistry(({ id }) => {
+    this.collected = finalizer(({ id }) => {
       if (id !== undefined) engine.unuse(id);
     });
   }
@@ -225,7 +226,7 @@ export class Runtime {
     const id = ref.id as ObjectId;
     if (this.engine.isReadable(id) && options.signal?.aborted !== true) {
       try {
-        return Promise.resolve(this.codec.decode(this.engine.read(id)) as T | Promise<T>);
+        return Promise.resolve(this.codec.decodeRead(this.engine.read(id)) as T | Promise<T>);
       } catch (error) {
         return Promise.reject(error);
       }

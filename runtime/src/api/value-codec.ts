@@ -56,6 +56,11 @@ export class ValueCodec {
     return hooks.handles === undefined ? payload : { ...payload, handles: hooks.handles };
   }
 
+  /** As `decode`, of what the engine read; a promise when that is one. */
+  decodeRead(payload: Payload | Promise<Payload>): unknown {
+    return payload instanceof Promise ? payload.then((payload) => this.decode(payload)) : this.decode(payload);
+  }
+
   /** The value, or a promise when modules have to be loaded first. */
   decode(payload: Payload): unknown {
     const loading = preload(payload, this.decodeHooks);

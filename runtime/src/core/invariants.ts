@@ -2,6 +2,8 @@
 import type { HeadCheck } from "../protocol/messages.ts";
 import type { GpuShare, ResourcePool } from "./resources.ts";
 import type { CoreState } from "./state.ts";
+import { brokenStore } from "./store-invariants.ts";
+import { regionOf } from "./stored-objects.ts";
 import { holdingOf } from "./workers.ts";
 
 /** Objects that a check names. */
@@ -14,6 +16,7 @@ export function brokenInvariants(state: CoreState): string[] {
     ...brokenLeases(state),
     ...brokenActors(state),
     ...brokenObjects(state),
+    ...brokenStore(state),
     ...brokenJobs(state),
   ];
 }
@@ -30,11 +33,10 @@ export function checkState(state: CoreState): HeadCheck {
   const { clients, workers, leases, demands, actors, objects, earlyWatchers, actorAliases } = state;
   const maps = { clients, workers, leases, demands, actors, objects, earlyWatchers, actorAliases };
   const sizes = Object.entries(maps).map(([name, { size }]) => [name, size] as const);
-  const regions = [...objects.values()].filter(({ region }) => region !== undefined).length;
-  const listed = [...objects.values()].slice(0, LISTED_OBJECTS).map(({ objectId, holders, region }) => {
+  const regions = [...objects.values()].filter(({ stored }) => regionOf(stored) !== undefined).length;
+  const listed = [...objects.values()].slice(0, LISTED_OBJECTS).map(({ objectId, holders, stored }) => {
     const held = [...holders].map(([holder, count]) => `${count} × ${holder}`);
-    const where =
-      region === undefined ? "" : ` in a ${region.isSealed ? "" : "half-written "}region of ${region.writer}`;
+    const where = stored === undefined ? "" : ` (${stored.place})`;
     return `${objectId}${where}, held ${held.join(", ")}`;
   });
   return { broken: brokenInvariants(state), counts: { ...Object.fromEntries(sizes), regions }, objects: listed };

@@ -2,6 +2,8 @@
 import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { WireValue } from "../protocol/messages.ts";
 import type { CoreState, ObjectRecord } from "./state.ts";
+import type { Stored } from "./store-state.ts";
+import { makerOf } from "./stored-objects.ts";
 
 /** Where an object is in its life. */
 export type ObjectState =
@@ -37,48 +39,70 @@ export interface ObjectView {
 /**
  * All objects the head knows, in the order in which it heard of them. Actors are counted in the same directory and left out.
  *
- * @param isMapped - does a process have this object's region mapped? The state does not know; the node does.
+ * @param mappedSlots - slots of the regions that a process has mapped. The state does not know; the node does.
  */
-export function listObjects(state: CoreState, isMapped: (record: ObjectRecord) => boolean = () => false): ObjectView[] {
+export function listObjects(state: CoreState, mappedSlots: ReadonlySet<number> = new Set()): ObjectView[] {
   const views: ObjectView[] = [];
-  for (const record of state.objects.values()) {
-    if (!isActor(state, record)) views.push(viewOf(record, isMapped(record)));
-  }
+  for (const record of state.objects.values()) if (!isActor(state, record)) views.push(viewOf(record, mappedSlots));
   return views;
 }
 
-function isActor(state: CoreState, { objectId, region, result }: ObjectRecord): boolean {
-  if (region !== undefined || result !== undefined) return false;
+/** Objects whose buffers lie in the arena or in files. */
+export function countStored({ objects }: CoreState): number {
+  let count = 0;
+  for (const { stored } of objects.values()) if (stored !== undefined && stored.place !== "lost") count++;
+  return count;
+}
+
+function isActor(state: CoreState, { objectId, stored, result }: ObjectRecord): boolean {
+  if (stored !== undefined || result !== undefined) return false;
   const id = objectId as string as Parameters<CoreState["actors"]["get"]>[0];
   return state.actors.has(id) || state.actorAliases.has(id) || state.deaths.has(id);
 }
 
-function viewOf(record: ObjectRecord, isMapped: boolean): ObjectView {
-  const { objectId, region, result } = record;
-  return {
-    id: objectId,
-    owner: ownerOf(record),
-    sizeBytes: sizeOf(record),
-    holders: Object.fromEntries(record.holders),
-    ...(result?.ok === false && "lost" in result
-      ? { state: "lost", isPinned: false, reason: result.lost }
-      : { state: stateOf(record), isPinned: isMapped || region?.isSealed === false }),
-  };
+function viewOf(record: ObjectRecord, mappedSlots: ReadonlySet<number>): ObjectView {
+  const { objectId, stored } = record;
+  const facts = { id: objectId, owner: makerOf(record), sizeBytes: sizeOf(record), holders: holdersOf(record) };
+  const reason = lossOf(record);
+  if (reason !== undefined) return { ...facts, state: "lost", isPinned: false, reason };
+  const slot = stored !== undefined && "region" in stored ? stored.region.slot : undefined;
+  const isPinned = stored?.place === "writing" || (slot !== undefined && mappedSlots.has(slot));
+  return { ...facts, state: stateOf(record), isPinned };
 }
 
-function stateOf({ region, result }: ObjectRecord): ObjectState {
-  if (region !== undefined) return region.isSealed ? "in-store" : "pending";
-  return result === undefined ? "pending" : "in-memory";
+function holdersOf({ holders }: ObjectRecord): Record<string, number> {
+  return Object.fromEntries(holders);
 }
 
-/** The maker's id stands before the point in an object's id. */
-export function ownerOf({ objectId, publisher }: Pick<ObjectRecord, "objectId" | "publisher">): ClientId {
-  return publisher ?? (objectId.slice(0, objectId.indexOf(".")) as ClientId);
+function lossOf({ stored, result }: ObjectRecord): string | undefined {
+  if (result?.ok === false && "lost" in result) return result.lost;
+  return stored?.place === "lost" && result === undefined ? stored.reason : undefined;
 }
 
-function sizeOf({ region, result }: ObjectRecord): number {
-  const inStore = region === undefined ? 0 : sumOf(region.region.lengths);
-  return inStore + (result?.ok === true ? inlineBytes(result.value) : 0);
+function stateOf({ stored, result }: ObjectRecord): ObjectState {
+  switch (stored?.place) {
+    case "writing":
+      return "pending";
+    case "arena":
+    case "spilling":
+      return "in-store";
+    case "restoring":
+    case "file":
+      return "spilled";
+    case "lost":
+    case undefined:
+      return result === undefined ? "pending" : "in-memory";
+  }
+}
+
+function sizeOf({ stored, result }: ObjectRecord): number {
+  const lengths = stored === undefined ? undefined : lengthsOf(stored);
+  return sumOf(lengths ?? []) + (result?.ok === true ? inlineBytes(result.value) : 0);
+}
+
+function lengthsOf(stored: Stored): readonly number[] | undefined {
+  if ("region" in stored) return stored.region.lengths;
+  return stored.place === "file" ? stored.file.lengths : undefined;
 }
 
 function inlineBytes(value: WireValue): number {

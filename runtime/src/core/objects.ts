@@ -7,30 +7,19 @@
  */
 
 import type { ClientId, ObjectId } from "../protocol/ids.ts";
-import type { ActorSpec, WireResult, WireValue } from "../protocol/messages.ts";
+import type { ActorSpec, WireResult } from "../protocol/messages.ts";
+import { add, dependenciesOf, holdObjects, recordOf } from "./holders.ts";
+import { dropStored } from "./room.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
+import { answerLocators, dropUnwritten, forgetLocators, makerGone } from "./stored-objects.ts";
+
+export { dependenciesOf, holdObjects } from "./holders.ts";
 
 const LOST: WireResult = { ok: false, lost: "the process that was to make it has ended" };
-
-/** What a value needs to be alive: refs and handles inside it, and the object that owns its region. */
-export function dependenciesOf(value: WireValue): ObjectId[] {
-  const ids: ObjectId[] = [...(value.refs ?? []), ...((value.handles ?? []) as readonly string[] as ObjectId[])];
-  if (value.owner !== undefined) ids.push(value.owner);
-  return ids;
-}
 
 /** What an actor's start needs, as long as it may be started again. */
 export function actorDependencies(spec: ActorSpec): ObjectId[] {
   return [spec.code.value, spec.args, ...(spec.resolved ?? []).map(({ value }) => value)].flatMap(dependenciesOf);
-}
-
-function recordOf(state: CoreState, objectId: ObjectId): ObjectRecord {
-  let record = state.objects.get(objectId);
-  if (record === undefined) {
-    record = { objectId, holders: new Map(), waiters: new Set() };
-    state.objects.set(objectId, record);
-  }
-  return record;
 }
 
 /** The holder that a published value, or an actor's creation, is for the objects inside it. */
@@ -56,17 +45,6 @@ function dropChildren(state: CoreState, container: string, children: readonly Ob
     inner.holders.delete(holderFor(container));
     dropIfUnheld(state, inner, dropped);
   }
-}
-
-function add(record: ObjectRecord, holder: ClientId, count: number): void {
-  const sum = (record.holders.get(holder) ?? 0) + count;
-  if (sum === 0) record.holders.delete(holder);
-  else record.holders.set(holder, sum);
-}
-
-export function holdObjects(state: CoreState, clientId: ClientId, objectIds: readonly ObjectId[]): void {
-  if (!state.clients.has(clientId)) return;
-  for (const objectId of objectIds) add(recordOf(state, objectId), clientId, 1);
 }
 
 /** Objects that nobody held any more, actors out of scope among them, and what their end asks for. */
@@ -102,30 +80,8 @@ function dropIfUnheld(state: CoreState, record: ObjectRecord, dropped: Dropped):
   const { objectId } = record;
   state.objects.delete(objectId);
   dropped.objectIds.push(objectId);
-  if (record.region !== undefined) {
-    dropped.effects.push({ type: "free-region", objectId, region: record.region.region });
-  }
+  if (record.stored !== undefined) dropped.effects.push(...dropStored(state, record.stored));
   if (record.result?.ok === true) dropChildren(state, objectId, dependenciesOf(record.result.value), dropped);
-}
-
-export function addRegion(state: CoreState, event: Extract<CoreEvent, { type: "region-allocated" }>): CoreEffect[] {
-  const { objectId, region, writer, holder } = event;
-  if (!state.clients.has(holder)) return [{ type: "free-region", objectId, region }];
-  const record = recordOf(state, objectId);
-  if (record.region !== undefined) {
-    // The same run stored it before and was interrupted: nobody has heard of that.
-    const { region: earlier } = record.region;
-    record.region = { region, writer, isSealed: false };
-    return [{ type: "free-region", objectId, region: earlier }];
-  }
-  record.region = { region, writer, isSealed: false };
-  add(record, holder, 1);
-  return [];
-}
-
-export function sealRegion(state: CoreState, objectId: ObjectId): void {
-  const record = state.objects.get(objectId);
-  if (record?.region !== undefined) record.region.isSealed = true;
 }
 
 export function publishObject(state: CoreState, clientId: ClientId, objectId: ObjectId): void {
@@ -142,7 +98,7 @@ export function publishResult(state: CoreState, event: Extract<CoreEvent, { type
   if (result.ok) holdInside(state, objectId, dependenciesOf(result.value));
   const waiters = [...record.waiters];
   record.waiters.clear();
-  return waiters.map((to) => deliver(state, to, objectId, result));
+  return [...waiters.map((to) => deliver(state, to, objectId, result)), ...answerLocators(state, record)];
 }
 
 /** The receiver holds what is inside the value from now on. */
@@ -163,10 +119,12 @@ export function seekObject(state: CoreState, clientId: ClientId, objectId: Objec
 
 /** A process is gone: it holds nothing any more, and what it would have made is lost. */
 export function releaseClient(state: CoreState, clientId: ClientId): Dropped {
-  const dropped: Dropped = { effects: [], objectIds: [] };
+  const dropped: Dropped = { effects: dropUnwritten(state, clientId), objectIds: [] };
   for (const record of state.objects.values()) {
     record.waiters.delete(clientId);
     const maker = record.publisher ?? record.objectId.slice(0, record.objectId.indexOf("."));
+    forgetLocators(record, clientId);
+    if (maker === clientId) dropped.effects.push(...makerGone(state, record));
     if (maker === clientId && record.result === undefined && record.waiters.size > 0) {
       const result = LOST;
       record.result = result;

@@ -22,6 +22,7 @@ import type { EnvironmentRecord } from "./environments.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { PlacementGroupRecord } from "./placement-groups.ts";
 import { createPool, gpuShares, type Holding, type ResourcePool } from "./resources.ts";
+import { createStore, type SpillFile, type Stored, type StoreState } from "./store-state.ts";
 
 /** A client's wish for workers of one shape. */
 export interface Demand {
@@ -102,7 +103,10 @@ export interface ObjectRecord {
   readonly holders: Map<ClientId, number>;
   /** Clients that wait for the result. */
   readonly waiters: Set<ClientId>;
-  region?: { readonly region: WireRegion; readonly writer: ClientId; isSealed: boolean };
+  /** Set when its buffers lie, or lay, in the store. */
+  stored?: Stored;
+  /** Requests of clients that want to know where its buffers lie. */
+  readonly locators: { readonly clientId: ClientId; readonly requestId: number }[];
   /** Known to everybody; `result` follows. */
   publisher?: ClientId;
   result?: WireResult;
@@ -143,6 +147,7 @@ export interface CoreState extends ResourcePool {
   /** Why actors that are no longer listed died. */
   readonly deaths: Map<ActorId, ActorDeath>;
   readonly objects: Map<ObjectId, ObjectRecord>;
+  readonly store: StoreState;
   readonly groups: Map<string, GroupRecord>;
   /** Those in use, but for the default one. */
   readonly environments: Map<string, EnvironmentRecord>;
@@ -261,13 +266,52 @@ export type CoreEvent =
       readonly atMs: number;
     }
   | {
-      readonly type: "region-allocated";
+      readonly type: "room-asked";
+      readonly requestId: number;
       readonly objectId: ObjectId;
-      readonly region: WireRegion;
+      readonly lengths: readonly number[];
       readonly writer: ClientId;
+      /** Who keeps the object: the one that will read it. */
       readonly holder: ClientId;
+      /** There was room, but the system had no memory to write it. */
+      readonly isMountFull: boolean;
+      readonly atMs: number;
     }
-  | { readonly type: "region-sealed"; readonly objectId: ObjectId }
+  | { readonly type: "region-sealed"; readonly objectId: ObjectId; readonly slot: number }
+  /** Its writer could not write it. */
+  | { readonly type: "region-abandoned"; readonly objectId: ObjectId; readonly slot: number }
+  | { readonly type: "garbage-collected"; readonly clientId: ClientId; readonly atMs: number }
+  /** Answer to `scan-pins`. */
+  | {
+      readonly type: "pins-scanned";
+      /** Slots of the regions that some process has mapped. */
+      readonly pinned: ReadonlySet<number>;
+      readonly mountFreeBytes: number;
+      readonly atMs: number;
+    }
+  /** Answer to `retract-region`. */
+  | { readonly type: "region-retracted"; readonly objectId: ObjectId; readonly isMapped: boolean }
+  | {
+      readonly type: "spill-ended";
+      readonly file: string;
+      readonly outcome:
+        | { readonly isOk: true; readonly checksum: number }
+        | { readonly isOk: false; readonly problem: string };
+      readonly atMs: number;
+    }
+  /** Answer to `restore-file` and `check-file`. */
+  | {
+      readonly type: "file-read";
+      readonly file: string;
+      readonly outcome: "ok" | "no-memory" | { readonly damage: string };
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "object-located";
+      readonly clientId: ClientId;
+      readonly requestId: number;
+      readonly objectId: ObjectId;
+    }
   | { readonly type: "objects-held"; readonly clientId: ClientId; readonly objectIds: readonly ObjectId[] }
   | {
       readonly type: "objects-released";
@@ -326,26 +370,62 @@ export type CoreEvent =
     }
   | { readonly type: "ticked"; readonly atMs: number };
 
+/** What is to be done with memory and files of the store. */
+export type StoreEffect =
+  /** A writer may write there. */
+  | { readonly type: "open-region"; readonly region: WireRegion }
+  /** Readers may map it again. */
+  | { readonly type: "publish-region"; readonly region: WireRegion }
+  | { readonly type: "free-region"; readonly region: WireRegion; readonly isDiscarded: boolean }
+  /** Give the memory of all free ranges back to the system. */
+  | { readonly type: "discard-free" }
+  /** Answered at once by `pins-scanned`. */
+  | { readonly type: "scan-pins" }
+  /** Answered at once by `region-retracted`. */
+  | { readonly type: "retract-region"; readonly objectId: ObjectId; readonly region: WireRegion }
+  | { readonly type: "spill-region"; readonly region: WireRegion; readonly file: string }
+  | { readonly type: "restore-file"; readonly file: SpillFile; readonly region: WireRegion }
+  | { readonly type: "check-file"; readonly file: SpillFile }
+  | { readonly type: "delete-file"; readonly file: string };
+
 export type CoreEffect =
   | { readonly type: "send"; readonly to: ClientId; readonly message: FromHead }
   | { readonly type: "start-worker"; readonly workerId: WorkerId; readonly environment?: WireEnvironment }
   /** Report `environment-ready` or `environment-failed` when processes of it can be started, or cannot. */
   | { readonly type: "prepare-environment"; readonly environment: WireEnvironment }
   | { readonly type: "stop-worker"; readonly workerId: WorkerId }
-  | { readonly type: "free-region"; readonly objectId: ObjectId; readonly region: WireRegion };
+  | StoreEffect
+  | {
+      readonly type: "refuse-room";
+      readonly to: ClientId;
+      readonly requestId: number;
+      readonly requestedBytes: number;
+      readonly usedBytes: number;
+      readonly capacityBytes: number;
+      readonly spilledBytes: number;
+      readonly spillLimitBytes: number;
+      /** The mount has less memory than the store may take. */
+      readonly isMountFull: boolean;
+      readonly diskProblem?: string;
+    };
 
 export interface StateOptions {
   /** Default: `0`, `1` and so on. */
   readonly gpuIds?: readonly string[];
   /** Default: no limit. */
   readonly maxWorkers?: number;
+  /** Size of the arena. Default 0. */
+  readonly capacityBytes?: number;
+  /** Bytes that spilled objects may take. Default 0: nothing is spilled. */
+  readonly spillLimitBytes?: number;
 }
 
 /** @param total - in ten-thousandths, see `toAmounts`. */
 export function createState(total: ResourceAmounts, options: StateOptions = {}): CoreState {
-  const { gpuIds = [], maxWorkers = Number.POSITIVE_INFINITY } = options;
+  const { gpuIds = [], maxWorkers = Number.POSITIVE_INFINITY, capacityBytes = 0, spillLimitBytes = 0 } = options;
   return {
     ...createPool(total, gpuShares(total, gpuIds)),
+    store: createStore({ capacityBytes, spillLimitBytes }),
     clients: new Set(),
     jobs: new Map(),
     workers: new Map(),

@@ -22,7 +22,6 @@ import {
 } from "./environments.ts";
 import { endJob, jobOf, startJob } from "./jobs.ts";
 import {
-  addRegion,
   type Dropped,
   forgetObjects,
   holdObjects,
@@ -30,18 +29,34 @@ import {
   publishResult,
   releaseClient,
   releaseObjects,
-  sealRegion,
   seekObject,
 } from "./objects.ts";
 import { askGroup, askGroupRemoval, forgetGroupsOf, seekGroup, watchGroup } from "./placement-groups.ts";
+import {
+  askRoom,
+  forgetAsks,
+  garbageCollected,
+  grantAll,
+  makeRoom,
+  pinsScanned,
+  regionRetracted,
+  spillEnded,
+} from "./room.ts";
 import { assign, changeDemand, returnLeases } from "./scheduler.ts";
 import { startFailed } from "./start-failures.ts";
 import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
+import { abandonRegion, fileRead, locateObject, sealRegion } from "./stored-objects.ts";
 import { addReport, forgetClientWork } from "./task-groups.ts";
 import { addWorkers, joinWorker, removeWorker, setBlocked, stopSpareWorkers, stopWorker } from "./workers.ts";
 
 /** Apply one event; the only function that changes `state`. */
 export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
+  const effects = apply(state, event);
+  if (state.store.asks.length > 0) effects.push(...grantAll(state));
+  return effects;
+}
+
+function apply(state: CoreState, event: CoreEvent): CoreEffect[] {
   switch (event.type) {
     case "client-joined":
       state.clients.add(event.clientId);
@@ -98,11 +113,24 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
       return actorExited(state, event);
     case "actor-kill-asked":
       return killActor(state, event);
-    case "region-allocated":
-      return addRegion(state, event);
+    case "room-asked":
+      return askRoom(state, event);
     case "region-sealed":
-      sealRegion(state, event.objectId);
-      return [];
+      return sealRegion(state, event.objectId, event.slot);
+    case "region-abandoned":
+      return abandonRegion(state, event.objectId, event.slot);
+    case "garbage-collected":
+      return garbageCollected(state, event.clientId, event.atMs);
+    case "pins-scanned":
+      return pinsScanned(state, event);
+    case "region-retracted":
+      return regionRetracted(state, event);
+    case "spill-ended":
+      return spillEnded(state, event);
+    case "file-read":
+      return fileRead(state, event);
+    case "object-located":
+      return locateObject(state, event);
     case "objects-held":
       holdObjects(state, event.clientId, event.objectIds);
       return [];
@@ -134,7 +162,7 @@ export function step(state: CoreState, event: CoreEvent): CoreEffect[] {
       return askGroupRemoval(state, event);
     case "ticked":
       forgetUnusedEnvironments(state);
-      return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs)];
+      return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs), ...makeRoom(state, event.atMs)];
   }
 }
 
@@ -153,6 +181,7 @@ function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreE
   for (const actor of state.actors.values()) for (const clients of actor.watchers.values()) clients.delete(clientId);
   for (const watchers of state.earlyWatchers.values()) watchers.delete(clientId);
   forgetClientWork(state, clientId);
+  forgetAsks(state, clientId);
   const effects = [
     ...endActorsOf(state, clientId),
     ...forgetGroupsOf(state, clientId),

@@ -198,7 +198,7 @@ export interface Engine {
   /** As `whenSettled`, and the value is brought to this process first. */
   whenReadable(id: ObjectId, listener: () => void): () => void;
   /** The value of a readable object; once for each time `whenReadable` called, since a large one is kept no longer. @throws the error it failed with */
-  read(id: ObjectId): Payload;
+  read(id: ObjectId): Payload | Promise<Payload>;
   /** Count one more user of an object or actor in this process. */
   use(id: ObjectId | ActorId): void;
   unuse(id: ObjectId | ActorId): void;

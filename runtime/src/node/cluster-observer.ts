@@ -18,6 +18,8 @@ const KEPT_WORKERS = 1_000;
 
 /** What of the cluster is looked at. */
 export interface ObservedCluster {
+  /** Slots of regions that some process has mapped now. */
+  mappedSlots(): ReadonlySet<number>;
   readonly state: CoreState;
   readonly startedAtMs: number;
   readonly usedBytes: number;

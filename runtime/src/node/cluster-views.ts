@@ -1,4 +1,5 @@
 /** The core's state as panels show it. */
+import { countStored } from "../core/object-views.ts";
 import { fromAmount } from "../core/resources.ts";
 import type {
   ActorView,
@@ -49,8 +50,8 @@ export class ClusterViews {
       objectStore: {
         usedBytes: this.#cluster.usedBytes,
         capacityBytes: this.#cluster.capacityBytes,
-        objects: [...state.objects.values()].filter(({ region }) => region !== undefined).length,
-        spilledBytes: 0,
+        objects: countStored(state),
+        spilledBytes: state.store.spilledBytes,
       },
     };
     return this.#resources;

@@ -4,17 +4,19 @@ import { hostname } from "node:os";
 import { waitingFor } from "../core/environments.ts";
 import { checkState } from "../core/invariants.ts";
 import { lastJobOf } from "../core/jobs.ts";
+import { countStored } from "../core/object-views.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
-import { ObjectLostError, ObjectStoreFullError } from "../errors.ts";
+import { ObjectStoreFullError } from "../errors.ts";
 import { type ClientId, clientOfWorker, DRIVER_ID, type WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
-import { type Arena, type Region, RegionAllocator, regionBytes } from "../store/index.ts";
+import { type Arena, defaultSpillBytes, spillDirectoryOf, spillRoot } from "../store/index.ts";
 import { VERSION } from "../version.ts";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { Environments } from "./environments.ts";
+import { NodeStore } from "./node-store.ts";
 import type { HeadOptions } from "./options.ts";
 import type { WorkerProcesses } from "./worker-processes.ts";
 
@@ -34,15 +36,16 @@ export class Cluster {
   readonly #processes: WorkerProcesses;
   readonly #environments: Environments;
   readonly #log: (text: string) => void;
-  readonly #allocator: RegionAllocator;
   readonly #tick: NodeJS.Timeout;
-  #arena: Arena | undefined;
+  #store: NodeStore | undefined;
 
   constructor(options: HeadOptions, processes: WorkerProcesses, log: (text: string) => void) {
     this.#log = log;
     this.#options = options;
-    const { gpuIds, maxWorkers } = options;
+    const { gpuIds, maxWorkers, objectStoreBytes: capacityBytes, spillBytes } = options;
     this.state = createState(toAmounts(options.resources), {
+      capacityBytes,
+      spillLimitBytes: spillBytes ?? defaultSpillBytes(options.spillDirectory ?? spillRoot()),
       ...(gpuIds === undefined ? {} : { gpuIds }),
       ...(maxWorkers === undefined ? {} : { maxWorkers }),
     });
@@ -52,12 +55,12 @@ export class Cluster {
         this.apply({ type: "environment-failed", environmentId, error, atMs: Date.now() }),
       onText: (environmentId, text) => this.#tellWaiting(environmentId, text),
     });
-    this.#allocator = new RegionAllocator(options.objectStoreBytes);
     this.#processes = processes;
     this.observer = new ClusterObserver(this, options.directory);
     processes.listen({
       onEnd: (workerId, end) => {
         this.observer.ended(workerId);
+        this.#sealWritten(clientOfWorker(workerId));
         this.apply({ type: "worker-died", workerId, end, atMs: Date.now() });
       },
       onOutput: (workerId, pid, stream, text) => this.#forwardRawOutput(workerId, pid, stream, text),
@@ -67,15 +70,30 @@ export class Cluster {
 
   /** The arena is made while the first workers start; nobody asks for regions before `welcome`. */
   useArena(arena: Arena): void {
-    this.#arena = arena;
+    const { spillDirectory, clusterId } = this.#options;
+    const directory = spillDirectoryOf(spillDirectory ?? spillRoot(), clusterId);
+    this.#store = new NodeStore(arena, directory, {
+      apply: (event) => this.apply(event),
+      freeRanges: () => this.state.store.allocator.freeRanges(),
+    });
+  }
+
+  /** Where spilled objects lie. */
+  get spillDirectory(): string {
+    return this.#store?.spillDirectory ?? "";
+  }
+
+  /** Slots of regions that some process has mapped now. */
+  mappedSlots(): ReadonlySet<number> {
+    return this.#store?.mappedSlots() ?? new Set();
   }
 
   get usedBytes(): number {
-    return this.#allocator.usedBytes;
+    return this.state.store.allocator.usedBytes;
   }
 
   get capacityBytes(): number {
-    return this.#allocator.capacityBytes;
+    return this.state.store.allocator.capacityBytes;
   }
 
   apply(event: CoreEvent): void {
@@ -97,8 +115,23 @@ export class Cluster {
       case "stop-worker":
         this.#processes.stop(effect.workerId);
         return;
+      case "refuse-room": {
+        const { to, requestId, requestedBytes, usedBytes, capacityBytes, ...facts } = effect;
+        const error = new ObjectStoreFullError(requestedBytes, usedBytes, capacityBytes, facts).toWire();
+        this.#links.get(to)?.send({ type: "allocate-failed", requestId, error });
+        return;
+      }
+      case "open-region":
+      case "publish-region":
       case "free-region":
-        this.#allocator.free(effect.region.offset);
+      case "discard-free":
+      case "scan-pins":
+      case "retract-region":
+      case "spill-region":
+      case "restore-file":
+      case "check-file":
+      case "delete-file":
+        this.#store?.perform(effect);
         return;
     }
   }
@@ -130,6 +163,8 @@ export class Cluster {
 
   leave(clientId: ClientId): void {
     this.#links.delete(clientId);
+    this.#sealWritten(clientId);
+    this.#store?.forgetClient(clientId);
     this.apply({ type: "client-left", clientId, atMs: Date.now() });
   }
 
@@ -158,11 +193,22 @@ export class Cluster {
       case "cancel-object":
         this.apply({ ...message, type: "object-cancel-asked" });
         return;
-      case "allocate":
-        this.#allocate(clientId, message);
+      case "allocate": {
+        const { isMountFull = false } = message;
+        this.apply({ ...message, type: "room-asked", writer: clientId, isMountFull, atMs });
         return;
+      }
       case "sealed":
-        this.apply({ type: "region-sealed", objectId: message.objectId });
+        this.apply({ ...message, type: "region-sealed" });
+        return;
+      case "abandon":
+        this.apply({ ...message, type: "region-abandoned" });
+        return;
+      case "collected":
+        this.apply({ type: "garbage-collected", clientId, atMs });
+        return;
+      case "locate":
+        this.apply({ ...message, type: "object-located", clientId });
         return;
       case "hold":
         this.apply({ type: "objects-held", clientId: message.holder ?? clientId, objectIds: message.objectIds });
@@ -248,24 +294,14 @@ export class Cluster {
     }
   }
 
-  #allocate(writer: ClientId, message: Extract<ToHead, { type: "allocate" }>): void {
-    const { requestId, objectId, lengths, holder } = message;
-    const sizeBytes = regionBytes(lengths);
-    const offset = this.#allocator.allocate(sizeBytes);
-    if (offset === undefined) {
-      const error = new ObjectStoreFullError(sizeBytes, this.usedBytes, this.capacityBytes).toWire();
-      this.#links.get(writer)?.send({ type: "allocate-failed", requestId, error });
-      return;
+  /** A writer that is gone may have told readers of a region, and not us. The region's word says so. */
+  #sealWritten(writer: ClientId): void {
+    for (const { objectId, stored } of this.state.objects.values()) {
+      if (stored?.place !== "writing" || stored.writer !== writer) continue;
+      if (this.#store?.isWritten(stored.region) === true) {
+        this.apply({ type: "region-sealed", objectId, slot: stored.region.slot });
+      }
     }
-    const region: Region = { offset, lengths };
-    this.apply({ type: "region-allocated", objectId, region, writer, holder });
-    if (this.state.objects.get(objectId)?.region?.region !== region) {
-      // Refused, and perhaps another's by now: nobody may write there.
-      const error = new ObjectLostError(objectId, "the process that was to read it has ended").toWire();
-      this.#links.get(writer)?.send({ type: "allocate-failed", requestId, error });
-      return;
-    }
-    this.#links.get(writer)?.send({ type: "allocated", requestId, region });
   }
 
   #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {
@@ -300,9 +336,10 @@ export class Cluster {
       objectStore: {
         usedBytes: this.usedBytes,
         capacityBytes: this.capacityBytes,
-        objects: [...state.objects.values()].filter(({ region }) => region !== undefined).length,
-        directory: this.#arena?.directory ?? "",
-        ...(this.#arena?.hint === undefined ? {} : { hint: this.#arena.hint }),
+        objects: countStored(state),
+        spilledBytes: state.store.spilledBytes,
+        directory: this.#store?.arena.directory ?? "",
+        ...(this.#store?.arena.hint === undefined ? {} : { hint: this.#store.arena.hint }),
       },
       workers: [...state.workers.values()].flatMap(({ workerId, pid, work, running }) => {
         if (work.state === "stopping") return [];
@@ -328,7 +365,7 @@ export class Cluster {
     clearInterval(this.#tick);
     this.#environments.close();
     this.#processes.stopAll();
-    this.#arena?.unlink();
+    this.#store?.close();
   }
 }
 

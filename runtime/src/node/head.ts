@@ -16,6 +16,9 @@ import {
 } from "./options.ts";
 import { WorkerProcesses } from "./worker-processes.ts";
 
+/** What clusters left that were killed as a whole is removed when this one is up. */
+const SWEEP_AFTER_MS = 1_000;
+
 type Welcome = Extract<FromHead, { type: "welcome" }>;
 
 const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
@@ -25,16 +28,23 @@ delete process.env[HEAD_OPTIONS_VARIABLE];
 const processes = new WorkerProcesses(options.directory);
 for (let number = 1; number <= options.prestart; number++) processes.start(workerIdOf(number));
 
-const [{ PROTOCOL_VERSION }, { Cluster }, { ControlServer }, { ViewServer }, { Arena }, { HeadHttp }, { HeadLog }] =
-  await Promise.all([
-    import("../protocol/messages.ts"),
-    import("./cluster.ts"),
-    import("./control-server.ts"),
-    import("./view-server.ts"),
-    import("../store/index.ts"),
-    import("./head-http.ts"),
-    import("./head-log.ts"),
-  ]);
+const [
+  { PROTOCOL_VERSION },
+  { Cluster },
+  { ControlServer },
+  { ViewServer },
+  { Arena, sweepStaleArenas },
+  { HeadHttp },
+  { HeadLog },
+] = await Promise.all([
+  import("../protocol/messages.ts"),
+  import("./cluster.ts"),
+  import("./control-server.ts"),
+  import("./view-server.ts"),
+  import("../store/index.ts"),
+  import("./head-http.ts"),
+  import("./head-log.ts"),
+]);
 
 async function main(): Promise<void> {
   const { standing, directory, clusterId } = options;
@@ -98,9 +108,14 @@ async function main(): Promise<void> {
     protocol: PROTOCOL_VERSION,
     clusterId,
     arena: arena.directory,
+    spillDirectory: cluster.spillDirectory,
     viewAddress: viewAddress(directory),
     capacityBytes: cluster.capacityBytes,
   });
+  setTimeout(() => {
+    sweepStaleArenas();
+    if (options.spillDirectory !== undefined) sweepStaleArenas(options.spillDirectory);
+  }, SWEEP_AFTER_MS).unref();
   if (standing === undefined) return;
   isAnnounced = await announce(standing, arena.directory, http);
   if (!isAnnounced) {

@@ -9,6 +9,10 @@ export interface HeadOptions {
   /** In units; `cpus`, `gpus`, `memoryBytes` and others. */
   readonly resources: Readonly<Record<string, number>>;
   readonly objectStoreBytes: number;
+  /** Folder in which the cluster makes its own for spilled objects. Default: the temporary directory. */
+  readonly spillDirectory?: string;
+  /** Bytes that spilled objects may take; 0: nothing is spilled. Default: half of what the disk has free. */
+  readonly spillBytes?: number;
   /** Workers to start at once. */
   readonly prestart: number;
   /** Ids of the GPUs to give out. Default: `0`, `1` and so on. */

@@ -70,7 +70,8 @@ export class StateApi {
       cluster: () => cluster.describe(),
       tasks: (parameters) => this.#tasks(readQuery(parameters, TASK_FIELDS)),
       actors: (parameters) => toList(actorRows(state), readQuery(parameters, ACTOR_FIELDS)),
-      objects: (parameters) => toList(objectRows(state, jobOf), readQuery(parameters, OBJECT_FIELDS)),
+      objects: (parameters) =>
+        toList(objectRows(state, jobOf, cluster.mappedSlots()), readQuery(parameters, OBJECT_FIELDS)),
       workers: (parameters) => toList(this.#workerRows.read(state), readQuery(parameters, WORKER_FIELDS)),
       jobs: (parameters) => toList(jobRows(state), readQuery(parameters, JOB_FIELDS)),
       "placement-groups": (parameters) => toList(placementGroupRows(state), readQuery(parameters, GROUP_FIELDS)),

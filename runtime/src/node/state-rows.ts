@@ -49,8 +49,12 @@ function actorStateOf({ work }: ActorRecord): ActorRow["state"] {
 }
 
 /** Newest first. */
-export function objectRows(state: CoreState, jobOfClient: (clientId: string) => string): ObjectRow[] {
-  return listObjects(state)
+export function objectRows(
+  state: CoreState,
+  jobOfClient: (clientId: string) => string,
+  mappedSlots?: ReadonlySet<number>,
+): ObjectRow[] {
+  return listObjects(state, mappedSlots)
     .map((view) => ({ ...view, job: jobOfClient(view.owner) }))
     .toReversed();
 }

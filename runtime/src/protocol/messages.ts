@@ -17,7 +17,20 @@ export interface WireRegion {
   readonly offset: number;
   /** Byte lengths of the buffers in it, in order. */
   readonly lengths: readonly number[];
+  /** The region's word in the table that all processes share, and what it says as long as the region holds these buffers. */
+  readonly slot: number;
+  readonly version: number;
 }
+
+/** Where an object's buffers are, for a reader who does not find them where it was told. */
+export type ObjectPlace =
+  | { readonly region: WireRegion }
+  /** A file of the spill directory, laid out as a region is. */
+  | { readonly file: string; readonly sizeBytes: number; readonly lengths: readonly number[] }
+  /** It was lost and made again, as this. The receiver holds what is inside. */
+  | { readonly value: WireValue }
+  | { readonly lost: string }
+  | { readonly error: WireError };
 
 /** An encoded value on a wire: small buffers ride along, large ones are named by where they lie. */
 export interface WireValue {
@@ -316,9 +329,17 @@ export type ToHead =
       readonly objectId: ObjectId;
       readonly lengths: readonly number[];
       readonly holder: ClientId;
+      /** There was room, but the mount was full when it was to be written; asked again after `abandon`. */
+      readonly isMountFull?: boolean;
     }
-  /** The region is written and may be read. */
-  | { readonly type: "sealed"; readonly objectId: ObjectId }
+  /** The region is written. Readers see it by its slot; this is for the head. */
+  | { readonly type: "sealed"; readonly objectId: ObjectId; readonly slot: number }
+  /** The region was not written, and nobody was told of it. */
+  | { readonly type: "abandon"; readonly objectId: ObjectId; readonly slot: number }
+  /** Answer to `collect`, after the releases that came of it. */
+  | { readonly type: "collected" }
+  /** Answered by `located`. */
+  | { readonly type: "locate"; readonly requestId: number; readonly objectId: ObjectId }
   /** Add to how many times `holder` (the sender when absent) holds each object. */
   | { readonly type: "hold"; readonly objectIds: readonly ObjectId[]; readonly holder?: ClientId }
   | { readonly type: "release"; readonly objectIds: readonly ObjectId[]; readonly counts: readonly number[] }
@@ -459,6 +480,8 @@ export interface ClusterDescription {
     readonly usedBytes: number;
     readonly capacityBytes: number;
     readonly objects: number;
+    /** Bytes of objects in files, for want of room. */
+    readonly spilledBytes: number;
     readonly directory: string;
     readonly hint?: string;
   };
@@ -491,6 +514,8 @@ export type FromHead =
       readonly protocol: number;
       readonly clusterId: string;
       readonly arena: string;
+      /** Where objects go that find no room in the arena; there is no such directory before one does. */
+      readonly spillDirectory: string;
       readonly viewAddress: string;
       readonly capacityBytes: number;
     }
@@ -531,6 +556,11 @@ export type FromHead =
   | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd }
   | { readonly type: "allocated"; readonly requestId: number; readonly region: WireRegion }
   | { readonly type: "allocate-failed"; readonly requestId: number; readonly error: WireError }
+  /** Others need room: collect garbage and release what it held. Answered by `collected`. */
+  | { readonly type: "collect" }
+  | { readonly type: "located"; readonly requestId: number; readonly place: ObjectPlace }
+  /** The stored result of a task of yours is lost, and wanted: run the task again. Answered by `publish-result` of it. */
+  | { readonly type: "rebuild"; readonly objectId: ObjectId; readonly reason: string }
   | { readonly type: "object-result"; readonly objectId: ObjectId; readonly result: WireResult }
   | { readonly type: "actor-registered"; readonly requestId: number; readonly description: ActorDescription }
   | {

@@ -79,13 +79,14 @@ export class SessionObjects {
 
   /** Send a large value, out of shared memory piece by piece. */
   fetch(id: ObjectId): void {
-    this.#engine.whenReadable(id, () => this.#send(id));
+    this.#engine.whenReadable(id, () => void this.#send(id));
   }
 
-  #send(id: ObjectId): void {
+  async #send(id: ObjectId): Promise<void> {
     try {
       const value = this.#engine.objects.valueOf(id);
-      const { bytes, buffers } = this.#engine.objects.toPayload(value);
+      // Whoever asked holds the ref as long as this takes.
+      const { bytes, buffers } = await this.#engine.objects.toPayload(value);
       const blob = this.#link.sendBlob([bytes, ...buffers]);
       this.#link.send({ type: "value", id, value: { blob, ...this.#inside(value) } });
     } catch (error) {

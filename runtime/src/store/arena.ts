@@ -11,6 +11,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statfsSync,
   writeFileSync,
@@ -18,10 +19,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { alignUp, BUFFER_ALIGNMENT, regionBytes } from "../core/regions.ts";
+import { slotsOf } from "../core/slots.ts";
 import { ObjectStoreFullError } from "../errors.ts";
 import { mapFile, punchHole } from "./memory-map.ts";
 import { isSameProcess, processStamp } from "./process-stamp.ts";
-import { alignUp, BUFFER_ALIGNMENT, regionBytes } from "./regions.ts";
+import { PinReader, Pins, type RegionTag, retract, SlotWords } from "./region-words.ts";
 
 /** Where an object's buffers lie in the arena. Plain data: it crosses wires. */
 export interface Region {
@@ -31,11 +34,14 @@ export interface Region {
   readonly lengths: readonly number[];
 }
 
+/** A region as it was at one time; what it holds then is read through `tryMap`. */
+export type TaggedRegion = Region & RegionTag;
+
 export interface ArenaOptions {
   /** Names the directory: `mobula-<uid>-<clusterId>`. */
   readonly clusterId: string;
   readonly capacityBytes: number;
-  /** Shared-memory mount. Default `/dev/shm` where it is large enough, else the temporary directory. */
+  /** Shared-memory mount. Default `/dev/shm`, or what MOBULA_SHARED_MEMORY names, where it is large enough, else the temporary directory. */
   readonly mount?: string;
   /** Process whose death makes the arena stale. Default this process. */
   readonly ownerPid?: number;
@@ -46,11 +52,12 @@ interface ArenaFacts {
   readonly hint?: string;
 }
 
-const SHARED_MEMORY = "/dev/shm";
+/** Names another mount in memory than the usual one. */
+const MOUNT_VARIABLE = "MOBULA_SHARED_MEMORY";
 /** A smaller mount is not worth it: containers often have 64 MB. */
 const SMALLEST_MOUNT_BYTES = 256 * 1024 * 1024;
-/** `writeSync` takes at most 2 GiB at once. */
-const WRITE_BYTES = 1 << 30;
+/** `writeSync` and `readSync` take at most 2 GiB at once. */
+const IO_BYTES = 1 << 30;
 
 /** Safe to open in many processes; who may write where is the allocator's word. */
 export class Arena {
@@ -59,13 +66,23 @@ export class Arena {
   readonly capacityBytes: number;
   /** Why files are used in place of shared memory, and what to do about it; undefined when shared memory is in use. */
   readonly hint: string | undefined;
+  /** The file with the regions. */
+  get file(): string {
+    return join(this.directory, "arena");
+  }
+
+  readonly #slots: SlotWords;
+  readonly #pinReader: PinReader;
+  #pins: Pins | undefined;
   #fd: number | undefined;
 
-  private constructor(directory: string, facts: ArenaFacts, fd: number) {
+  private constructor(directory: string, facts: ArenaFacts, fd: number, slots: SlotWords) {
     this.directory = directory;
     this.capacityBytes = facts.capacityBytes;
     this.hint = facts.hint;
     this.#fd = fd;
+    this.#slots = slots;
+    this.#pinReader = new PinReader(directory);
   }
 
   /** Make directory (mode 0700) and file (mode 0600). */
@@ -79,7 +96,7 @@ export class Arena {
       writeFileSync(join(directory, "facts"), JSON.stringify(facts), { mode: 0o600 });
       const fd = openSync(join(directory, "arena"), "wx+", 0o600);
       ftruncateSync(fd, alignUp(capacityBytes, 4096)); // sparse: pages come with the first write
-      return new Arena(directory, facts, fd);
+      return new Arena(directory, facts, fd, SlotWords.create(directory, slotsOf(capacityBytes)));
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
       throw error;
@@ -89,7 +106,13 @@ export class Arena {
   /** Open an arena that another process created. */
   static open(directory: string): Arena {
     const facts = JSON.parse(readFileSync(join(directory, "facts"), "utf8")) as ArenaFacts;
-    return new Arena(directory, facts, openSync(join(directory, "arena"), "r+"));
+    const slots = SlotWords.open(directory, slotsOf(facts.capacityBytes));
+    return new Arena(directory, facts, openSync(join(directory, "arena"), "r+"), slots);
+  }
+
+  /** Note from now on what this process has mapped, under this name; needed for `tryMap`. */
+  usePins(clientId: string): void {
+    this.#pins ??= Pins.create(this.directory, clientId, slotsOf(this.capacityBytes));
   }
 
   /**
@@ -111,7 +134,7 @@ export class Arena {
     let done = 0;
     try {
       while (done < buffer.byteLength) {
-        done += writeSync(this.#openFd(), buffer, done, Math.min(WRITE_BYTES, buffer.byteLength - done), start + done);
+        done += writeSync(this.#openFd(), buffer, done, Math.min(IO_BYTES, buffer.byteLength - done), start + done);
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
@@ -127,20 +150,116 @@ export class Arena {
    */
   map(region: Region, onRelease?: () => void): Uint8Array[] {
     const memory = mapFile(this.#openFd(), region.offset, regionBytes(region.lengths), onRelease);
-    return bufferStarts(region).map(
-      (start, index) => new Uint8Array(memory, start - region.offset, region.lengths[index] ?? 0),
-    );
+    return buffersOf(memory, region.lengths);
   }
 
-  /** Give the memory of a freed region back to the system. Call only when no process has it mapped. */
+  /** The writer is done: whoever is told of the region may read it. */
+  seal(region: TaggedRegion): void {
+    this.#slots.publish(region);
+  }
+
+  /** Does the region still hold what it held? Only a pin makes that last. */
+  isReadable(region: TaggedRegion): boolean {
+    return this.#slots.isReadable(region);
+  }
+
+  /**
+   * The buffers of a region, which stays where it is as long as one of them is in use. A copy when nothing more can be mapped.
+   *
+   * @param onRelease - called once when every array made from them is collected
+   * @returns undefined when the region holds something else by now.
+   */
+  tryMap(region: TaggedRegion, onRelease?: () => void): Uint8Array[] | undefined {
+    const pins = this.#pins;
+    try {
+      if (pins === undefined) throw new Error("no pins are noted in this process");
+      if (!pins.tryPin(this.#slots, region)) return undefined;
+    } catch {
+      return this.#copy(region, onRelease);
+    }
+    try {
+      return this.map(region, () => {
+        pins.unpin(region);
+        onRelease?.();
+      });
+    } catch {
+      pins.unpin(region);
+      return this.#copy(region, onRelease);
+    }
+  }
+
+  /** What was read counts if the region was there before and after. */
+  #copy(region: TaggedRegion, onRelease?: () => void): Uint8Array[] | undefined {
+    if (!this.#slots.isReadable(region)) return undefined;
+    const bytes = new Uint8Array(regionBytes(region.lengths));
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(
+        this.#openFd(),
+        bytes,
+        done,
+        Math.min(IO_BYTES, bytes.length - done),
+        region.offset + done,
+      );
+      if (count === 0) break;
+      done += count;
+    }
+    if (!this.#slots.isReadable(region)) return undefined;
+    onRelease?.();
+    return buffersOf(bytes.buffer, region.lengths);
+  }
+
+  /** Give the memory of a part that is free back to the system. Call only when no process has it mapped. */
   discard(region: Region): void {
-    punchHole(this.#openFd(), region.offset, regionBytes(region.lengths));
+    this.discardRange(region.offset, region.offset + regionBytes(region.lengths));
+  }
+
+  discardRange(start: number, end: number): void {
+    punchHole(this.#openFd(), start, end - start);
+  }
+
+  // ── for the head ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The region is somebody's to write. */
+  open(region: TaggedRegion): void {
+    this.#slots.open(region);
+  }
+
+  /** The region holds nothing any more. */
+  empty(region: TaggedRegion): void {
+    this.#slots.empty(region);
+  }
+
+  /**
+   * Take a region from its readers, if nobody has it mapped.
+   *
+   * @returns whether it was taken: nobody reads it then, and nobody begins to.
+   */
+  retract(region: TaggedRegion): boolean {
+    return retract(this.#slots, this.#pinReader, region);
+  }
+
+  /** Slots of regions that some process has mapped now. */
+  pinnedSlots(): Set<number> {
+    this.#pinReader.refresh();
+    return this.#pinReader.pinnedSlots();
+  }
+
+  /** A process is gone, and with it its mappings. */
+  forgetPins(clientId: string): void {
+    this.#pinReader.forget(clientId);
+  }
+
+  /** What the mount has left. */
+  get mountFreeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.directory);
+    return bavail * bsize;
   }
 
   /** Close the file. Mappings stay valid. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+    this.#pinReader.close();
   }
 
   /** Remove file and directory. The creator calls it; mappings of others stay valid until they are collected. */
@@ -160,9 +279,14 @@ export function arenaPrefix(): string {
   return `mobula-${process.getuid?.() ?? 0}-`;
 }
 
-/** Where arenas may lie: what to sweep. */
+/** The file system in memory where an arena lies, when it is large enough. */
+export function sharedMemoryMount(): string {
+  return process.env[MOUNT_VARIABLE] ?? "/dev/shm";
+}
+
+/** Where arenas and spilled objects may lie: what to sweep. */
 export function arenaMounts(): readonly string[] {
-  return [SHARED_MEMORY, tmpdir()];
+  return [...new Set([sharedMemoryMount(), tmpdir(), "/var/tmp"])];
 }
 
 /** Was the process that owns the arena at `directory` ended? */
@@ -176,19 +300,25 @@ export function isStaleArena(directory: string): boolean {
 
 function chooseMount(capacityBytes: number): { folder: string; hint: string | undefined } {
   const needed = Math.min(capacityBytes, SMALLEST_MOUNT_BYTES);
+  const mount = sharedMemoryMount();
   let free = 0;
   try {
-    const { bavail, bsize } = statfsSync(SHARED_MEMORY);
+    const { bavail, bsize } = statfsSync(mount);
     free = bavail * bsize;
   } catch {
     // no such mount
   }
-  if (free >= needed) return { folder: SHARED_MEMORY, hint: undefined };
+  if (free >= needed) return { folder: mount, hint: undefined };
   const megabytes = Math.floor(free / 1e6);
   const hint =
-    `${SHARED_MEMORY} has ${megabytes} MB free, so large objects lie in files under ${tmpdir()}, which is slower; ` +
+    `${mount} has ${megabytes} MB free, so large objects lie in files under ${tmpdir()}, which is slower; ` +
     "give the machine more shared memory (for a container: --shm-size=2g).";
   return { folder: tmpdir(), hint };
+}
+
+/** The buffers of a region whose bytes are these. */
+export function buffersOf(memory: ArrayBufferLike, lengths: readonly number[]): Uint8Array[] {
+  return bufferStarts({ offset: 0, lengths }).map((start, index) => new Uint8Array(memory, start, lengths[index] ?? 0));
 }
 
 function bufferStarts({ offset, lengths }: Region): number[] {

@@ -1,5 +1,6 @@
 /** The shared memory of a node: one file, mapped by every process. */
 
-export { Arena, type ArenaOptions, type Region } from "./arena.ts";
-export { RegionAllocator, regionBytes } from "./regions.ts";
+export { RegionAllocator, regionBytes } from "../core/regions.ts";
+export { Arena, type ArenaOptions, type Region, sharedMemoryMount, type TaggedRegion } from "./arena.ts";
+export { defaultSpillBytes, mapSpillFile, spillDirectoryOf, spillRoot } from "./spill-files.ts";
 export { sweepStaleArenas } from "./sweep.ts";

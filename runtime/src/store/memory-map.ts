@@ -1,8 +1,10 @@
 /** `mmap` and `fallocate` of the C library, and the moment when a mapping is not needed any more. */
 import { markAsUntransferable } from "node:worker_threads";
 import koffi from "koffi";
+import { finalizer } from "../finalizers.ts";
 
 const PROT_READ_WRITE = 1 | 2;
+const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const PUNCH_HOLE_KEEP_SIZE = 2 | 1;
 
@@ -21,7 +23,7 @@ interface Mapping {
   readonly onRelease: (() => void) | undefined;
 }
 
-const mappings = new FinalizationRegistry(({ address, length, onRelease }: Mapping) => {
+const mappings = finalizer(({ address, length, onRelease }: Mapping) => {
   munmap(address, length);
   onRelease?.();
 });
@@ -35,14 +37,29 @@ const mappings = new FinalizationRegistry(({ address, length, onRelease }: Mappi
  * @param onRelease - called after the buffer was collected and unmapped
  */
 export function mapFile(fd: number, offset: number, length: number, onRelease?: () => void): ArrayBuffer {
-  const address: unknown = mmap(null, length, PROT_READ_WRITE, MAP_PRIVATE, fd, offset);
-  if (koffi.address(address) === 0xffff_ffff_ffff_ffffn) {
-    throw new Error(`cannot map ${length} bytes of the object store: too many mappings or out of address space`);
-  }
+  const address = mapped(fd, offset, length, MAP_PRIVATE);
   const memory = koffi.view(address, length);
   keepFromMoving(memory);
   mappings.register(memory, { address, length, onRelease });
   return memory;
+}
+
+/**
+ * Map a file from its start so that all processes see each other's writes, for the life of this process. Pages that the
+ * file does not have yet must not be touched.
+ */
+export function mapShared(fd: number, length: number): ArrayBuffer {
+  const memory = koffi.view(mapped(fd, 0, length, MAP_SHARED), length);
+  keepFromMoving(memory);
+  return memory;
+}
+
+function mapped(fd: number, offset: number, length: number, flags: number): unknown {
+  const address: unknown = mmap(null, length, PROT_READ_WRITE, flags, fd, offset);
+  if (koffi.address(address) === 0xffff_ffff_ffff_ffffn) {
+    throw new Error(`cannot map ${length} bytes of the object store: too many mappings or out of address space`);
+  }
+  return address;
 }
 
 /**

@@ -34,8 +34,8 @@ export class ActorHost {
     for (const value of values) objects.receive(value);
     try {
       const type = (await this.#codes.revive(spec.code.value)) as unknown as new (...args: unknown[]) => object;
-      const args = (await this.#codec.decode(objects.toPayload(spec.args))) as unknown[];
-      for (const { index, value } of resolved) args[index] = await this.#codec.decode(objects.toPayload(value));
+      const args = (await this.#codec.decode(await objects.toPayload(spec.args))) as unknown[];
+      for (const { index, value } of resolved) args[index] = await this.#codec.decode(await objects.toPayload(value));
       this.#instance = new type(...args);
       executor.useSelf(this.#instance);
       during = "onRestart";

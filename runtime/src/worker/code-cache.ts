@@ -49,7 +49,7 @@ export class CodeCache {
 
   async revive(value: WireCode["value"]): Promise<UserFunction> {
     if (mentionsTimers(value)) this.#onTimers();
-    return await reviveFunction(this.#objects.toPayload(value), this.#hooks);
+    return await reviveFunction(await this.#objects.toPayload(value), this.#hooks);
   }
 
   /** The function at once, or a promise while it is revived. */

@@ -11,7 +11,7 @@ import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
 import { errorSummary, SerializationError, toWireError } from "../errors.ts";
 import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../protocol/ids.ts";
-import type { ActorSpec } from "../protocol/messages.ts";
+import type { ActorSpec, WireValue } from "../protocol/messages.ts";
 import { CallLines } from "./call-lines.ts";
 import type { UserFunction } from "./code-cache.ts";
 import type { OutputCapture } from "./output-capture.ts";
@@ -167,17 +167,35 @@ export class Executor {
 
   #decodeArguments(running: RunningCall): unknown[] | Promise<unknown[]> {
     const { args, resolved = [] } = running.call;
-    const { objects } = this.#engine;
-    const decoded = this.#codec.decode(objects.toPayload(args)) as unknown[] | Promise<unknown[]>;
-    if (resolved.length === 0 && !(decoded instanceof Promise)) {
-      objects.drop(args);
-      return decoded;
+    try {
+      const decoded = this.#decode(running, args) as unknown[] | Promise<unknown[]>;
+      if (resolved.length === 0 && !(decoded instanceof Promise)) {
+        this.#engine.objects.drop(args);
+        return decoded;
+      }
+      const rest = resolved.map(({ value }) => this.#decode(running, value));
+      if (!(decoded instanceof Promise || rest.some((value) => value instanceof Promise))) {
+        return this.#fill(running, decoded, rest);
+      }
+      return Promise.all([decoded, ...rest]).then(
+        ([list, ...values]) => this.#fill(running, list, values),
+        (error: unknown) => {
+          this.#dropArguments(running);
+          throw error;
+        },
+      );
+    } catch (error) {
+      this.#dropArguments(running);
+      throw error;
     }
-    const rest = resolved.map(({ value }) => this.#codec.decode(objects.toPayload(value)));
-    if (decoded instanceof Promise || rest.some((value) => value instanceof Promise)) {
-      return Promise.all([decoded, ...rest]).then(([list, ...values]) => this.#fill(running, list, values));
-    }
-    return this.#fill(running, decoded, rest);
+  }
+
+  #decode(running: RunningCall, value: WireValue): unknown {
+    const payload = this.#engine.objects.toPayload(value);
+    if (!(payload instanceof Promise)) return this.#codec.decode(payload);
+    // It comes from a file, or is made again by a task that needs a CPU.
+    this.block(running.taskId);
+    return payload.finally(() => this.unblock(running.taskId)).then((payload) => this.#codec.decode(payload));
   }
 
   #fill(running: RunningCall, list: unknown[], values: readonly unknown[]): unknown[] {

@@ -180,6 +180,30 @@ export class CoreWorld {
     return this.apply({ type: "actor-watched", clientId: client as ClientId, actorId: id as ActorId });
   }
 
+  askRoom(
+    id: string,
+    { writer = "d", holder = writer, pages = 1 }: { writer?: string; holder?: string; pages?: number } = {},
+  ): CoreEffect[] {
+    return this.apply({
+      type: "room-asked",
+      requestId: 1,
+      objectId: id as ObjectId,
+      lengths: [pages * 4096],
+      writer: writer as ClientId,
+      holder: holder as ClientId,
+      isMountFull: false,
+      atMs: this.nowMs,
+    });
+  }
+
+  /** Ask for room, get it, and write there. */
+  store(id: string, options: { writer?: string; holder?: string; pages?: number } = {}): void {
+    for (const effect of this.askRoom(id, options)) {
+      if (effect.type !== "open-region") continue;
+      this.apply({ type: "region-sealed", objectId: id as ObjectId, slot: effect.region.slot });
+    }
+  }
+
   hold(client: string, id: string): CoreEffect[] {
     return this.apply({ type: "objects-held", clientId: client as ClientId, objectIds: [id as ObjectId] });
   }

@@ -4,18 +4,11 @@ import { CoreWorld, sent } from "./core-world.ts";
 const value = { bytes: new Uint8Array([1]) };
 
 function allocate(world: CoreWorld, id: string, holder = "d"): void {
-  const region = { offset: 0, lengths: [8] };
-  world.apply({
-    type: "region-allocated",
-    objectId: id as never,
-    region,
-    writer: "w1" as never,
-    holder: holder as never,
-  });
+  world.store(id, { writer: "w1", holder });
 }
 
 function worldWithWorkers(): CoreWorld {
-  const world = new CoreWorld();
+  const world = new CoreWorld({ cpus: 2 }, { capacityBytes: 1 << 20 });
   for (const clientId of ["w1", "w2"])
     world.apply({ type: "client-joined", clientId: clientId as never, kind: "worker" });
   return world;
@@ -27,19 +20,27 @@ describe("the directory of objects", () => {
     allocate(world, "d.1");
     world.hold("w1", "d.1");
     expect(world.release("d", "d.1")).toEqual([]);
-    expect(world.release("w1", "d.1")).toMatchObject([{ type: "free-region", objectId: "d.1" }]);
+    expect(world.release("w1", "d.1")).toMatchObject([{ type: "free-region" }]);
     expect(world.state.objects.size).toBe(0);
   });
 
   it("gives a region back that an interrupted run stored and the same run stores again", () => {
     const world = worldWithWorkers();
     allocate(world, "d.1#0w1");
-    const again = { offset: 4096, lengths: [8] };
-    const stored = { type: "region-allocated", objectId: "d.1#0w1", writer: "w1", holder: "d" } as never as object;
-    expect(world.apply({ ...stored, region: again } as never)).toMatchObject([
-      { type: "free-region", region: { offset: 0 } },
-    ]);
-    expect(world.release("d", "d.1#0w1")).toMatchObject([{ type: "free-region", region: again }]);
+    const effects = world.askRoom("d.1#0w1", { writer: "w1", holder: "d" });
+    expect(effects.filter(({ type }) => type === "free-region")).toMatchObject([{ region: { offset: 0 } }]);
+    world.apply({ type: "region-sealed", objectId: "d.1#0w1" as never, slot: 1 });
+    expect(world.release("d", "d.1#0w1")).toMatchObject([{ type: "free-region", region: { offset: 4096 } }]);
+    expect(world.state.store.allocator.usedBytes).toBe(0);
+  });
+
+  it("gives a region back whose writer was stopped before it was done, with the writer's next wish", () => {
+    const world = worldWithWorkers();
+    world.askRoom("d.1#0w1", { writer: "w1", holder: "d" });
+    world.apply({ type: "objects-forgotten", clientId: "d" as never, objectIds: ["d.1#0w1" as never], atMs: 1 });
+    expect(world.state.store.allocator.usedBytes).toBe(4096);
+    world.store("d.2#0w1", { writer: "w1", holder: "d" });
+    expect(world.state.store.allocator.usedBytes).toBe(4096);
   });
 
   it("survives a release that overtakes the hold it answers", () => {
@@ -76,7 +77,7 @@ describe("the directory of objects", () => {
     const result = { ok: true, value: { ...value, refs: ["d.2" as never] } } as const;
     world.apply({ type: "result-published", clientId: "d" as never, objectId: "d.1" as never, result });
     expect(world.release("d", "d.2")).toEqual([]);
-    expect(world.release("d", "d.1")).toMatchObject([{ type: "free-region", objectId: "d.2" }]);
+    expect(world.release("d", "d.1")).toMatchObject([{ type: "free-region" }]);
   });
 
   it("tells those who wait that the maker has died", () => {

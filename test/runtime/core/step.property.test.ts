@@ -134,12 +134,10 @@ function happen(
       world.watch(actorId, client);
       return;
     case "allocate":
-      world.apply({
-        type: "region-allocated",
-        objectId,
-        region: { offset: 0, lengths: [1] },
+      world.askRoom(objectId, {
         writer: client,
-        holder: client,
+        holder: pickOf(state.clients, other) ?? client,
+        pages: 1 + (pick % 4),
       });
       return;
     case "hold":

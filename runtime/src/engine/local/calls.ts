@@ -40,6 +40,8 @@ export interface Call {
   /** Why it was cancelled; it ends as cancelled then, however its worker takes it. */
   cancelReason: string | undefined;
   isOver: boolean;
+  /** It makes results again that were lost. */
+  readonly isRebuild: boolean;
   /** The worker that ran it has told the head how it ended. */
   isReported: boolean;
   readonly work:

@@ -23,6 +23,8 @@ const STOPPING_PATIENCE_MS = 1_000;
 const CONNECT_EVERY_MS = 2;
 /** Since this thread began; a head that is not there by then never will be. */
 const CONNECT_WITHIN_MS = 15_000;
+/** The clock of a thread counts from the start of its process. */
+const startedMs = performance.now();
 
 /** How long a process may take to end after its sockets have closed. */
 const DYING_MS = 500;
@@ -37,6 +39,7 @@ let connection: MessageSocket<FromHead, ToHead> | undefined;
 /** Sent before the connection was there. */
 const early: ToHead[] = [];
 let arenaDirectory: string | undefined;
+let spillDirectory: string | undefined;
 /** The request that the main thread waits for. */
 let syncRequest: { readonly requestId: number; reply?: FromHead } | undefined;
 let isClosing = false;
@@ -56,7 +59,7 @@ function connectToHead(): void {
   const socket = connect(headAddress(data.directory));
   const retry = (): void => {
     const isHopeless = (isWorker || data.head !== undefined) && !isHeadAlive();
-    if (isHopeless || performance.now() > CONNECT_WITHIN_MS) headGone();
+    if (isHopeless || performance.now() - startedMs > CONNECT_WITHIN_MS) headGone();
     else setTimeout(connectToHead, CONNECT_EVERY_MS);
   };
   socket.once("error", retry);
@@ -95,11 +98,17 @@ function receive(messages: FromHead[]): void {
 function handle(message: FromHead): boolean {
   if (message.type === "welcome") {
     arenaDirectory = message.arena;
+    spillDirectory = message.spillDirectory;
     answerSync();
   } else if (message.type === "list-tasks") {
     inquiries.tasksAsked(message.inquiryId);
   } else if (message.type === "dump-stack") {
     void inquiries.stackAsked(message.inquiryId);
+    return true;
+  } else if (message.type === "collect") {
+    if (syncRequest === undefined) return false;
+    // The main thread stands still: it has to be woken for this.
+    wake({ reply: message, arenaDirectory: arenaDirectory ?? "" });
     return true;
   } else if (message.type === "stop-task") {
     stopTask(message.taskId, message.isForced);
@@ -119,6 +128,10 @@ function answerSync(isGivingUp = false): void {
   if (!isGivingUp && (reply === undefined || arenaDirectory === undefined)) return;
   syncRequest = undefined;
   const answer: SyncReply = isGivingUp || arenaDirectory === undefined ? undefined : { reply, arenaDirectory };
+  wake(answer);
+}
+
+function wake(answer: SyncReply): void {
   data.syncPort.postMessage(answer);
   Atomics.store(data.flag, 0, 1);
   Atomics.notify(data.flag, 0);
@@ -167,6 +180,7 @@ async function removeRemains(deadline: number): Promise<void> {
   while (isHeadAlive() && performance.now() < deadline) await sleep(DYING_CHECK_MS);
   if (!isHeadAlive()) {
     rmSync(data.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+    if (spillDirectory !== undefined) rmSync(spillDirectory, { recursive: true, force: true });
     if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
     // It was killed before it could say where its arena is.
     else await import("../../store/index.ts").then(({ sweepStaleArenas }) => sweepStaleArenas());

@@ -2,9 +2,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { EngineClosedError, errorFromWire } from "../../errors.ts";
 import { programUrl } from "../../node/program-url.ts";
-import type { ClientId, ObjectId } from "../../protocol/ids.ts";
-import type { FromHead, ToHead } from "../../protocol/messages.ts";
-import type { Region } from "../../store/index.ts";
+import type { ClientId } from "../../protocol/ids.ts";
+import type { FromHead, ToHead, WireRegion } from "../../protocol/messages.ts";
 import type { ProcessStamp } from "../../store/process-stamp.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
 import { TaskCell } from "./task-cell.ts";
@@ -109,27 +108,43 @@ export class HeadLink {
   }
 
   /**
-   * Take room in the arena; blocks this thread for one round trip to the head, about 0.2 ms.
+   * Take room in the arena; blocks this thread for one round trip to the head, about 0.2 ms, and longer when room has to
+   * be made.
    *
-   * @param holder - who keeps the object from now on.
+   * @param giveUpGarbage - called when others need what this process may have left over
    * @throws ObjectStoreFullError, EngineClosedError
    */
   allocate(
-    objectId: ObjectId,
-    lengths: readonly number[],
-    holder: ClientId,
-  ): { readonly region: Region; readonly arenaDirectory: string } {
+    asked: Omit<Extract<ToHead, { type: "allocate" }>, "type" | "requestId">,
+    giveUpGarbage: () => void,
+  ): { readonly region: WireRegion; readonly arenaDirectory: string } {
     if (this.#isClosed) throw new EngineClosedError();
     this.flush();
     const requestId = this.#nextRequest++;
     Atomics.store(this.#flag, 0, 0);
-    this.#post({ type: "send-sync", requestId, message: { type: "allocate", requestId, objectId, lengths, holder } });
-    Atomics.wait(this.#flag, 0, 0);
-    const answer = receiveMessageOnPort(this.#syncPort)?.message as SyncReply;
+    this.#post({ type: "send-sync", requestId, message: { type: "allocate", requestId, ...asked } });
+    const answer = this.#awaitSync(giveUpGarbage);
     const reply = answer?.reply;
     if (reply?.type === "allocated") return { region: reply.region, arenaDirectory: answer?.arenaDirectory ?? "" };
     if (reply?.type === "allocate-failed") throw errorFromWire(reply.error);
     throw new EngineClosedError("the head process is gone");
+  }
+
+  /** The answer is on the port before the flag is set, so looking at them in the other order misses nothing. */
+  #awaitSync(giveUpGarbage: () => void): SyncReply {
+    for (;;) {
+      Atomics.wait(this.#flag, 0, 0);
+      Atomics.store(this.#flag, 0, 0);
+      for (
+        let next = receiveMessageOnPort(this.#syncPort);
+        next !== undefined;
+        next = receiveMessageOnPort(this.#syncPort)
+      ) {
+        const answer = next.message as SyncReply;
+        if (answer?.reply?.type !== "collect") return answer;
+        giveUpGarbage();
+      }
+    }
   }
 
   /** Answer to `stop-task`: the main thread is on it. */

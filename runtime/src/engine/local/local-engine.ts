@@ -63,6 +63,7 @@ import { CodeTable } from "./code-table.ts";
 import { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { Lineage } from "./lineage.ts";
 import { ObjectTable } from "./object-table.ts";
 import { PlacementGroupDirectory } from "./placement-group-directory.ts";
 import { attemptOf, RetryNotes, retryDelayMs } from "./retries.ts";
@@ -88,6 +89,7 @@ export class LocalEngine implements Engine {
   readonly clientId: ClientId;
   readonly link: HeadLink;
   readonly objects: ObjectTable;
+  readonly lineage: Lineage;
   readonly report: WorkReport;
   readonly events: TaskEventLog = new TaskEventLog();
   readonly calls: Map<TaskId, Call> = new Map();
@@ -122,6 +124,13 @@ export class LocalEngine implements Engine {
       new Garbage(GARBAGE_BYTES, GARBAGE_IDLE_MS),
       this.#keepAlive,
     );
+    this.lineage = new Lineage(this.objects, {
+      start: (call) => {
+        this.#begin(call);
+        this.#whenReady(call, () => this.#tasks.enqueue(call));
+      },
+      publish: (objectId, result) => link.send({ type: "publish-result", objectId, result }),
+    });
     this.#codes = new CodeTable(this.objects);
     this.report = new WorkReport({
       send: (message) => link.send(message),
@@ -169,7 +178,7 @@ export class LocalEngine implements Engine {
   receive(message: FromHead): void {
     switch (message.type) {
       case "welcome":
-        this.objects.useArena(message.arena);
+        this.objects.useDirectories(message.arena, message.spillDirectory);
         return;
       case "lease-granted":
         this.#tasks.granted(message);
@@ -223,6 +232,12 @@ export class LocalEngine implements Engine {
       case "become-actor":
         this.#onStop?.(message);
         return;
+      case "collect":
+        this.objects.giveUpGarbage();
+        return;
+      case "rebuild":
+        this.lineage.rebuild(message.objectId, message.reason);
+        return;
       case "refused":
       case "closing":
         void this.end(new EngineClosedError(message.reason));
@@ -230,6 +245,7 @@ export class LocalEngine implements Engine {
       // Replies to requests, which the link delivers.
       case "allocated":
       case "allocate-failed":
+      case "located":
       case "actor-registered":
       case "actor-refused":
       case "actor-found":
@@ -370,6 +386,7 @@ export class LocalEngine implements Engine {
       stream: isStream ? this.#newStream(taskId, spec.streamWindow) : undefined,
       cancelReason: undefined,
       isOver: false,
+      isRebuild: false,
       isReported: false,
       work,
       expectedMs: 0,
@@ -383,11 +400,15 @@ export class LocalEngine implements Engine {
       this.objects.create(result);
       if (!isStream) this.objects.use(result);
     }
-    this.calls.set(taskId, call);
+    this.#begin(call);
+    return call;
+  }
+
+  #begin(call: Call): void {
+    this.calls.set(call.taskId, call);
     this.#keepAlive.add();
     this.report.submitted(call);
     for (const observer of this.#observers) observer.submitted(call.execution, call.name);
-    return call;
   }
 
   #jobOf({ job }: { readonly job?: CallJob | undefined }): WireJob {
@@ -505,6 +526,7 @@ export class LocalEngine implements Engine {
     if (call.returns === undefined) this.objects.fail(resultOf(call.taskId), error);
     else this.#failReturns(call, call.returns, error, outcome);
     call.stream?.finish(error);
+    if (call.isRebuild) this.lineage.failed(call, error);
     this.over(call, outcome);
   }
 
@@ -646,16 +668,27 @@ export class LocalEngine implements Engine {
     return this.objects.whenSettled(id, listener, true);
   }
 
-  /** What is settled lies in this process or in shared memory. */
+  /** What is settled lies in this process or in shared memory, unless it was spilled or lost. */
   isReadable(id: ObjectId): boolean {
-    return this.objects.isSettled(id);
+    return this.objects.isReadable(id);
   }
 
   whenReadable(id: ObjectId, listener: () => void): () => void {
-    return this.whenSettled(id, listener);
+    return this.whenSettled(id, () => {
+      if (this.objects.isReadable(id)) listener();
+      else this.#bring(id, listener);
+    });
   }
 
-  read(id: ObjectId): Payload {
+  #bring(id: ObjectId, listener: () => void): void {
+    this.#keepAlive.add();
+    void this.objects.bring(id).then(() => {
+      this.#keepAlive.remove();
+      listener();
+    });
+  }
+
+  read(id: ObjectId): Payload | Promise<Payload> {
     return this.objects.toPayload(this.objects.valueOf(id));
   }
 

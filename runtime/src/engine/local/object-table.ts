@@ -5,15 +5,23 @@
  * mapped arrays). `held`: how often the head counts this process as a holder. When `uses` falls to zero, the process
  * forgets the object and releases what it holds.
  */
-import { EngineClosedError, errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
+import { errorFromWire, ObjectLostError, toWireError } from "../../errors.ts";
+import { runFinalizers } from "../../finalizers.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import type { ActorId, ClientId, IdMaker, ObjectId } from "../../protocol/ids.ts";
-import { INLINE_BYTES, type WireArgument, type WireResult, type WireValue } from "../../protocol/messages.ts";
-import { Arena } from "../../store/index.ts";
+import {
+  INLINE_BYTES,
+  type ObjectPlace,
+  type WireArgument,
+  type WireRegion,
+  type WireResult,
+  type WireValue,
+} from "../../protocol/messages.ts";
 import type { EncodedValue } from "../engine.ts";
 import type { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
 import type { KeepAlive } from "./keep-alive.ts";
+import { LargeValues } from "./large-values.ts";
 
 interface ObjectEntry {
   readonly id: ObjectId;
@@ -27,6 +35,8 @@ interface ObjectEntry {
   /** The head knows it. */
   isPublished: boolean;
   isSought: boolean;
+  /** Its end is told to the lineage. */
+  isKept: boolean;
   listeners: (() => void)[] | undefined;
   /** Those of `listeners` that keep the process running. */
   awaited: number;
@@ -51,8 +61,10 @@ export class ObjectTable {
   readonly #keepAlive: KeepAlive;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
   #releases = new Map<ObjectId, number>();
-  #arenaDirectory: string | undefined;
-  #arena: Arena | undefined;
+  readonly #large: LargeValues;
+  /** Where objects are that moved since their values were sent; by the owner of the region. */
+  readonly #moved = new Map<ObjectId, ObjectPlace>();
+  #keptGone: (id: ObjectId, isPublished: boolean) => void = () => {};
   #closedWith: Error | undefined;
 
   constructor(link: HeadLink, clientId: ClientId, ids: IdMaker, garbage: Garbage, keepAlive: KeepAlive) {
@@ -61,11 +73,20 @@ export class ObjectTable {
     this.#garbage = garbage;
     this.#clientId = clientId;
     this.#ids = ids;
+    this.#large = new LargeValues(link, clientId, garbage, () => this.giveUpGarbage());
   }
 
-  /** The arena lies there; opened when the first large object is. */
-  useArena(directory: string): void {
-    this.#arenaDirectory = directory;
+  useDirectories(arena: string, spill: string): void {
+    this.#large.useDirectories(arena, spill);
+  }
+
+  /** Collect what is not used any more, and tell the head. */
+  giveUpGarbage(): void {
+    this.#garbage.collect();
+    runFinalizers();
+    this.flushReleases();
+    this.#link.send({ type: "collected" });
+    this.#link.flush();
   }
 
   get size(): number {
@@ -89,6 +110,7 @@ export class ObjectTable {
       isOwn,
       isPublished: !isOwn,
       isSought: false,
+      isKept: false,
       listeners: undefined,
       awaited: 0,
     };
@@ -105,8 +127,49 @@ export class ObjectTable {
     const entry = this.#entries.get(id as string as ObjectId);
     if (entry === undefined || --entry.uses > 0) return;
     this.#entries.delete(entry.id);
+    if (this.#moved.size > 0) this.#forgetMove(entry.id);
+    if (entry.isKept) this.#keptGone(entry.id, entry.isPublished);
     if (entry.held > 0) this.#releaseLater(entry.id, entry.held);
     if (entry.value !== undefined) this.#dropInside(entry.id, entry.value);
+  }
+
+  /** Call back when an object with `keepMark` is not used here any more. */
+  onKeptGone(listener: (id: ObjectId, isPublished: boolean) => void): void {
+    this.#keptGone = listener;
+  }
+
+  /** Returns false when the object is gone already. */
+  keepMark(id: ObjectId): boolean {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.isKept = true;
+    return entry !== undefined;
+  }
+
+  has(id: ObjectId): boolean {
+    return this.#entries.has(id);
+  }
+
+  /** The wire value of an object, if it is there. */
+  peek(id: ObjectId): WireValue | undefined {
+    return this.#entries.get(id)?.value;
+  }
+
+  /** An object was lost and made again, as this; its dependencies count as received. */
+  replace(id: ObjectId, value: WireValue): void {
+    const entry = this.#entries.get(id);
+    if (entry?.state !== "ready" || entry.value === undefined) {
+      this.settle(id, value);
+      return;
+    }
+    const old = entry.value;
+    entry.value = value;
+    this.#dropInside(id, old);
+  }
+
+  #forgetMove(owner: ObjectId): void {
+    const place = this.#moved.get(owner);
+    this.#moved.delete(owner);
+    if (place !== undefined && "value" in place) this.drop(place.value);
   }
 
   #releaseLater(id: ObjectId, count: number): void {
@@ -242,34 +305,83 @@ export class ObjectTable {
     const isBytesInRegion = payload.bytes.byteLength > INLINE_BYTES;
     const buffers = isBytesInRegion ? [...payload.buffers, payload.bytes] : payload.buffers;
     const owner = options.owner ?? this.#ids.objectId();
-    const lengths = buffers.map((buffer) => buffer.byteLength);
-    const { region, arenaDirectory } = this.#link.allocate(owner, lengths, options.holder ?? this.#clientId);
-    this.#arenaDirectory = arenaDirectory;
-    this.#openArena().write(region, buffers);
-    this.#garbage.used(sizeBytes);
-    this.#link.send({ type: "sealed", objectId: owner });
+    const region = this.#large.write(owner, buffers, options.holder ?? this.#clientId);
     const bytes = isBytesInRegion ? new Uint8Array(0) : payload.bytes;
     return { bytes, region, owner, ...(isBytesInRegion ? { isBytesInRegion } : {}), ...inside };
   }
 
-  #openArena(): Arena {
-    if (this.#arena !== undefined) return this.#arena;
-    if (this.#arenaDirectory === undefined) throw this.#closedWith ?? new EngineClosedError("it has not started");
-    this.#arena = Arena.open(this.#arenaDirectory);
-    return this.#arena;
+  /**
+   * Is the object settled, and may `toPayload` give its value at once? True is only likely: objects are moved at any time.
+   */
+  isReadable(id: ObjectId): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.state === "pending") return false;
+    return entry.value?.region === undefined || this.#isAtHand(entry.value, entry.value.region);
   }
 
-  /** Large arrays are views on shared memory, which stays as long as they do. */
-  toPayload(value: WireValue): Payload {
-    const refs = value.refs ?? [];
-    if (value.region === undefined) return { bytes: value.bytes, buffers: value.buffers ?? [], refs };
+  #isAtHand(value: WireValue, region: WireRegion): boolean {
+    if (this.#closedWith !== undefined) return true;
+    const place = value.owner === undefined ? undefined : this.#moved.get(value.owner);
+    if (place === undefined) return this.#large.isThere(region);
+    return "region" in place ? this.#large.isThere(place.region) : true;
+  }
+
+  /**
+   * Large arrays are views on shared memory, which stays as long as they do.
+   *
+   * @returns a promise when the value lies elsewhere by now. Rejects with ObjectLostError, or with what the task that was
+   * to make it again failed with.
+   */
+  toPayload(value: WireValue): Payload | Promise<Payload> {
+    if (value.region === undefined) return { bytes: value.bytes, buffers: value.buffers ?? [], refs: value.refs ?? [] };
     if (this.#closedWith !== undefined) throw this.#closedWith;
     const { owner } = value;
-    if (owner !== undefined) this.use(owner);
-    const buffers = this.#openArena().map(value.region, () => owner !== undefined && this.unuse(owner));
-    this.#garbage.used(value.region.lengths.reduce((sum, length) => sum + length, 0));
+    if (owner === undefined) throw new Error("a region without an owner");
+    return this.#mapAt(value, owner, this.#moved.get(owner) ?? { region: value.region }) ?? this.#find(value, owner);
+  }
+
+  /** @returns undefined when the value is not there any more. */
+  #mapAt(value: WireValue, owner: ObjectId, place: ObjectPlace): Payload | Promise<Payload> | undefined {
+    if ("value" in place) return this.toPayload(place.value);
+    if ("lost" in place) throw new ObjectLostError(owner, place.lost);
+    if ("error" in place) throw errorFromWire(place.error);
+    this.use(owner);
+    const release = (): void => this.unuse(owner);
+    const buffers = "region" in place ? this.#large.map(place.region, release) : this.#large.mapFile(place, release);
+    if (buffers === undefined) {
+      release();
+      return undefined;
+    }
     const bytes = value.isBytesInRegion === true ? buffers.pop() : value.bytes;
-    return { bytes: bytes ?? value.bytes, buffers, refs };
+    return { bytes: bytes ?? value.bytes, buffers, refs: value.refs ?? [] };
+  }
+
+  /** Bring a settled object within reach, for those who read it in this turn. What is wrong with it they learn then. */
+  async bring(id: ObjectId): Promise<void> {
+    try {
+      const payload = await this.toPayload(this.valueOf(id));
+      // As long as it is mapped it stays.
+      setImmediate(() => payload.buffers.length);
+    } catch {
+      // It is kept with the place.
+    }
+  }
+
+  /** Ask the head where it is; again, when it has moved on by the time of the answer. */
+  async #find(value: WireValue, owner: ObjectId): Promise<Payload> {
+    this.use(owner);
+    try {
+      for (;;) {
+        const place = await this.#large.locate(owner);
+        if ("value" in place) this.receive(place.value);
+        this.#forgetMove(owner);
+        this.#moved.set(owner, place);
+        const payload = this.#mapAt(value, owner, place);
+        if (payload !== undefined) return await payload;
+      }
+    } finally {
+      this.unuse(owner);
+    }
   }
 
   /** An object of this process is there. The value's dependencies count as received. */
@@ -380,7 +492,7 @@ export class ObjectTable {
   /** Everything that is not there yet will never be. */
   close(error: Error): void {
     this.#closedWith = error;
-    this.#arena?.close();
+    this.#large.close();
     this.#garbage.close();
     for (const entry of this.#entries.values()) if (entry.state === "pending") this.fail(entry.id, error);
   }

@@ -3,13 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, statfsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineClosedError } from "../../errors.ts";
 import { gpusToGive } from "../../node/gpu-ids.ts";
 import { HEAD_OPTIONS_VARIABLE, type HeadOptions, socketRoot, viewAddress } from "../../node/options.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { DRIVER_ID } from "../../protocol/ids.ts";
+import { sharedMemoryMount } from "../../store/index.ts";
 import { HeadLink } from "./head-link.ts";
 import { LocalEngine } from "./local-engine.ts";
 
@@ -27,6 +28,8 @@ export interface LocalOptions {
   readonly memoryBytes?: number;
   readonly resources?: Readonly<Record<string, number>>;
   readonly objectStoreBytes?: number;
+  readonly spillDirectory?: string;
+  readonly spillBytes?: number;
   /** Workers to start at once. Default: one per CPU. */
   readonly prestart?: number;
   readonly name?: string;
@@ -48,6 +51,8 @@ export function planHead(options: LocalOptions): HeadOptions {
     directory,
     resources,
     objectStoreBytes: options.objectStoreBytes ?? defaultStoreBytes(),
+    ...(options.spillDirectory === undefined ? {} : { spillDirectory: resolve(options.spillDirectory) }),
+    ...(options.spillBytes === undefined ? {} : { spillBytes: options.spillBytes }),
     gpuIds,
     prestart: options.prestart ?? Math.max(1, Math.ceil(cpus)),
     maxWorkers: Math.max(LEAST_MAX_WORKERS, 4 * Math.ceil(cpus), Math.floor(totalmem() / WORKER_BYTES)),
@@ -105,7 +110,7 @@ function unrefChild(child: ChildProcess, onError: (text: string) => void): void 
 function defaultStoreBytes(): number {
   const wanted = totalmem() * STORE_SHARE;
   try {
-    const { bavail, bsize } = statfsSync("/dev/shm");
+    const { bavail, bsize } = statfsSync(sharedMemoryMount());
     // A tiny mount, as containers have it, is passed over for files.
     const available = bavail * bsize;
     return Math.floor(available >= MIN_MOUNT_BYTES ? Math.min(wanted, available * 0.9) : wanted);

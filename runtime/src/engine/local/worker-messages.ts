@@ -1,7 +1,8 @@
 /** What a worker reports about calls of this process. */
 import { errorFromWire } from "../../errors.ts";
 import { partOf, resultOf } from "../../protocol/ids.ts";
-import type { FromWorker } from "../../protocol/messages.ts";
+import type { FromWorker, WireValue } from "../../protocol/messages.ts";
+import type { Call } from "./calls.ts";
 import type { LocalEngine } from "./local-engine.ts";
 import { cancelledError, failedError } from "./task-errors.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
@@ -42,7 +43,7 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
     return;
   }
   engine.left(call, durationMs);
-  if (call.stream === undefined) engine.objects.settle(resultOf(taskId), value);
+  if (call.stream === undefined) settle(engine, call, [value]);
   else {
     engine.objects.drop(value);
     call.stream.finish();
@@ -60,8 +61,19 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
     return;
   }
   engine.left(call, durationMs);
-  for (const [index, value] of values.entries()) engine.objects.settle(partOf(taskId, index), value);
+  settle(engine, call, values);
   engine.over(call, "finished");
+}
+
+function settle(engine: LocalEngine, call: Call, values: readonly WireValue[]): void {
+  if (call.isRebuild) {
+    engine.lineage.rebuilt(call, values);
+    return;
+  }
+  const { objects } = engine;
+  if (call.returns === undefined) objects.settle(resultOf(call.taskId), values[0] as WireValue);
+  else for (const [index, id] of call.returns.entries()) objects.settle(id, values[index] as WireValue);
+  engine.lineage.keep(call, values);
 }
 
 function taskFailed(

@@ -39,6 +39,11 @@ export class RegionAllocator {
     return this.capacityBytes - this.#usedBytes;
   }
 
+  /** What is free, in order of start; no two touch. */
+  freeRanges(): readonly { readonly start: number; readonly end: number }[] {
+    return this.#free;
+  }
+
   /** Size of the largest region that `allocate` can give now. */
   get largestFreeBytes(): number {
     return this.#free.reduce((largest, range) => Math.max(largest, range.end - range.start), 0);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PAGE_BYTES, RegionAllocator, regionBytes } from "../../../runtime/src/store/regions.ts";
+import { PAGE_BYTES, RegionAllocator, regionBytes } from "../../../runtime/src/core/regions.ts";
 
 const CAPACITY = 64 * PAGE_BYTES;
 

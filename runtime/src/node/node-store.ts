@@ -1,0 +1,104 @@
+/** Carries out what the core says about the store: words of regions, memory of the arena, files. */
+import type { CoreEvent, StoreEffect } from "../core/state.ts";
+import type { ClientId } from "../protocol/ids.ts";
+import type { WireRegion } from "../protocol/messages.ts";
+import { type Arena, regionBytes } from "../store/index.ts";
+import { type FromSpillThread, Spiller } from "./spiller.ts";
+
+export class NodeStore {
+  readonly arena: Arena;
+  readonly #spiller: Spiller;
+  readonly #apply: (event: CoreEvent) => void;
+  readonly #freeRanges: () => readonly { readonly start: number; readonly end: number }[];
+
+  constructor(
+    arena: Arena,
+    spillDirectory: string,
+    hooks: {
+      apply(event: CoreEvent): void;
+      freeRanges(): readonly { readonly start: number; readonly end: number }[];
+    },
+  ) {
+    this.arena = arena;
+    this.#apply = (event) => hooks.apply(event);
+    this.#freeRanges = () => hooks.freeRanges();
+    this.#spiller = new Spiller({ arena: arena.file, directory: spillDirectory }, (answer) => this.#answered(answer));
+  }
+
+  get spillDirectory(): string {
+    return this.#spiller.directory;
+  }
+
+  mappedSlots(): ReadonlySet<number> {
+    return this.arena.pinnedSlots();
+  }
+
+  /** Did its writer finish? */
+  isWritten(region: WireRegion): boolean {
+    return this.arena.isReadable(region);
+  }
+
+  forgetClient(clientId: ClientId): void {
+    this.arena.forgetPins(clientId);
+  }
+
+  perform(effect: StoreEffect): void {
+    const { arena } = this;
+    switch (effect.type) {
+      case "open-region":
+        arena.open(effect.region);
+        return;
+      case "publish-region":
+        arena.seal(effect.region);
+        return;
+      case "free-region":
+        arena.empty(effect.region);
+        if (effect.isDiscarded) arena.discard(effect.region);
+        return;
+      case "discard-free":
+        for (const { start, end } of this.#freeRanges()) arena.discardRange(start, end);
+        return;
+      case "scan-pins": {
+        const { mountFreeBytes } = arena;
+        this.#apply({ type: "pins-scanned", pinned: arena.pinnedSlots(), mountFreeBytes, atMs: Date.now() });
+        return;
+      }
+      case "retract-region": {
+        const { objectId, region } = effect;
+        this.#apply({ type: "region-retracted", objectId, isMapped: !arena.retract(region) });
+        return;
+      }
+      case "spill-region": {
+        const { file, region } = effect;
+        this.#spiller.order({ type: "spill", file, offset: region.offset, sizeBytes: regionBytes(region.lengths) });
+        return;
+      }
+      case "restore-file": {
+        const { name, sizeBytes, checksum } = effect.file;
+        this.#spiller.order({ type: "read", file: name, sizeBytes, checksum, offset: effect.region.offset });
+        return;
+      }
+      case "check-file": {
+        const { name, sizeBytes, checksum } = effect.file;
+        this.#spiller.order({ type: "read", file: name, sizeBytes, checksum });
+        return;
+      }
+      case "delete-file":
+        this.#spiller.order({ type: "delete", file: effect.file });
+        return;
+    }
+  }
+
+  #answered(answer: FromSpillThread): void {
+    const { file } = answer;
+    const atMs = Date.now();
+    if (answer.type === "spilled") this.#apply({ type: "spill-ended", file, outcome: answer.outcome, atMs });
+    else this.#apply({ type: "file-read", file, outcome: answer.outcome, atMs });
+  }
+
+  /** Remove arena and files. */
+  close(): void {
+    this.#spiller.close();
+    this.arena.unlink();
+  }
+}
