@@ -14,6 +14,8 @@ import { chooseVictims, type Victim } from "./victims.ts";
 const COLLECT_PATIENCE_MS = 250;
 /** Garbage was not the problem: leave everybody in peace for a while. */
 const COLLECT_PAUSE_MS = 1_000;
+/** Unless nothing else can be done. */
+const COLLECT_AGAIN_MS = 200;
 /** A request for room fails when nothing became free for so long, and in any case after the other. */
 const STANDSTILL_MS = 1_000;
 const LONGEST_WAIT_MS = 10_000;
@@ -126,7 +128,12 @@ export function freeRegion({ store }: CoreState, region: WireRegion): CoreEffect
 /** The order is: garbage first, then files. Called again when something came of it, and with every tick. */
 export function makeRoom(state: CoreState, atMs: number): CoreEffect[] {
   const { store } = state;
-  if (store.asks.length === 0 || isSpilling(store)) return [];
+  if (store.asks.length === 0) {
+    // Whoever has not answered yet need not.
+    store.collecting = undefined;
+    return [];
+  }
+  if (isSpilling(store)) return [];
   const { collecting } = store;
   if (collecting !== undefined) {
     if (collecting.clients.size > 0 && atMs < collecting.untilMs) return [];
@@ -165,8 +172,11 @@ function endCollecting(store: StoreState, usedBefore: number, atMs: number): voi
 /** A process has given up what garbage it had. */
 export function garbageCollected(state: CoreState, clientId: ClientId, atMs: number): CoreEffect[] {
   const { collecting } = state.store;
-  if (collecting === undefined || !collecting.clients.delete(clientId)) return [];
-  return collecting.clients.size > 0 ? [] : serve(state, atMs);
+  if (collecting === undefined || !collecting.clients.delete(clientId) || collecting.clients.size > 0) return [];
+  endCollecting(state.store, collecting.usedBytes, atMs);
+  const effects = grantAll(state);
+  if (state.store.asks.length > 0 && !isSpilling(state.store)) effects.push({ type: "scan-pins" });
+  return effects;
 }
 
 /** Now it is known which regions are mapped: choose what goes to files. */
@@ -184,6 +194,8 @@ export function pinsScanned(state: CoreState, event: Extract<CoreEvent, { type: 
       ...victims.map(({ objectId, region }) => ({ type: "retract-region", objectId, region }) as const),
     ];
   }
+  // All that is there is in use: somebody has to let go of something.
+  store.collectAgainMs = Math.min(store.collectAgainMs, atMs + COLLECT_AGAIN_MS);
   return [...effects, ...refuseLate(state, atMs)];
 }
 
