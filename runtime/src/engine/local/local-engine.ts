@@ -593,11 +593,11 @@ export class LocalEngine implements Engine {
   }
 
   findActor(name: string, namespace: string): Promise<ActorDescription | undefined> {
-    return this.#actors.find(name, namespace);
+    return this.#keepAlive.during(this.#actors.find(name, namespace));
   }
 
   listActors(namespace: string): Promise<readonly string[]> {
-    return this.#actors.list(namespace);
+    return this.#keepAlive.during(this.#actors.list(namespace));
   }
 
   knowActor(description: ActorDescription): void {
@@ -623,13 +623,8 @@ export class LocalEngine implements Engine {
     return call;
   }
 
-  async endActor(actorId: ActorId): Promise<void> {
-    this.#keepAlive.add();
-    try {
-      await this.#actors.end(actorId);
-    } finally {
-      this.#keepAlive.remove();
-    }
+  endActor(actorId: ActorId): Promise<void> {
+    return this.#keepAlive.during(this.#actors.end(actorId));
   }
 
   killActor(actorId: ActorId, options: { isRestartable: boolean }): void {
