@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { MessageSocket } from "../node/message-socket.ts";
+import { arrived } from "../node/wakefulness.ts";
 import type { ClientId } from "../protocol/ids.ts";
 import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "../protocol/messages.ts";
 import type { CodeCache } from "./code-cache.ts";
@@ -26,6 +27,7 @@ export class DataServer {
         clientId: "" as ClientId,
         socket: new MessageSocket<ToWorker, FromWorker>(socket, {
           onMessages: (messages) => {
+            arrived();
             const nowMs = performance.now();
             for (const message of messages) this.#receive(client, message, nowMs);
           },

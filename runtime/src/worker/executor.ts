@@ -10,6 +10,7 @@ import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { STREAM_WINDOW } from "../engine/local/stream-buffer.ts";
 import { errorSummary, SerializationError, toWireError } from "../errors.ts";
+import { expectSoon } from "../node/wakefulness.ts";
 import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../protocol/ids.ts";
 import type { ActorSpec, WireValue } from "../protocol/messages.ts";
 import { CallLines } from "./call-lines.ts";
@@ -340,6 +341,7 @@ export class Executor {
     this.#engine.report.endedHere();
     if (this.#isLeaving) this.#leaveIfDone();
     else if (this.#lines.waitingCount > 0) this.#planPump();
+    else expectSoon();
     return durationMs;
   }
 

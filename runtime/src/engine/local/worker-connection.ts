@@ -1,6 +1,7 @@
 /** This process's connection to one worker: pushes calls, and knows which code the worker has already. */
 import { connect } from "node:net";
 import { MessageSocket } from "../../node/message-socket.ts";
+import { arrived, expectSoon } from "../../node/wakefulness.ts";
 import type { ActorId, ClientId, TaskId, WorkerId } from "../../protocol/ids.ts";
 import { clientOfWorker } from "../../protocol/ids.ts";
 import {
@@ -18,6 +19,8 @@ import type { ObjectTable } from "./object-table.ts";
 
 /** A dead process's socket ends by itself; this is for one that does not. */
 const DRAIN_WITHIN_MS = 1_000;
+/** The result of a call that takes no longer is waited for awake. */
+const SHORT_MS = 0.05;
 
 export interface WorkerConnectionHooks {
   onMessage(connection: WorkerConnection, message: FromWorker): void;
@@ -51,6 +54,7 @@ export class WorkerConnection {
     socket.unref();
     this.#socket = new MessageSocket<FromWorker, ToWorker>(socket, {
       onMessages: (messages) => {
+        arrived();
         for (const message of messages) hooks.onMessage(this, message);
       },
       onClose: () => {
@@ -108,6 +112,7 @@ export class WorkerConnection {
     this.#objects.handOverArguments(call.args, call.resolved, receiver);
     if (work.kind === "task") this.#socket.send({ type: "run-task", call: taskCall(call, work.codeId) });
     else this.#socket.send({ type: "call-actor", call: actorCall(call, work.actorId, work.method) });
+    if (call.expectedMs < SHORT_MS) expectSoon();
   }
 
   streamConsumed(taskId: TaskId, count: number): void {
