@@ -68,8 +68,13 @@ export async function wait<T>(
   if (refs.length > 0) await currentRuntime().waitFor(refs, count, rest);
   const ready: ObjectRef<T>[] = [];
   const waiting: ObjectRef<T>[] = [];
-  for (const ref of refs) (ready.length < count && ref.isSettled ? ready : waiting).push(ref);
-  return [ready, waiting];
+  let index = 0;
+  for (; index < refs.length && ready.length < count; index++) {
+    const ref = refs[index] as ObjectRef<T>;
+    (ref.isSettled ? ready : waiting).push(ref);
+  }
+  // Nobody needs to look at the others.
+  return [ready, waiting.concat(refs.slice(index))];
 }
 
 /** How hard `cancel` is. */
