@@ -25,7 +25,7 @@ const UNITS = {
   "idle-memory": "MB",
 };
 /** Rows of growth.mjs, each in a process of its own. */
-const GROWTH = ["queued", "calls", "refs", "churn"];
+const GROWTH = ["queued", "calls", "refs", "churn", "churn-collected"];
 const HERE = join(ROOT, "test/bench/core");
 
 /** What the figures of a run hold for. */

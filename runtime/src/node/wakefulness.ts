@@ -6,7 +6,7 @@
  * that shares it can run.
  */
 import { availableParallelism } from "node:os";
-import koffi from "koffi";
+import { libcFunction } from "../store/libc.ts";
 
 /** An answer that takes longer is not worth waiting for awake. */
 const AWAKE_MS = 0.06;
@@ -82,7 +82,7 @@ const { setImmediate } = globalThis;
 const shared = availableParallelism() > 1 && process.platform !== "win32" ? createShared() : undefined;
 
 function createShared(): Wakefulness {
-  const schedYield = koffi.load(null).func("int sched_yield()") as () => number;
+  const schedYield = libcFunction("int sched_yield()");
   return new Wakefulness({
     nowMs: () => performance.now(),
     nextTurn: (callback) => void setImmediate(callback),

@@ -1,21 +1,19 @@
 /** `mmap` and `fallocate` of the C library, and the moment when a mapping is not needed any more. */
 import { markAsUntransferable } from "node:worker_threads";
-import koffi from "koffi";
 import { finalizer } from "../finalizers.ts";
+import { libcFunction, loadKoffi } from "./libc.ts";
 
 const PROT_READ_WRITE = 1 | 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const PUNCH_HOLE_KEEP_SIZE = 2 | 1;
 
-const libc = koffi.load(null);
-const mmap = libc.func("void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)");
-const munmap = libc.func("int munmap(void *address, size_t length)");
+const mmap = libcFunction(
+  "void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)",
+);
+const munmap = libcFunction("int munmap(void *address, size_t length)");
 /** Linux only. */
-const fallocate =
-  process.platform === "linux"
-    ? libc.func("int fallocate(int fd, int mode, int64_t offset, int64_t length)")
-    : undefined;
+const fallocate = libcFunction("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
 
 interface Mapping {
   readonly address: unknown;
@@ -38,7 +36,7 @@ const mappings = finalizer(({ address, length, onRelease }: Mapping) => {
  */
 export function mapFile(fd: number, offset: number, length: number, onRelease?: () => void): ArrayBuffer {
   const address = mapped(fd, offset, length, MAP_PRIVATE);
-  const memory = koffi.view(address, length);
+  const memory = loadKoffi().view(address, length);
   keepFromMoving(memory);
   mappings.register(memory, { address, length, onRelease });
   return memory;
@@ -49,14 +47,14 @@ export function mapFile(fd: number, offset: number, length: number, onRelease?: 
  * file does not have yet must not be touched.
  */
 export function mapShared(fd: number, length: number): ArrayBuffer {
-  const memory = koffi.view(mapped(fd, 0, length, MAP_SHARED), length);
+  const memory = loadKoffi().view(mapped(fd, 0, length, MAP_SHARED), length);
   keepFromMoving(memory);
   return memory;
 }
 
 function mapped(fd: number, offset: number, length: number, flags: number): unknown {
   const address: unknown = mmap(null, length, PROT_READ_WRITE, flags, fd, offset);
-  if (koffi.address(address) === 0xffff_ffff_ffff_ffffn) {
+  if (loadKoffi().address(address) === 0xffff_ffff_ffff_ffffn) {
     throw new Error(`cannot map ${length} bytes of the object store: too many mappings or out of address space`);
   }
   return address;
@@ -82,5 +80,5 @@ function keepFromMoving(memory: ArrayBuffer): void {
 
 /** Give the pages of a part of a file back; it reads as zeros then. Where the file system cannot, they stay. */
 export function punchHole(fd: number, offset: number, length: number): void {
-  fallocate?.(fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
+  if (process.platform === "linux") fallocate(fd, PUNCH_HOLE_KEEP_SIZE, offset, length);
 }

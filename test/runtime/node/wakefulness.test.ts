@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Wakefulness } from "../../../runtime/src/node/wakefulness.ts";
 
 /** An event loop whose turns take 10 µs. */
-function world(): { wakefulness: Wakefulness; turns(): number; turn(): boolean; sleep(ms: number): void } {
+function world(): { wakefulness: Wakefulness; turns: () => number; turn: () => boolean } {
   const planned: (() => void)[] = [];
   let nowMs = 1;
   let yields = 0;
@@ -24,7 +24,7 @@ function world(): { wakefulness: Wakefulness; turns(): number; turn(): boolean; 
     while (turn());
     return yields - before;
   };
-  return { wakefulness, turns, turn, sleep: (ms) => void (nowMs += ms) };
+  return { wakefulness, turns, turn };
 }
 
 describe("the event loop", () => {
