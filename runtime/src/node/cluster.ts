@@ -37,6 +37,7 @@ export class Cluster {
   readonly #environments: Environments;
   readonly #log: (text: string) => void;
   readonly #tick: NodeJS.Timeout;
+  #hasStartedOthers = false;
   #store: NodeStore | undefined;
 
   constructor(options: HeadOptions, processes: WorkerProcesses, log: (text: string) => void) {
@@ -175,6 +176,7 @@ export class Cluster {
     switch (message.type) {
       case "worker-ready": {
         this.apply({ type: "worker-joined", workerId, pid: message.pid, address: message.address, atMs });
+        this.#startOthers();
         return;
       }
       case "demand":
@@ -302,6 +304,14 @@ export class Cluster {
         this.apply({ type: "region-sealed", objectId, slot: stored.region.slot });
       }
     }
+  }
+
+  /** The first worker is there: time for those that were ordered with it. Who needs them sooner has them started by asking. */
+  #startOthers(): void {
+    if (this.#hasStartedOthers) return;
+    this.#hasStartedOthers = true;
+    const count = this.#options.prestart - this.state.workers.size;
+    if (count > 0) this.apply({ type: "workers-wanted", count });
   }
 
   #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {

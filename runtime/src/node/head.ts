@@ -24,9 +24,11 @@ type Welcome = Extract<FromHead, { type: "welcome" }>;
 const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
 // Neither workers nor what they start are heads.
 delete process.env[HEAD_OPTIONS_VARIABLE];
-// The first workers boot while this process loads the rest of its own program.
+// The first worker boots while this process loads the rest of its own program. The others wait for it (see `Cluster`):
+// started together, all would be slow, and so would the first result.
 const processes = new WorkerProcesses(options.directory);
-for (let number = 1; number <= options.prestart; number++) processes.start(workerIdOf(number));
+const first = Math.min(1, options.prestart);
+if (first > 0) processes.start(workerIdOf(first));
 
 const [
   { PROTOCOL_VERSION },
@@ -99,7 +101,7 @@ async function main(): Promise<void> {
   }
 
   await clients.listen(headAddress(directory));
-  cluster.apply({ type: "workers-wanted", count: options.prestart });
+  cluster.apply({ type: "workers-wanted", count: first });
   const arena = Arena.create({ clusterId, capacityBytes: options.objectStoreBytes, ownerPid: process.pid });
   cluster.useArena(arena);
   await views.listen(viewAddress(directory));

@@ -117,7 +117,11 @@ export class ValueWriter {
   #finish(lengthAt: number): Payload {
     const { chunks, ranges } = this.#ranges?.finish() ?? NO_RANGES;
     const needsHeader = chunks.length > 0 || this.#modules.length > 0 || this.#deferredCount > 0;
-    if (!needsHeader) return { bytes: this.out.finish(), buffers: [], refs: this.#refs };
+    if (!needsHeader) {
+      // What the scratch memory held before is nobody's business, and equal values have equal bytes.
+      this.out.u32At(lengthAt, 0);
+      return { bytes: this.out.finish(), buffers: [], refs: this.#refs };
+    }
     this.out.u32At(lengthAt, this.out.position - lengthAt - 4);
     writeHeader(this.out, {
       modules: this.#modules,
