@@ -28,12 +28,12 @@ export function engineContract(name: string, contract: EngineContract): void {
     new Promise((resolve) => void engine.whenReadable(id, () => resolve()));
   const valueOf = async (id: ObjectId): Promise<unknown> => {
     await settled(id);
-    return decode(engine.read(id));
+    return decode(await engine.read(id));
   };
   const errorOf = async (id: ObjectId): Promise<{ code?: string; message: string }> => {
     await settled(id);
     try {
-      engine.read(id);
+      await engine.read(id);
     } catch (error) {
       return error as Error;
     }
@@ -65,6 +65,18 @@ export function engineContract(name: string, contract: EngineContract): void {
       const first = engine.submit(spec(() => 20, []));
       const second = engine.submit(spec((n: number) => n + 1, [undefined], { refs: [{ index: 0, id: first }] }));
       expect(await valueOf(second)).toBe(21);
+    });
+
+    check("keeps more than fits into its store, and gives all of it back", async () => {
+      const ids = Array.from({ length: 24 }, (_, tag) => engine.put(encode(new Float64Array(512 * 1024).fill(tag))));
+      const first = (array: Float64Array): number | undefined => array[0];
+      for (const [tag, id] of ids.entries()) {
+        const read = engine.submit(spec(first, [undefined], { refs: [{ index: 0, id }] }));
+        expect(await valueOf(read)).toBe(tag);
+        expect(((await valueOf(id)) as Float64Array).at(-1)).toBe(tag);
+        engine.unuse(read);
+      }
+      for (const id of ids) engine.unuse(id);
     });
 
     check("stores values, small and large", async () => {

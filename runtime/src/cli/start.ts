@@ -35,6 +35,8 @@ Options:
       --memory SIZE            what tasks may ask for with memoryBytes, as 8GiB; by default 70 % of the machine's
       --object-store-memory SIZE
                                room for large objects; by default 30 % of the machine's memory
+      --spill-directory FOLDER for large objects that find no room there; by default the temporary directory
+      --spill-size SIZE        what these may take on the disk; by default half of what it has free, 0 for nothing
       --resources JSON         other resources, as '{"fpga":2}'
       --name NAME              what it is found by, to have several; by default '${DEFAULT_CLUSTER_NAME}'
       --host ADDRESS           listen here for HTTP and drivers of other machines; by default 127.0.0.1, this machine only
@@ -61,6 +63,8 @@ export const startCommand: Command = {
     gpus: { type: "string" },
     memory: { type: "string" },
     "object-store-memory": { type: "string" },
+    "spill-directory": { type: "string" },
+    "spill-size": { type: "string" },
     resources: { type: "string" },
     name: { type: "string" },
     host: { type: "string" },
@@ -113,6 +117,8 @@ function headOptions(values: OptionValues, standing: StandingOptions): HeadOptio
     gpus: amountOf(values, "gpus"),
     memoryBytes: bytesOf(values, "memory"),
     objectStoreBytes: bytesOf(values, "object-store-memory"),
+    spillDirectory: textOf(values, "spill-directory"),
+    spillBytes: bytesOf(values, "spill-size"),
     resources: resourcesOf(values),
   };
   const given = Object.fromEntries(Object.entries(size).filter(([, value]) => value !== undefined));

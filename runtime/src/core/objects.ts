@@ -11,7 +11,7 @@ import type { ActorSpec, WireResult } from "../protocol/messages.ts";
 import { add, dependenciesOf, holdObjects, recordOf } from "./holders.ts";
 import { dropStored } from "./room.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
-import { answerLocators, dropUnwritten, forgetLocators, makerGone } from "./stored-objects.ts";
+import { answerLocators, dropUnwritten, forgetLocators, makerGone, regionOf } from "./stored-objects.ts";
 
 export { dependenciesOf, holdObjects } from "./holders.ts";
 
@@ -115,6 +115,27 @@ export function seekObject(state: CoreState, clientId: ClientId, objectId: Objec
   if (!state.clients.has(maker)) return [deliver(state, clientId, objectId, LOST)];
   recordOf(state, objectId).waiters.add(clientId);
   return [];
+}
+
+/** The client leaves, and its process still reads these regions: nobody may write there. */
+export function keepMapped(state: CoreState, clientId: ClientId, mappedSlots: ReadonlySet<number>): void {
+  const objectIds: ObjectId[] = [];
+  for (const { objectId, stored } of state.objects.values()) {
+    const region = regionOf(stored);
+    if (region !== undefined && mappedSlots.has(region.slot)) objectIds.push(objectId);
+  }
+  holdInside(state, memoryOf(clientId), objectIds);
+  state.store.stillMapped.set(clientId, objectIds);
+}
+
+export function endMappings(state: CoreState, clientId: ClientId): Dropped {
+  const objectIds = state.store.stillMapped.get(clientId) ?? [];
+  state.store.stillMapped.delete(clientId);
+  return releaseInside(state, memoryOf(clientId), objectIds);
+}
+
+function memoryOf(clientId: ClientId): string {
+  return `the memory of ${clientId}`;
 }
 
 /** A process is gone: it holds nothing any more, and what it would have made is lost. */

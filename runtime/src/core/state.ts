@@ -176,7 +176,15 @@ export type CoreEvent =
       readonly name?: string;
       readonly atMs: number;
     }
-  | { readonly type: "client-left"; readonly clientId: ClientId; readonly atMs: number }
+  | {
+      readonly type: "client-left";
+      readonly clientId: ClientId;
+      readonly atMs: number;
+      /** Slots of regions that its process, which lives on, still has mapped. `mappings-ended` follows. */
+      readonly mappedSlots?: ReadonlySet<number>;
+    }
+  /** A process whose client had left has nothing mapped any more. */
+  | { readonly type: "mappings-ended"; readonly clientId: ClientId }
   /** Have this many task workers ready before anybody asks. */
   | { readonly type: "workers-wanted"; readonly count: number }
   | {

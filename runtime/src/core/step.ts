@@ -23,8 +23,10 @@ import {
 import { endJob, jobOf, startJob } from "./jobs.ts";
 import {
   type Dropped,
+  endMappings,
   forgetObjects,
   holdObjects,
+  keepMapped,
   publishObject,
   publishResult,
   releaseClient,
@@ -62,7 +64,10 @@ function apply(state: CoreState, event: CoreEvent): CoreEffect[] {
       state.clients.add(event.clientId);
       if (event.kind === "driver") startJob(state, event);
       return [];
+    case "mappings-ended":
+      return dropAll(state, endMappings(state, event.clientId));
     case "client-left":
+      if (event.mappedSlots !== undefined) keepMapped(state, event.clientId, event.mappedSlots);
       return removeClient(state, event.clientId, event.atMs);
     case "workers-wanted":
       return addWorkers(state, event.count);

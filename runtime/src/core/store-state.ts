@@ -58,6 +58,8 @@ export interface StoreState {
   readonly copies: Map<string, Copy>;
   /** Regions, by slot, that nobody wants although their writer is not done. */
   readonly unwanted: Map<number, { readonly region: WireRegion; readonly writer: ClientId }>;
+  /** What processes have mapped whose clients have left. */
+  readonly stillMapped: Map<ClientId, readonly ObjectId[]>;
   /** First come, first served. */
   readonly asks: RoomAsk[];
   /** Processes that were told to collect garbage and have not reported; until when to wait for them. */
@@ -87,6 +89,7 @@ export function createStore({ capacityBytes, spillLimitBytes }: StoreLimits): St
     spilledBytes: 0,
     copies: new Map(),
     unwanted: new Map(),
+    stillMapped: new Map(),
     asks: [],
     collecting: undefined,
     collectAgainMs: 0,

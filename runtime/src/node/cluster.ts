@@ -165,8 +165,9 @@ export class Cluster {
   leave(clientId: ClientId): void {
     this.#links.delete(clientId);
     this.#sealWritten(clientId);
-    this.#store?.forgetClient(clientId);
-    this.apply({ type: "client-left", clientId, atMs: Date.now() });
+    const mappedSlots = this.#store?.clientLeft(clientId, this.state.jobs.get(clientId)?.pid);
+    const mapped = mappedSlots === undefined ? {} : { mappedSlots };
+    this.apply({ type: "client-left", clientId, atMs: Date.now(), ...mapped });
   }
 
   /** Handle one message of a client that has said hello. */

@@ -3,11 +3,16 @@ import type { CoreEvent, StoreEffect } from "../core/state.ts";
 import type { ClientId } from "../protocol/ids.ts";
 import type { WireRegion } from "../protocol/messages.ts";
 import { type Arena, regionBytes } from "../store/index.ts";
+import { isSameProcess, processStamp } from "../store/process-stamp.ts";
 import { type FromSpillThread, Spiller } from "./spiller.ts";
+
+/** How often to look whether a process that has left still has something mapped. */
+const MAPPED_CHECK_MS = 1_000;
 
 export class NodeStore {
   readonly arena: Arena;
   readonly #spiller: Spiller;
+  readonly #checks = new Set<NodeJS.Timeout>();
   readonly #apply: (event: CoreEvent) => void;
   readonly #freeRanges: () => readonly { readonly start: number; readonly end: number }[];
 
@@ -38,8 +43,27 @@ export class NodeStore {
     return this.arena.isReadable(region);
   }
 
-  forgetClient(clientId: ClientId): void {
-    this.arena.forgetPins(clientId);
+  /**
+   * A client has left. The process of a driver may live on, and read what it has mapped.
+   *
+   * @returns the slots of these regions; undefined when there are none.
+   */
+  clientLeft(clientId: ClientId, pid: number | undefined): ReadonlySet<number> | undefined {
+    const slots = pid === undefined ? undefined : this.arena.slotsPinnedBy(clientId);
+    if (pid === undefined || slots === undefined || slots.size === 0) {
+      this.arena.forgetPins(clientId);
+      return undefined;
+    }
+    const stamp = processStamp(pid);
+    const check = setInterval(() => {
+      if (isSameProcess(stamp) && this.arena.slotsPinnedBy(clientId).size > 0) return;
+      clearInterval(check);
+      this.#checks.delete(check);
+      this.arena.forgetPins(clientId);
+      this.#apply({ type: "mappings-ended", clientId });
+    }, MAPPED_CHECK_MS);
+    this.#checks.add(check);
+    return slots;
   }
 
   perform(effect: StoreEffect): void {
@@ -98,6 +122,7 @@ export class NodeStore {
 
   /** Remove arena and files. */
   close(): void {
+    for (const check of this.#checks) clearInterval(check);
     this.#spiller.close();
     this.arena.unlink();
   }

@@ -244,6 +244,12 @@ export class Arena {
     return this.#pinReader.pinnedSlots();
   }
 
+  /** Slots of regions that one process has mapped now. */
+  slotsPinnedBy(clientId: string): Set<number> {
+    this.#pinReader.refresh();
+    return this.#pinReader.pinnedSlots(clientId);
+  }
+
   /** A process is gone, and with it its mappings. */
   forgetPins(clientId: string): void {
     this.#pinReader.forget(clientId);

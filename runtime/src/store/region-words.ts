@@ -139,11 +139,12 @@ export class PinReader {
     }
   }
 
-  /** Slots that some process has mapped. */
-  pinnedSlots(): Set<number> {
+  /** @param clientId - of one process only. Default: of all. */
+  pinnedSlots(clientId?: string): Set<number> {
     const pinned = new Set<number>();
     const words = new Int32Array(PAGE_WORDS);
-    for (const fd of this.#fds.values()) {
+    for (const [name, fd] of this.#fds) {
+      if (clientId !== undefined && name !== PINS_PREFIX + clientId) continue;
       for (let first = 0; ; first += PAGE_WORDS) {
         const count = readSync(fd, words, 0, words.byteLength, first * WORD_BYTES) / WORD_BYTES;
         for (let index = 0; index < count; index++) if (words[index] !== 0) pinned.add(first + index);

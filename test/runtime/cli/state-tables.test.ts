@@ -66,7 +66,13 @@ describe("tables of the command line", () => {
       sinceMs: noon - 89_000,
       frames: [{ function: "step", file: "file:///work/train.ts", line: 12, column: 3 }],
     } as const;
-    const store = { usedBytes: 800_000_000, capacityBytes: 2_000_000_000, objects: 1, directory: "/dev/shm/x" };
+    const store = {
+      spilledBytes: 0,
+      usedBytes: 800_000_000,
+      capacityBytes: 2_000_000_000,
+      objects: 1,
+      directory: "/dev/shm/x",
+    };
     const line = {
       atMs: noon,
       worker: "w1",

@@ -238,3 +238,16 @@ describe("a spilled object", () => {
     expect(world.answer()).toMatchObject({ lost: expect.stringContaining("has ended") });
   });
 });
+
+describe("what a client still reads after it has left", () => {
+  it("stays where it is until its process lets go", () => {
+    const world = fullWorld();
+    const slot = world.told.get("d.1")?.slot ?? -1;
+    const left = { type: "client-left", clientId: "d", atMs: 1, mappedSlots: new Set([slot]) } as const;
+    world.perform(world.core.apply(left as never));
+    expect(world.placeOf("d.0")).toBeUndefined();
+    expect(world.placeOf("d.1")).toBe("arena");
+    world.perform(world.core.apply({ type: "mappings-ended", clientId: "d" as never }));
+    expect(world.placeOf("d.1")).toBeUndefined();
+  });
+});

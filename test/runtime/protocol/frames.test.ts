@@ -45,7 +45,7 @@ describe("frames", () => {
         {
           bytes: fc.constant(bytes),
           buffers: fc.array(fc.uint8Array({ maxLength: 9 })),
-          region: fc.constant({ offset: 4096, lengths: [7] }),
+          region: fc.constant({ offset: 4096, lengths: [7], slot: 3, version: 2 }),
           owner: fc.constant("d.7" as ObjectId),
           refs: fc.constant(["d.1" as ObjectId]),
         },

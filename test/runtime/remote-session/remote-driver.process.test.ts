@@ -42,7 +42,7 @@ function spec(fn: AnyFunction, args: readonly unknown[] = [], more: Partial<Task
 
 async function valueOf(engine: Engine, id: ObjectId): Promise<unknown> {
   await new Promise<void>((resolve) => void engine.whenReadable(id, () => resolve()));
-  return decode(engine.read(id));
+  return decode(await engine.read(id));
 }
 
 function driver(options: Partial<RemoteOptions> = {}): RemoteEngine {

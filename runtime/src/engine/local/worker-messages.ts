@@ -43,7 +43,7 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
     return;
   }
   engine.left(call, durationMs);
-  if (call.stream === undefined) settle(engine, call, [value]);
+  if (call.stream === undefined) settleOne(engine, call, value);
   else {
     engine.objects.drop(value);
     call.stream.finish();
@@ -63,6 +63,11 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
   engine.left(call, durationMs);
   settle(engine, call, values);
   engine.over(call, "finished");
+}
+
+function settleOne(engine: LocalEngine, call: Call, value: WireValue): void {
+  if (call.isRebuild || value.region !== undefined) settle(engine, call, [value]);
+  else engine.objects.settle(resultOf(call.taskId), value);
 }
 
 function settle(engine: LocalEngine, call: Call, values: readonly WireValue[]): void {
