@@ -1,5 +1,6 @@
 // `npm run check`: types, lint, format. Each is one check of `npm test`.
 import { pathToFileURL } from "node:url";
+import { checkDocs } from "./docs.mjs";
 import { run, runScript } from "./lib/steps.mjs";
 
 const CHECKS = [
@@ -18,6 +19,10 @@ export async function check() {
     if (code !== 0) console.log(output);
     counts[code === 0 ? "passed" : "failed"]++;
   }
+  const problem = await checkDocs();
+  console.log(`  ${problem === undefined ? "✓" : "✗"} API reference`);
+  if (problem !== undefined) console.log(problem);
+  counts[problem === undefined ? "passed" : "failed"]++;
   return counts;
 }
 

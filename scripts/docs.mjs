@@ -1,5 +1,5 @@
 // `npm run docs`: docs/api from the docstrings of the public names. `--check` writes nothing, and fails when it is out of date.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT, run, runScript, SetupError } from "./lib/steps.mjs";
@@ -9,6 +9,7 @@ const TYPEDOC = ["node_modules/typedoc/bin/typedoc", "--out"];
 
 /** @returns {Promise<string | undefined>} what is wrong with the reference, if anything is */
 export async function checkDocs() {
+  mkdirSync(join(ROOT, "test-output"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, "test-output", "docs-"));
   try {
     const { code, output } = await run(process.execPath, [...TYPEDOC, folder]);

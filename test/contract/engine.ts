@@ -79,6 +79,16 @@ export function engineContract(name: string, contract: EngineContract): void {
       for (const id of ids) engine.unuse(id);
     });
 
+    check("gives every reader memory of its own", async () => {
+      for (const length of [10, 20_000, 200_000]) {
+        const id = engine.put(encode(new Uint8Array(length)));
+        const first = (await valueOf(id)) as Uint8Array;
+        first.fill(7);
+        expect((await valueOf(id)) as Uint8Array).toEqual(new Uint8Array(length));
+        engine.unuse(id);
+      }
+    });
+
     check("stores values, small and large", async () => {
       const small = engine.put(encode({ a: 1 }));
       const large = engine.put(encode(new Float64Array(200_000).fill(2)));

@@ -20,6 +20,9 @@ interface Cell {
   outputs?: Output[];
 }
 
+/** How far the tasks of a cell are: whether there is such a line depends on the machine's speed. */
+const PROGRESS = /^\d+\/\d+ · [^\n]*$/;
+
 const NOTEBOOKS = readdirSync(join(ROOT, "notebooks"), { recursive: true, encoding: "utf8" }).filter(
   (name) => name.endsWith(".ipynb") && !name.includes("checkpoint"),
 );
@@ -40,7 +43,21 @@ test.each(NOTEBOOKS)("%s runs from top to bottom, and fails only where it says s
     const expected = cell.metadata.tags?.includes("raises-exception") ? 1 : 0;
     expect({ cell: cell.id, errors }).toEqual({ cell: cell.id, errors: expected });
   }
+  // Guides are saved with their outputs, for those who only read them.
+  if (name.startsWith("guide")) expect(shownBy(cells)).toEqual(shownBy(cellsOf(join(ROOT, "notebooks", name))));
 });
+
+/** What every cell prints and shows as text, without what differs from run to run. */
+function shownBy(cells: readonly Cell[]): Record<string, string[]> {
+  const code = cells.filter((cell) => cell.cell_type === "code" && !cell.metadata.tags?.includes("varies"));
+  return Object.fromEntries(
+    code.map(({ id, outputs = [] }) => {
+      const printed = outputs.map(({ text }) => joined(text)).join("");
+      const shown = outputs.flatMap(({ data, evalue }) => evalue ?? joined(data?.["text/plain"]));
+      return [id, [printed, ...shown].filter((text) => text !== "" && !PROGRESS.test(text))];
+    }),
+  );
+}
 
 describe("the tour", () => {
   let cells: Cell[];
@@ -120,7 +137,11 @@ function execute(name: string, options: string[]): { status: number | null; stde
     ],
     { encoding: "utf8", timeout: 110_000 },
   );
-  return { status, stderr, cells: JSON.parse(readFileSync(output, "utf8")).cells };
+  return { status, stderr, cells: cellsOf(output) };
+}
+
+function cellsOf(path: string): Cell[] {
+  return JSON.parse(readFileSync(path, "utf8")).cells;
 }
 
 /** The tour's answer, computed apart from it: hour, flights, mean delay to one decimal. */

@@ -85,7 +85,11 @@ export interface MethodOptions {
 // Any class, when it is not known which.
 type AnyInstance = Record<string, (...args: never[]) => unknown>;
 
-/** @typeParam Instance - the actor's class, whose methods options may name. */
+/**
+ * Options of `actor`, and of its `with`.
+ *
+ * @typeParam Instance - the actor's class, whose methods options may name.
+ */
 export interface ActorOptions<Instance = AnyInstance> extends ResourceOptions {
   /** CPU slots held while it lives. Default 0: as in Ray, an idle actor keeps no task from running. */
   readonly cpus?: number;

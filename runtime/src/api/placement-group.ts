@@ -94,6 +94,7 @@ export class PlacementGroup implements AsyncDisposable {
     await currentRuntime().engine.removePlacementGroup(this.id as PlacementGroupId);
   }
 
+  /** Removes it: `await using group = await placementGroup(…)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.remove();
   }

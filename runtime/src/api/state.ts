@@ -35,14 +35,19 @@ export type ListTasksOptions = Filter<
   | "cellId"
   | "executionCount"
 >;
+/** Which actors, and how many. */
 export type ListActorsOptions = Filter<
   ActorRow,
   "id" | "class" | "name" | "state" | "job" | "worker" | "pid" | "cellId"
 >;
+/** Which objects, and how many. */
 export type ListObjectsOptions = Filter<ObjectRow, "id" | "state" | "owner" | "job">;
+/** Which workers, and how many. */
 export type ListWorkersOptions = Filter<WorkerRow, "id" | "pid" | "state" | "running" | "client" | "actor">;
+/** Which jobs, and how many. */
 export type ListJobsOptions = Filter<JobRow, "id" | "name" | "state" | "pid">;
 
+/** What `timeline` shows. */
 export interface TimelineOptions {
   /** Only tasks of this job. */
   readonly job?: string;

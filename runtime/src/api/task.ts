@@ -33,6 +33,7 @@ export interface StreamingTask<Args extends readonly unknown[], Item> {
 /** A task of several results: a call gives a ref to each, so that large ones are stored and passed on separately. */
 export interface MultiTask<Args extends readonly unknown[], Returns extends readonly unknown[]> {
   (...args: WithRefs<Args>): RefsTo<Returns>;
+  /** The same function with other options; those not named stay. */
   with(options: TaskOptions): MultiTask<Args, Returns>;
   readonly options: TaskOptions;
 }

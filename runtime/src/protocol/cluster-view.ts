@@ -69,6 +69,7 @@ export interface ActorView {
   readonly callsFinished: number;
 }
 
+/** A placement group in a list. */
 export interface PlacementGroupView {
   readonly id: string;
   readonly name?: string;

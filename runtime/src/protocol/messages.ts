@@ -83,6 +83,7 @@ export interface WireEnvironment {
   readonly setupTimeoutMs?: number;
 }
 
+/** Where the bundles of a placement group go. On one node, PACK, SPREAD and STRICT_PACK are the same. */
 export type PlacementStrategy = "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
 
 /** Take resources from a placement group only. */

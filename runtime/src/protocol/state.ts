@@ -40,6 +40,7 @@ export interface TaskRow {
   readonly resources?: Readonly<Record<string, number>>;
 }
 
+/** An actor in a list. */
 export interface ActorRow {
   readonly id: string;
   readonly class: string;
@@ -75,6 +76,7 @@ export interface ObjectRow {
   readonly reason?: string;
 }
 
+/** A worker process in a list. */
 export interface WorkerRow {
   readonly id: string;
   readonly pid: number;
@@ -192,6 +194,7 @@ export interface StackDump {
   readonly frames: readonly StackFrame[];
 }
 
+/** Where a busy worker is. */
 export interface StackFrame {
   readonly function: string;
   readonly file: string;
@@ -204,11 +207,13 @@ export type TraceEvent = { readonly ph: string; readonly pid: number; readonly t
   Record<string, unknown>
 >;
 
+/** Chrome's trace format, for Perfetto or `chrome://tracing`. */
 export interface Timeline {
   readonly traceEvents: readonly TraceEvent[];
   readonly displayTimeUnit: "ms";
 }
 
+/** A list that may have been cut. */
 export interface StateList<Row> {
   /** Newest first, at most `limit`. */
   readonly items: readonly Row[];

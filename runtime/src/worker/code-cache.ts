@@ -4,31 +4,16 @@ import type { ObjectTable } from "../engine/local/object-table.ts";
 import type { DecodeHooks } from "../protocol/codec.ts";
 import type { WireCode } from "../protocol/messages.ts";
 
-const TIMERS: readonly string[] = ["setTimeout", "setInterval", "setImmediate", "node:timers"];
-
-/** The payload holds the text of the function and of all helpers that it captures, as UTF-8. */
-function mentionsTimers({ bytes, buffers = [], isBytesInRegion = false }: WireCode["value"]): boolean {
-  // Code that large is not searched.
-  if (isBytesInRegion) return true;
-  return [bytes, ...buffers].some((part) => {
-    const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
-    return TIMERS.some((name) => text.includes(name));
-  });
-}
-
 export type UserFunction = (...args: unknown[]) => unknown;
 
 export class CodeCache {
   readonly #objects: ObjectTable;
   readonly #hooks: DecodeHooks;
-  readonly #onTimers: () => void;
   readonly #codes = new Map<string, UserFunction | Promise<UserFunction>>();
 
-  /** @param onTimers - called before code is revived that may go on when its call is over. */
-  constructor(objects: ObjectTable, hooks: DecodeHooks, onTimers: () => void) {
+  constructor(objects: ObjectTable, hooks: DecodeHooks) {
     this.#objects = objects;
     this.#hooks = hooks;
-    this.#onTimers = onTimers;
   }
 
   /** Take what a client sent. It may send what another has sent before. */
@@ -48,7 +33,6 @@ export class CodeCache {
   }
 
   async revive(value: WireCode["value"]): Promise<UserFunction> {
-    if (mentionsTimers(value)) this.#onTimers();
     return await reviveFunction(await this.#objects.toPayload(value), this.#hooks);
   }
 

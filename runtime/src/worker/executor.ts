@@ -28,6 +28,8 @@ const COLLECT_MS = 1;
 /** What `performance.now()` counts from. */
 const EPOCH_MS = performance.timeOrigin;
 
+/** Ours stays as it is when the user's are followed. */
+const { setImmediate: setLast } = globalThis;
 const turn: Promise<void> = Promise.resolve();
 
 export interface ExecutorHooks {
@@ -45,6 +47,8 @@ export class Executor {
   readonly #storage = new AsyncLocalStorage<RunningCall>();
   readonly #averages = new Map<string, number>();
   #isTracked = false;
+  /** A call that is over, whose timer fired just now. */
+  #resumed: RunningCall | undefined;
   readonly #lines = new CallLines();
   /** The actor that this process is. */
   #self: object | undefined;
@@ -73,22 +77,36 @@ export class Executor {
 
   /** The call whose code runs now; of one that is over, while nothing else runs, for what it left behind. */
   get current(): RunningCall | undefined {
-    return this.#isTracked ? (this.#storage.getStore() ?? this.#current) : this.#current;
+    if (this.#isTracked) return this.#storage.getStore() ?? this.#current;
+    return this.#resumed ?? this.#current;
   }
 
-  /**
-   * Follow what calls start and leave behind, so that its output finds their cells. From now on all: what follows one
-   * call through a promise would take the next one's for its own. Costs a fifth of the rate of short calls.
-   */
-  track(): void {
-    this.#isTracked = true;
+  /** A callback whose code, and what follows it through promises at once, works for the call that runs now. */
+  follow(callback: UserFunction): UserFunction {
+    const call = this.#isTracked ? undefined : this.current;
+    if (call === undefined) return callback;
+    const resume = (): void => this.#resume(call);
+    return function (this: unknown, ...args: unknown[]): unknown {
+      resume();
+      return Reflect.apply(callback, this, args);
+    };
+  }
+
+  #resume(call: RunningCall): void {
+    this.#resumed = call === this.#current ? undefined : call;
+    if (this.#resumed === undefined) return;
+    // Promise reactions come before.
+    setLast(() => {
+      if (this.#resumed === call) this.#resumed = undefined;
+    });
   }
 
   /** This process is an actor from now on, before its first call. */
   becomeActor({ maxConcurrency, groups }: Pick<ActorSpec, "maxConcurrency" | "groups">): void {
     this.#isActor = true;
     this.#lines.configure(maxConcurrency, groups);
-    if (!this.#lines.isExclusive) this.track();
+    // Calls overlap, and nothing is ever terminated: async hooks follow each.
+    if (!this.#lines.isExclusive) this.#isTracked = true;
   }
 
   /** The actor is made. It cannot be a result: it lives here only. */
@@ -132,6 +150,7 @@ export class Executor {
   #start(running: RunningCall): void {
     this.#running.set(running.taskId, running);
     this.#current = running;
+    this.#resumed = undefined;
     running.startedMs = performance.now();
     const isShort = (this.#averages.get(codeOf(running)) ?? Number.POSITIVE_INFINITY) < SHORT_MS;
     this.#engine.report.startedHere(running.name, isShort);

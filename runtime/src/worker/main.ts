@@ -9,6 +9,7 @@ import { WORKER_OPTIONS_VARIABLE, type WorkerOptions, workerAddress, workerLogPa
 import type { TaskId, WorkerId } from "../protocol/ids.ts";
 import { clientOfWorker } from "../protocol/ids.ts";
 import { ActorHost } from "./actor-host.ts";
+import { installCallTimers } from "./call-timers.ts";
 import { CodeCache } from "./code-cache.ts";
 import { DataServer } from "./data-server.ts";
 import { enterEnvironment } from "./environment.ts";
@@ -38,7 +39,7 @@ const hooks: RuntimeHooks = {
 };
 const runtime = new Runtime(engine, hooks, prepared?.environment);
 adoptRuntime(runtime);
-const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks, () => executor.track());
+const codes = new CodeCache(engine.objects, runtime.codec.decodeHooks);
 const actor: ActorHost = new ActorHost(engine, runtime.codec, codes);
 const executor: Executor = new Executor(engine, runtime.codec, {
   functionOf: (running) => ("codeId" in running.call ? codes.get(running.call.codeId) : actor.methodOf(running)),
@@ -66,6 +67,7 @@ const output = new OutputCapture(() => executor.current ?? nobody, log);
 process.on("exit", () => output.flush());
 output.install();
 executor.useOutput(output);
+installCallTimers(executor);
 
 engine.observe({
   submitted: () => {},

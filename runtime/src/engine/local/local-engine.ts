@@ -684,7 +684,10 @@ export class LocalEngine implements Engine {
   }
 
   read(id: ObjectId): Payload | Promise<Payload> {
-    return this.objects.toPayload(this.objects.valueOf(id));
+    const value = this.objects.valueOf(id);
+    const payload = this.objects.toPayload(value);
+    // A large value is mapped anew for each reader; of a small one each gets a copy, to write into as they like.
+    return value.buffers === undefined || payload instanceof Promise ? payload : withOwnBuffers(payload);
   }
 
   use(id: ObjectId | ActorId): void {
@@ -840,4 +843,8 @@ export class LocalEngine implements Engine {
     this.link.flush();
     await this.end(new EngineClosedError());
   }
+}
+
+function withOwnBuffers(payload: Payload): Payload {
+  return { ...payload, buffers: payload.buffers.map((buffer) => Uint8Array.from(buffer)) };
 }
