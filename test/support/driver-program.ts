@@ -13,8 +13,10 @@ export function startProgram(name: string, ...args: string[]): ChildProcess {
 /** @param env - beside what this process has. */
 export function startProgramWith(env: Readonly<Record<string, string>>, name: string, ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`../runtime/programs/${name}.mjs`, import.meta.url));
-  const options = { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } } as const;
-  const child = spawn(process.execPath, [file, ...args], options);
+  const child = spawn(process.execPath, [file, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   child.stderr.pipe(process.stderr);
   onTestFinished(() => void child.kill("SIGKILL"));
   return child;

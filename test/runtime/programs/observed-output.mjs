@@ -26,11 +26,12 @@ const talker = new Talker();
 await Promise.all([talker.say("slow", 200), talker.say("quick", 20)]);
 const leaves = task(
   (ms) => {
-    setTimeout(async () => {
+    const further = async () => {
       console.log("left behind");
       await sleep(5);
       console.log("left behind further");
-    }, ms);
+    };
+    setTimeout(() => void further(), ms);
   },
   { name: "leaves" },
 );
