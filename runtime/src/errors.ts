@@ -189,6 +189,8 @@ export class ObjectLostError extends ClusterError {
 
 /** What the head knows when there is no room. */
 export interface StoreFullFacts {
+  /** Bytes of arrays that some process still reads, so that they cannot be spilled. */
+  readonly mappedBytes?: number;
   /** Bytes of objects in files. */
   readonly spilledBytes?: number;
   /** Bytes that files may take; 0 when spilling is off. */
@@ -215,7 +217,7 @@ export class ObjectStoreFullError extends ClusterError {
     super(
       "OBJECT_STORE_FULL",
       `The object store has no room for ${formatBytes(requestedBytes)}: ${formatBytes(usedBytes)} of ` +
-        `${formatBytes(capacityBytes)} are in use${spilledPart(options)}. Drop refs and arrays that are not needed any ` +
+        `${formatBytes(capacityBytes)} are in use${mappedPart(options)}${spilledPart(options)}. Drop refs and arrays that are not needed any ` +
         "more, work in smaller pieces, or start with more room: init({ objectStoreBytes, spillBytes, spillDirectory }).",
       options,
     );
@@ -223,6 +225,10 @@ export class ObjectStoreFullError extends ClusterError {
     this.usedBytes = usedBytes;
     this.capacityBytes = capacityBytes;
   }
+}
+
+function mappedPart({ mappedBytes = 0 }: StoreFullFacts): string {
+  return mappedBytes === 0 ? "" : ` (${formatBytes(mappedBytes)} by arrays that are being read)`;
 }
 
 function spilledPart({ spilledBytes, spillLimitBytes, isMountFull, diskProblem }: StoreFullFacts): string {

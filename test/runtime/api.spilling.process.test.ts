@@ -133,6 +133,20 @@ describe("no room at all", () => {
     expect(tagOf(await put(make(77)))).toBe("77");
   });
 
+  it("says how much is being read, and cannot go to files", async () => {
+    await start();
+    const kept: Float64Array[] = [];
+    const error = await failure(
+      (async () => {
+        for (let tag = 0; tag < 20; tag++) kept.push(await put(make(tag)));
+      })(),
+    );
+    expect(kept).toHaveLength(8);
+    expect(error.message).toContain("32 MiB of 32 MiB are in use (32 MiB by arrays that are being read)");
+    kept.length = 0;
+    expect(tagOf(await put(make(5)))).toBe("5");
+  });
+
   it("says that spilling is off", async () => {
     await start(0);
     const error = await failure((async () => Array.from({ length: 20 }, (_, tag) => put(make(tag))))());

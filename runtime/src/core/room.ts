@@ -187,6 +187,7 @@ export function pinsScanned(state: CoreState, event: Extract<CoreEvent, { type: 
   const effects = grantAll(state);
   const ask = store.asks[0];
   if (ask === undefined) return effects;
+  store.mappedBytes = bytesMapped(state, pinned);
   const victims = store.disk !== undefined && atMs < store.disk.untilMs ? [] : victimsFor(state, ask, pinned);
   if (victims.length > 0) {
     return [
@@ -222,6 +223,14 @@ function spillable({ objects }: CoreState, pinned: ReadonlySet<number>): Victim[
     victims.push({ objectId, region, since, sizeBytes: regionBytes(region.lengths) });
   }
   return victims;
+}
+
+function bytesMapped({ objects }: CoreState, pinned: ReadonlySet<number>): number {
+  let sum = 0;
+  for (const { stored } of objects.values()) {
+    if (stored?.place === "arena" && pinned.has(stored.region.slot)) sum += regionBytes(stored.region.lengths);
+  }
+  return sum;
 }
 
 function bytesBeingWritten({ objects, store }: CoreState): number {
@@ -339,6 +348,7 @@ function refusal({ store }: CoreState, ask: RoomAsk, atMs: number): CoreEffect {
     requestedBytes: ask.sizeBytes,
     usedBytes: allocator.usedBytes,
     capacityBytes: allocator.capacityBytes,
+    mappedBytes: Math.min(store.mappedBytes, allocator.usedBytes),
     spilledBytes,
     spillLimitBytes,
     isMountFull: store.mountFreeBytes !== undefined,

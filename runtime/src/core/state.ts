@@ -410,6 +410,8 @@ export type CoreEffect =
       readonly requestedBytes: number;
       readonly usedBytes: number;
       readonly capacityBytes: number;
+      /** What processes have mapped, and cannot be spilled therefore. */
+      readonly mappedBytes: number;
       readonly spilledBytes: number;
       readonly spillLimitBytes: number;
       /** The mount has less memory than the store may take. */

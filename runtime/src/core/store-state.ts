@@ -66,6 +66,8 @@ export interface StoreState {
   collecting: { readonly clients: Set<ClientId>; readonly untilMs: number; readonly usedBytes: number } | undefined;
   /** Collecting was in vain: not again before this time. */
   collectAgainMs: number;
+  /** Bytes that processes read, and that could not be spilled therefore, when that was looked at last. */
+  mappedBytes: number;
   /** When room was last made. */
   progressMs: number;
   /** Files cannot be written at the moment. */
@@ -93,6 +95,7 @@ export function createStore({ capacityBytes, spillLimitBytes }: StoreLimits): St
     asks: [],
     collecting: undefined,
     collectAgainMs: 0,
+    mappedBytes: 0,
     progressMs: 0,
     disk: undefined,
     mountFreeBytes: undefined,
