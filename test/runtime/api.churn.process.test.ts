@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { cluster, get, init, type ObjectRef, put, shutdown, task } from "../../runtime/src/index.ts";
 import { failure, sleep } from "../support/api-world.ts";
+import { firstLine, startProgram } from "../support/driver-program.ts";
 
 const MB = 1024 ** 2;
 const STORE = 128 * MB;
@@ -65,6 +66,10 @@ it("much more than the store goes through it when refs and arrays are left to th
 it("much more than the store goes through it in a loop that never waits", async () => {
   for (let tag = 0; tag < ROUNDS / 2; tag++) put(make(tag));
   expect((await cluster()).objectStore.usedBytes).toBeLessThanOrEqual(STORE);
+});
+
+it("small values put by code that never waits are forgotten when their refs are collected", async () => {
+  expect(Number(await firstLine(startProgram("puts-without-pause")))).toBeLessThan(200_000);
 });
 
 it("tasks make and read much more than the store holds", async () => {

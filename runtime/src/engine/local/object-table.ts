@@ -42,6 +42,8 @@ interface ObjectEntry {
   awaited: number;
 }
 
+/** With so many, and whenever they have doubled, those whose refs were collected are looked for. */
+const MANY_OBJECTS = 50_000;
 const NO_IDS: readonly ObjectId[] = [];
 const turn: Promise<void> = Promise.resolve();
 
@@ -60,6 +62,7 @@ export class ObjectTable {
   readonly #garbage: Garbage;
   readonly #keepAlive: KeepAlive;
   readonly #entries = new Map<ObjectId, ObjectEntry>();
+  #cleanAt = MANY_OBJECTS;
   #releases = new Map<ObjectId, number>();
   readonly #large: LargeValues;
   /** Where objects are that moved since their values were sent; by the owner of the region. */
@@ -115,7 +118,14 @@ export class ObjectTable {
       awaited: 0,
     };
     this.#entries.set(id, entry);
+    if (this.#entries.size >= this.#cleanAt) this.#cleanUp();
     return entry;
+  }
+
+  /** Code that never lets the event loop turn never hears of what was collected: objects would pile up behind it. */
+  #cleanUp(): void {
+    runFinalizers();
+    this.#cleanAt = Math.max(MANY_OBJECTS, 2 * this.#entries.size);
   }
 
   use(id: ObjectId | ActorId): void {
