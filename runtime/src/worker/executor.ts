@@ -305,7 +305,8 @@ export class Executor {
       const wire = this.#toWire(running, value, resultOf(taskId));
       const durationMs = this.#end(running);
       const { events } = this.#engine;
-      if (events.finished(durationMs)) events.list(running.asEndedRun(running.startedMs + durationMs));
+      const endedMs = running.startedMs + durationMs;
+      if (events.finished(durationMs, endedMs)) events.list(running.asEndedRun(endedMs));
       running.send({ type: "task-finished", taskId, value: wire, durationMs });
     } catch (error) {
       this.#failed(running, error);

@@ -10,8 +10,10 @@ export const SHORT_RUN_MS = 5;
 /** Of short finished runs in one report; of failed and long ones. */
 const MAX_SHORT = 64;
 const MAX_OTHERS = 512;
-/** The first short runs of each report are listed, whatever the flood before it was. */
-const ALWAYS_SHORT = 16;
+/** A flood, which is thinned to a few: rows that outlive a garbage collection cost more than the runs they tell of. */
+const FEW = 8;
+/** A pause this long is the end of a flood: what comes then is listed. */
+const PAUSE_MS = 20;
 const MAX_TEXT = 200;
 
 const FINISHED = 0;
@@ -43,19 +45,22 @@ export class TaskEventLog {
   #others: Row[] = [];
   #stride = 1;
   #untilNext = 1;
+  #lastEndedMs = 0;
   #ended: [number, number, number] = [0, 0, 0];
   #durations = DURATION_BUCKETS_S.map(() => 0).concat(0);
   #totalMs = 0;
   #isEmpty = true;
 
   /** A run has ended well. Returns whether it is one to `list`. */
-  finished(durationMs: number): boolean {
+  finished(durationMs: number, endedMs: number): boolean {
     this.#isEmpty = false;
     this.#ended[FINISHED]++;
     this.#measure(durationMs);
     if (durationMs >= SHORT_RUN_MS) return this.#others.length < MAX_OTHERS;
-    if (this.#short.length < ALWAYS_SHORT) return true;
-    if (--this.#untilNext > 0) return false;
+    const isPause = endedMs - this.#lastEndedMs > PAUSE_MS;
+    this.#lastEndedMs = endedMs;
+    if (isPause) this.#stride = 1;
+    else if (--this.#untilNext > 0) return false;
     this.#untilNext = this.#stride;
     return true;
   }
@@ -92,10 +97,10 @@ export class TaskEventLog {
     this.#totalMs += durationMs;
   }
 
-  /** Keep every second one, and list half as many from now on. */
+  /** Keep a few, and list as many fewer from now on. */
   #thin(): void {
-    this.#short = this.#short.filter((_, index) => index < ALWAYS_SHORT || index % 2 === 0);
-    this.#stride *= 2;
+    this.#short = this.#short.filter((_, index) => index % FEW === 0);
+    this.#stride *= FEW;
     this.#untilNext = this.#stride;
   }
 
@@ -109,11 +114,13 @@ export class TaskEventLog {
       durations: this.#durations,
       totalMs: this.#totalMs,
     };
+    // A flood goes on, as a rule: the next report begins with what would have suited this one.
+    const listed = this.#short.length;
+    if (this.#stride > 1 && listed > 2 * FEW) this.#stride *= 2;
+    else if (listed < FEW / 2) this.#stride = Math.max(1, this.#stride >> 1);
+    this.#untilNext = Math.min(this.#untilNext, this.#stride);
     this.#short = [];
     this.#others = [];
-    // A flood goes on, as a rule: start the next report with what suited this one, or half of it.
-    if (rows.length < MAX_SHORT / 2) this.#stride = Math.max(1, this.#stride >> 1);
-    this.#untilNext = Math.min(this.#untilNext, this.#stride);
     this.#ended = [0, 0, 0];
     this.#durations = DURATION_BUCKETS_S.map(() => 0).concat(0);
     this.#totalMs = 0;
