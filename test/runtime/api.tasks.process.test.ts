@@ -131,7 +131,8 @@ describe("a task whose worker dies", () => {
     );
     expect(await fragile(counter)).toBe("survived");
     expect(text()).toMatch(/'fragile' runs again \(attempt 2 of 6\): its worker ended: exit code 9/);
-    expect(await eventually(() => text().includes("2 more runs of 'fragile' again"), 3_000)).toBe(true);
+    // Runs that follow within a second share a line; on a busy machine they are further apart.
+    expect(await eventually(() => /\d more runs? of 'fragile' again|attempt 4 of 6/.test(text()), 5_000)).toBe(true);
   });
 
   it("runs again without limit with retries: -1", async () => {
