@@ -81,7 +81,9 @@ export class RepeatedLines {
 
   #tell({ output, line, held, pids }: Repeated): void {
     if (held === 0) return;
-    this.#hooks.show({ ...output, text: `${line} [repeated ${held}× across ${pids.size} workers]\n` });
+    // One line in place of one line saves nothing.
+    const note = held === 1 ? "" : ` [repeated ${held}× across ${pids.size} workers]`;
+    this.#hooks.show({ ...output, text: `${line}${note}\n` });
   }
 
   /** Tell of all that is held back. */
