@@ -12,6 +12,7 @@ export { toWireCause, toWireError, type WireCause, type WireError } from "./prot
 export type ErrorCode =
   | "TASK_FAILED"
   | "WORKER_CRASHED"
+  | "OUT_OF_MEMORY"
   | "ACTOR_DIED"
   | "ACTOR_UNAVAILABLE"
   | "PENDING_CALLS_LIMIT"
@@ -90,6 +91,25 @@ export class WorkerCrashedError extends ClusterError {
       "WORKER_CRASHED",
       `The worker that ran '${running}' ended: ${reason}. If it used too much memory, give it less data at once or set ` +
         `{ memoryBytes }; set { retries } to run it again.${stderrTail ? `\nIts last output:\n${stderrTail}` : ""}`,
+    );
+    this.running = running;
+    this.reason = reason;
+  }
+}
+
+/** Memory ran short, and the process that ran the task was ended before the system would have ended any. */
+export class OutOfMemoryError extends ClusterError {
+  override readonly name = "OutOfMemoryError";
+  /** What ran there: a task's or actor's name. */
+  readonly running: string;
+  /** How much memory was in use, and by whom. */
+  readonly reason: string;
+
+  constructor(running: string, reason: string) {
+    super(
+      "OUT_OF_MEMORY",
+      `The worker that ran '${running}' was ended: ${reason}. Give each task less data, let fewer run at once with ` +
+        "{ memoryBytes } or { cpus }, drop what is not needed any more, or set init({ memoryThreshold }).",
     );
     this.running = running;
     this.reason = reason;
@@ -392,6 +412,7 @@ export function hasCode(error: unknown, code: ErrorCode, options: { deep?: boole
 const CLASSES: Readonly<Record<ErrorCode, typeof Error>> = {
   TASK_FAILED: TaskFailedError as unknown as typeof Error,
   WORKER_CRASHED: WorkerCrashedError as unknown as typeof Error,
+  OUT_OF_MEMORY: OutOfMemoryError as unknown as typeof Error,
   ACTOR_DIED: ActorDiedError as unknown as typeof Error,
   ACTOR_UNAVAILABLE: ActorUnavailableError as unknown as typeof Error,
   PENDING_CALLS_LIMIT: PendingCallsLimitError as unknown as typeof Error,

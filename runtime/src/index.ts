@@ -67,6 +67,7 @@ export {
   hasCode,
   ObjectLostError,
   ObjectStoreFullError,
+  OutOfMemoryError,
   PendingCallsLimitError,
   PlacementGroupRemovedError,
   QueueClosedError,

@@ -31,6 +31,13 @@ export interface InitOptions {
   /** Bytes that these may take; 0: nothing is spilled. Default: half of what the disk has free at the start. */
   readonly spillBytes?: number;
   /**
+   * Part of the memory that may be in use (of the machine, or of this process's control group where that has less) before
+   * worker processes are ended, the youngest tasks first; see OutOfMemoryError. Default 0.95; at 1, none is ended.
+   */
+  readonly memoryThreshold?: number;
+  /** What the processes of the cluster may use together, beside what the machine sets. Default: no limit of their own. */
+  readonly memoryLimitBytes?: number;
+  /**
    * `local` (default): a cluster of this process's own. `auto`: the one that `mobula start` has started; a name, or the
    * path of a file: that one among several. `mobula://host:port`: one on another machine; `mobulas://` through a proxy that
    * adds TLS. Default: the environment variable MOBULA_ADDRESS.
@@ -137,17 +144,22 @@ function connectRemoteEngine(options: InitOptions, address: string): Engine {
   });
 }
 
-function localOptions({
-  cpus,
-  gpus,
-  memoryBytes,
-  resources,
-  objectStoreBytes,
-  spillDirectory,
-  spillBytes,
-  name,
-}: InitOptions): LocalOptions {
+function localOptions(options: InitOptions): LocalOptions {
+  const {
+    cpus,
+    gpus,
+    memoryBytes,
+    resources,
+    objectStoreBytes,
+    spillDirectory,
+    spillBytes,
+    memoryThreshold,
+    memoryLimitBytes,
+    name,
+  } = options;
   return {
+    ...(memoryThreshold === undefined ? {} : { memoryThreshold }),
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
     ...(cpus === undefined ? {} : { cpus }),
     ...(gpus === undefined ? {} : { gpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),

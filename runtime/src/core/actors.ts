@@ -206,7 +206,9 @@ export function actorProcessDied(
   }
   const { stderrTail } = event.end;
   const message = `its process ended (${reasonOfEnd(event.end)})${stderrTail === "" ? "" : `:\n${stderrTail}`}`;
-  return endActor(state, actor, { reason: "crashed", message });
+  const isMemory = event.end.reason === "memory";
+  const error = isMemory ? { error: { name: "OutOfMemoryError", code: "OUT_OF_MEMORY", message } } : {};
+  return endActor(state, actor, { reason: "crashed", message, ...error });
 }
 
 function restartDelayMs(crashesInRow: number): number {

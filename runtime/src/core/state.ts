@@ -7,6 +7,7 @@ import type {
   ActorDescription,
   ActorSpec,
   FromHead,
+  MemoryShortage,
   PlacementGroupDescription,
   ProcessEnd,
   ResourceAmounts,
@@ -71,6 +72,11 @@ export interface WorkerRecord {
   running: string | undefined;
   /** Whom it worked for last. */
   lastJobId: ClientId | undefined;
+  /** Since when it runs what it runs, as far as reports say. */
+  runningSinceMs?: number;
+  isLastChance?: boolean;
+  /** Told to end for lack of memory. */
+  memoryEnd?: MemoryShortage;
 }
 
 export interface ActorRecord {
@@ -349,6 +355,7 @@ export type CoreEvent =
       readonly actors: readonly ActorCallsReport[];
       readonly finished?: number;
       readonly running?: string;
+      readonly isLastChance?: true;
       readonly atMs: number;
     }
   | { readonly type: "environment-ready"; readonly environmentId: string; readonly atMs: number }
@@ -375,6 +382,15 @@ export type CoreEvent =
       readonly requestId: number;
       readonly groupId: PlacementGroupId;
       readonly atMs: number;
+    }
+  /** Somebody has to give memory back. */
+  | {
+      readonly type: "memory-short";
+      readonly what: MemoryShortage["what"];
+      readonly usedBytes: number;
+      readonly totalBytes: number;
+      readonly threshold: number;
+      readonly workers: readonly { readonly workerId: WorkerId; readonly privateBytes: number }[];
     }
   | { readonly type: "ticked"; readonly atMs: number };
 

@@ -21,6 +21,7 @@ import {
   forgetUnusedEnvironments,
 } from "./environments.ts";
 import { endJob, jobOf, startJob } from "./jobs.ts";
+import { relieveMemory } from "./memory.ts";
 import {
   type Dropped,
   endMappings,
@@ -165,6 +166,8 @@ function apply(state: CoreState, event: CoreEvent): CoreEffect[] {
       return watchGroup(state, event.clientId, event.groupId);
     case "group-remove-asked":
       return askGroupRemoval(state, event);
+    case "memory-short":
+      return relieveMemory(state, event);
     case "ticked":
       forgetUnusedEnvironments(state);
       return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs), ...makeRoom(state, event.atMs)];
@@ -199,8 +202,10 @@ function removeClient(state: CoreState, clientId: ClientId, atMs: number): CoreE
   return [...effects, ...assign(state, atMs)];
 }
 
-function workerDied(state: CoreState, event: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
-  const worker = state.workers.get(event.workerId);
+function workerDied(state: CoreState, died: Extract<CoreEvent, { type: "worker-died" }>): CoreEffect[] {
+  const worker = state.workers.get(died.workerId);
+  const memory = worker?.memoryEnd;
+  const event = memory === undefined ? died : { ...died, end: { ...died.end, reason: "memory" as const, memory } };
   const work = worker?.work;
   const actor = [...state.actors.values()].find(
     (each) => "workerId" in each.work && each.work.workerId === event.workerId,

@@ -2,7 +2,7 @@
 
 import type { ClientId } from "../protocol/ids.ts";
 import { lastJobOf } from "./jobs.ts";
-import type { CoreEvent, CoreState, GroupRecord } from "./state.ts";
+import type { CoreEvent, CoreState, GroupRecord, WorkerRecord } from "./state.ts";
 
 /** Groups kept; the least recently active finished ones go first. */
 const MAX_GROUPS = 500;
@@ -31,9 +31,16 @@ export function addReport(state: CoreState, event: Extract<CoreEvent, { type: "w
   const worker = state.workers.get(clientId as string as Parameters<typeof state.workers.get>[0]);
   if (worker !== undefined) {
     worker.tasksFinished += event.finished ?? 0;
-    if (worker.work.state === "leased") worker.running = event.running;
+    if (worker.work.state === "leased") noteRun(worker, event);
   }
   forgetOldGroups(state);
+}
+
+function noteRun(worker: WorkerRecord, event: Extract<CoreEvent, { type: "work-reported" }>): void {
+  const { running, finished = 0, isLastChance = false, atMs } = event;
+  if (running !== worker.running || finished > 0) worker.runningSinceMs = atMs;
+  worker.running = running;
+  worker.isLastChance = isLastChance;
 }
 
 function newGroup(

@@ -4,18 +4,20 @@ import { hostname } from "node:os";
 import { waitingFor } from "../core/environments.ts";
 import { checkState } from "../core/invariants.ts";
 import { lastJobOf } from "../core/jobs.ts";
+import { type WatchedWorker, watchedWorkers } from "../core/memory.ts";
 import { countStored } from "../core/object-views.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
-import { ObjectStoreFullError } from "../errors.ts";
+import { formatBytes, ObjectStoreFullError } from "../errors.ts";
 import { type ClientId, clientOfWorker, DRIVER_ID, type WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
 import { type Arena, defaultSpillBytes, spillDirectoryOf, spillRoot } from "../store/index.ts";
 import { VERSION } from "../version.ts";
 import { ClusterObserver } from "./cluster-observer.ts";
 import { Environments } from "./environments.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 import { NodeStore } from "./node-store.ts";
 import type { HeadOptions } from "./options.ts";
 import type { WorkerProcesses } from "./worker-processes.ts";
@@ -38,6 +40,9 @@ export class Cluster {
   readonly #log: (text: string) => void;
   readonly #tick: NodeJS.Timeout;
   #hasStartedOthers = false;
+  readonly #memoryWatch: MemoryWatch;
+  /** Names of what was warned of, because it used far more memory than it declared. */
+  readonly #warnedOfMemory = new Set<string>();
   #store: NodeStore | undefined;
 
   constructor(options: HeadOptions, processes: WorkerProcesses, log: (text: string) => void) {
@@ -65,6 +70,14 @@ export class Cluster {
         this.apply({ type: "worker-died", workerId, end, atMs: Date.now() });
       },
       onOutput: (workerId, pid, stream, text) => this.#forwardRawOutput(workerId, pid, stream, text),
+    });
+    this.#memoryWatch = new MemoryWatch(options.memory ?? { threshold: 1 }, {
+      workers: () => watchedWorkers(this.state),
+      onShort: (shortage, workers) => {
+        const threshold = options.memory?.threshold ?? 1;
+        this.apply({ type: "memory-short", ...shortage, threshold, workers });
+      },
+      onBeyondDeclared: (worker, privateBytes) => this.#warnOfMemory(worker, privateBytes),
     });
     this.#tick = setInterval(() => this.apply({ type: "ticked", atMs: Date.now() }), TICK_MS);
   }
@@ -322,6 +335,16 @@ export class Cluster {
   }
 
   /** Output goes to the driver whose job caused it. What nobody caused, or somebody who has left, is logged. */
+  #warnOfMemory({ pid, name, forClient, declaredBytes = 0 }: WatchedWorker, privateBytes: number): void {
+    if (this.#warnedOfMemory.has(name)) return;
+    this.#warnedOfMemory.add(name);
+    const text =
+      `'${name}' was declared with memoryBytes ${formatBytes(declaredBytes)}, and its process uses ` +
+      `${formatBytes(privateBytes)}: with a larger memoryBytes fewer run at once.\n`;
+    const output = { type: "output", stream: "stderr", text, source: name, pid } as const;
+    this.#links.get(forClient)?.send({ type: "output", output });
+  }
+
   #showOutput(from: ClientId, output: Extract<FromHead, { type: "output" }>["output"]): void {
     const jobId = lastJobOf(this.state, from) ?? (this.#options.standing === undefined ? DRIVER_ID : undefined);
     const driver = jobId === undefined ? undefined : this.#links.get(jobId);
@@ -374,6 +397,7 @@ export class Cluster {
   /** Kill the workers and remove the arena. */
   close(): void {
     clearInterval(this.#tick);
+    this.#memoryWatch.close();
     this.#environments.close();
     this.#processes.stopAll();
     this.#store?.close();

@@ -1,6 +1,7 @@
 /** What the head is told when it starts. */
 import { tmpdir } from "node:os";
 import type { PreparedEnvironment } from "./environments.ts";
+import type { MemoryWatchOptions } from "./memory-watch.ts";
 
 export interface HeadOptions {
   readonly clusterId: string;
@@ -19,6 +20,8 @@ export interface HeadOptions {
   readonly gpuIds?: readonly string[];
   /** Worker processes at most. Default: no limit. */
   readonly maxWorkers?: number;
+  /** When processes are ended for lack of memory. */
+  readonly memory?: MemoryWatchOptions;
   /** What the driver calls itself. */
   readonly name?: string;
   /** Where the HTTP server listens. Default: a free port of the loopback address, with a token of its own. */

@@ -136,6 +136,8 @@ export interface TaskCall {
   /** 0 for tasks of the driver, one more at each level of nesting. */
   readonly depth: number;
   readonly attempt: number;
+  /** It fails when its process ends for lack of memory: others are ended first. */
+  readonly isLastChance?: true | undefined;
   /** The task that submitted it. */
   readonly parent?: TaskId | undefined;
   /** How long ago it was submitted, in whole milliseconds; for views. */
@@ -388,6 +390,8 @@ export type ToHead =
       /** Tasks a worker has run since the last report, and what it runs now. */
       readonly finished?: number;
       readonly running?: string;
+      /** What it runs fails when its process is ended for lack of memory. */
+      readonly isLastChance?: true;
     }
   /** Answered by `group-registered` or `group-refused`; what becomes of it, by `group-state`. */
   | {
@@ -446,6 +450,20 @@ export interface DumpedStack {
   readonly sinceMs?: number;
 }
 
+/** Why the head ended a process for lack of memory. */
+export interface MemoryShortage {
+  /** Whose memory is nearly used up. */
+  readonly what: "the machine" | "its control group" | "the cluster";
+  readonly usedBytes: number;
+  readonly totalBytes: number;
+  /** Part of the total that may be in use. */
+  readonly threshold: number;
+  /** What the ended process had for itself. */
+  readonly processBytes: number;
+  /** The processes with the most, largest first. */
+  readonly largest: readonly { readonly name: string; readonly pid: number; readonly bytes: number }[];
+}
+
 /** How a process ended. */
 export interface ProcessEnd {
   readonly pid: number;
@@ -454,6 +472,8 @@ export interface ProcessEnd {
   readonly stderrTail: string;
   /** Set when the head ended it: `memory` because memory ran short. */
   readonly reason?: "memory";
+  /** With the reason `memory`: how short it was. */
+  readonly memory?: MemoryShortage;
 }
 
 /** What the head finds when it looks at itself. */

@@ -15,7 +15,7 @@ type ShortValue = number | Uint8Array | WireValue;
 /** What few calls have. */
 type Seldom = Pick<
   TaskCall,
-  "resolved" | "isStream" | "streamWindow" | "numReturns" | "skipItems" | "timeoutMs" | "execution"
+  "resolved" | "isStream" | "streamWindow" | "numReturns" | "skipItems" | "timeoutMs" | "execution" | "isLastChance"
 >;
 /** `place` is a task's code or an actor's id, `method` is the actor's. */
 type ShortCall = readonly [
@@ -117,7 +117,7 @@ function longActorCall(list: ShortCall): ActorCall {
 }
 
 function seldomOf(call: Omit<TaskCall, "codeId">): Seldom | null {
-  const { resolved, isStream, streamWindow, numReturns, skipItems, timeoutMs, execution } = call;
+  const { resolved, isStream, streamWindow, numReturns, skipItems, timeoutMs, execution, isLastChance } = call;
   const isPlain =
     (resolved === undefined || resolved.length === 0) &&
     isStream === undefined &&
@@ -125,10 +125,11 @@ function seldomOf(call: Omit<TaskCall, "codeId">): Seldom | null {
     skipItems === undefined &&
     numReturns === undefined &&
     timeoutMs === undefined &&
-    execution === undefined;
+    execution === undefined &&
+    isLastChance === undefined;
   return isPlain
     ? null
-    : withoutUndefined({ resolved, isStream, streamWindow, numReturns, skipItems, timeoutMs, execution });
+    : withoutUndefined({ resolved, isStream, streamWindow, numReturns, skipItems, timeoutMs, execution, isLastChance });
 }
 
 /** msgpack would spell it out. */

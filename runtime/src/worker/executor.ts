@@ -153,7 +153,7 @@ export class Executor {
     this.#resumed = undefined;
     running.startedMs = performance.now();
     const isShort = (this.#averages.get(codeOf(running)) ?? Number.POSITIVE_INFINITY) < SHORT_MS;
-    this.#engine.report.startedHere(running.name, isShort);
+    this.#engine.report.startedHere(running.name, isShort, running.call.isLastChance);
     if (!isShort || running.startedMs - this.#lastFlushMs > COLLECT_MS) this.#sendCollected(running);
     const { call } = running;
     if (this.#lines.isExclusive) this.#engine.link.taskCell.set(call.taskId, EPOCH_MS + running.startedMs);
@@ -460,7 +460,8 @@ export class Executor {
       this.#returnQueued();
       this.#failed(running, undefined);
       running.flush();
-      setTimeout(() => process.kill(process.pid, "SIGKILL"), 20);
+      this.#engine.report.report();
+      this.#engine.link.endProcess();
     }, STOP_GRACE_MS);
   }
 

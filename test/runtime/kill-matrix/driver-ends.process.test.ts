@@ -66,7 +66,7 @@ describe("a driver", () => {
     }
     expect(await ended).toBe(0);
     expect(outcomes.filter(([, outcome]) => outcome !== "ok")).toEqual([]);
-    expect(outcomes.length).toBe(7);
+    expect(outcomes.length).toBe(8);
     await folder.expectEmpty();
   });
 });

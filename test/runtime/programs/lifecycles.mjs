@@ -80,6 +80,13 @@ const worlds = {
     const outcome = await starting;
     return outcome === "ENGINE_CLOSED" || outcome === "no error" ? "ok" : outcome;
   },
+  async "a process that is older than a connection may take"() {
+    await new Promise((resolve) => setTimeout(resolve, 15_500 - performance.now()));
+    await init({ cpus: 1 });
+    const value = await add(1, 2);
+    await shutdown();
+    return same(value, 3);
+  },
   async "a cluster in a thread"() {
     const thread = new Worker(new URL(import.meta.url), { argv: ["in-thread"] });
     const said = await new Promise((resolve, reject) => {

@@ -30,6 +30,8 @@ export type ToControlThread =
   /** Stop the task if it still runs then. */
   | { readonly type: "limit-task"; readonly taskId: string; readonly timeoutMs: number }
   | { readonly type: "unlimit-task"; readonly taskId: string }
+  /** Kill this process once what was sent before is on the wire. */
+  | { readonly type: "end-process" }
   | { readonly type: "close" };
 
 /** Reply to `send-sync`; undefined when the head is gone. */

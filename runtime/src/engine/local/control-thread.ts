@@ -20,6 +20,8 @@ import { TaskCell } from "./task-cell.ts";
 const STOP_PATIENCE_MS = 200;
 /** How long the code may take to end after the main thread has noticed. */
 const STOPPING_PATIENCE_MS = 1_000;
+/** Between the order to end this process and its end. */
+const END_AFTER_MS = 20;
 const CONNECT_EVERY_MS = 2;
 /** Since this thread began; a head that is not there by then never will be. */
 const CONNECT_WITHIN_MS = 15_000;
@@ -218,6 +220,10 @@ main.on("message", (message: ToControlThread) => {
     case "unlimit-task":
       clearTimeout(limits.get(message.taskId));
       limits.delete(message.taskId);
+      return;
+    case "end-process":
+      // The main thread's own sockets need a moment, too.
+      setTimeout(() => process.kill(process.pid, "SIGKILL"), END_AFTER_MS);
       return;
     case "close":
       isClosing = true;

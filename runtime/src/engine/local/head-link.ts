@@ -160,6 +160,12 @@ export class HeadLink {
     this.#post({ type: "unlimit-task", taskId });
   }
 
+  /** Kill this process, after what was sent before. */
+  endProcess(): void {
+    this.flush();
+    this.#post({ type: "end-process" });
+  }
+
   #post(message: ToControlThread): void {
     this.#thread.postMessage(message);
   }

@@ -17,6 +17,8 @@ import { LocalEngine } from "./local-engine.ts";
 /** Part of the memory that objects may take, and that tasks may ask for as `memoryBytes`. */
 const STORE_SHARE = 0.3;
 const MEMORY_SHARE = 0.7;
+/** Part of the memory in use from which on processes are ended. */
+const MEMORY_THRESHOLD = 0.95;
 /** About what a worker process takes before it has done anything. */
 const WORKER_BYTES = 64 * 1024 ** 2;
 const LEAST_MAX_WORKERS = 64;
@@ -30,6 +32,8 @@ export interface LocalOptions {
   readonly objectStoreBytes?: number;
   readonly spillDirectory?: string;
   readonly spillBytes?: number;
+  readonly memoryThreshold?: number;
+  readonly memoryLimitBytes?: number;
   /** Workers to start at once. Default: one per CPU. */
   readonly prestart?: number;
   readonly name?: string;
@@ -53,6 +57,10 @@ export function planHead(options: LocalOptions): HeadOptions {
     objectStoreBytes: options.objectStoreBytes ?? defaultStoreBytes(),
     ...(options.spillDirectory === undefined ? {} : { spillDirectory: resolve(options.spillDirectory) }),
     ...(options.spillBytes === undefined ? {} : { spillBytes: options.spillBytes }),
+    memory: {
+      threshold: options.memoryThreshold ?? MEMORY_THRESHOLD,
+      ...(options.memoryLimitBytes === undefined ? {} : { limitBytes: options.memoryLimitBytes }),
+    },
     gpuIds,
     prestart: options.prestart ?? Math.max(1, Math.ceil(cpus)),
     maxWorkers: Math.max(LEAST_MAX_WORKERS, 4 * Math.ceil(cpus), Math.floor(totalmem() / WORKER_BYTES)),

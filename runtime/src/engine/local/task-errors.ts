@@ -1,6 +1,7 @@
 /** Errors of calls, made where the caller waits. */
 import {
   errorFromWire,
+  OutOfMemoryError,
   TaskCancelledError,
   TaskFailedError,
   type WireError,
@@ -26,6 +27,7 @@ export function failedError(name: string, error: WireError): Error {
 }
 
 export function crashError(call: Call, end: ProcessEnd): Error {
+  if (end.reason === "memory") return withoutFrames(() => new OutOfMemoryError(call.name, reasonOfEnd(end)));
   return withoutFrames(() => new WorkerCrashedError(call.name, reasonOfEnd(end), end.stderrTail));
 }
 

@@ -32,6 +32,8 @@ export class WorkReport {
   #ranHere = 0;
   #timer: NodeJS.Timeout | undefined;
   #runningHere: string | undefined;
+  #isLastChance = false;
+  #toldLastChance = false;
   #toldRunning: string | undefined;
 
   constructor(hooks: WorkReportHooks) {
@@ -58,10 +60,11 @@ export class WorkReport {
   }
 
   /** This worker runs a task. One that may be long is told at once: no timer fires while it spins. */
-  startedHere(name: string, isShort: boolean): void {
+  startedHere(name: string, isShort: boolean, isLastChance = false): void {
     this.#runningHere = name;
+    this.#isLastChance = isLastChance;
     if (isShort) this.#planReport();
-    else if (name !== this.#toldRunning) this.report();
+    else if (name !== this.#toldRunning || isLastChance !== this.#toldLastChance) this.report();
   }
 
   endedHere(): void {
@@ -135,7 +138,9 @@ export class WorkReport {
     const here = this.#runningHere === undefined ? {} : { running: this.#runningHere };
     if (groups.length + actors.length + ran === 0 && this.#runningHere === this.#toldRunning) return;
     this.#toldRunning = this.#runningHere;
-    this.#hooks.send({ type: "report", groups, actors, finished: ran, ...here });
+    this.#toldLastChance = this.#isLastChance;
+    const last = this.#isLastChance ? ({ isLastChance: true } as const) : {};
+    this.#hooks.send({ type: "report", groups, actors, finished: ran, ...here, ...last });
     // What runs may change without an event here: look again while something is unfinished.
     if (this.#groups.size > 0) this.#planReport();
   }

@@ -152,6 +152,7 @@ function taskCall(call: Call, codeId: string): TaskCall {
     attempt: call.attempt,
     parent: call.parent,
     waitedMs: Math.round(performance.now() - call.submittedMs),
+    isLastChance: call.oomRetriesLeft > 0 ? undefined : true,
   };
 }
 
