@@ -105,6 +105,7 @@ function readFunction(number: number, reader: ValueReader): unknown {
   }
   const cells = cellsFor(late, reader);
   const isStrict = (flags & FunctionFlag.strict) !== 0;
+  reader.willRunCode();
   const compiled = compileFunction(
     { form, text, name, url, line, column, isStrict },
     { eager, late: late.filter((variable) => !cells.has(variable.name)).map((variable) => variable.name), cells },

@@ -1,10 +1,12 @@
 /** The head's socket for drivers and workers. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { ClientId, WorkerId } from "../protocol/ids.ts";
+import { TO_HEAD } from "../protocol/message-shapes.ts";
 import { type FromHead, type HttpAddress, PROTOCOL_VERSION, type ToHead } from "../protocol/messages.ts";
+import { problemOf } from "../protocol/shapes.ts";
 import { toWireError } from "../protocol/wire-error.ts";
 import type { Cluster } from "./cluster.ts";
-import { MessageSocket } from "./message-socket.ts";
+import { HELLO_BYTES, MessageSocket } from "./message-socket.ts";
 
 export interface ControlServerHooks {
   /** What a client is told on arrival; resolves when the arena exists. */
@@ -62,9 +64,12 @@ export class ControlServer {
   #serve(socket: Socket): void {
     let clientId: ClientId | undefined;
     const connection: Connection = new MessageSocket<ToHead, FromHead>(socket, {
+      firstFrameBytes: HELLO_BYTES,
       onMessages: (messages) => {
         try {
           for (const message of messages) {
+            const problem = problemOf(TO_HEAD, message);
+            if (problem !== undefined) throw new TypeError(problem);
             if (clientId === undefined) clientId = this.#greet(message, connection);
             else this.#receive(clientId, message, connection);
             if (clientId === undefined) return;

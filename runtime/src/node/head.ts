@@ -3,7 +3,7 @@
  * whatever drivers and workers do. It ends with its driver, unless it stands on its own.
  */
 import { rmSync } from "node:fs";
-import { workerIdOf } from "../protocol/ids.ts";
+import { DRIVER_ID, workerIdOf } from "../protocol/ids.ts";
 import type { FromHead } from "../protocol/messages.ts";
 import type { HeadHttp as HeadHttpServer } from "./head-http.ts";
 import {
@@ -64,8 +64,9 @@ async function main(): Promise<void> {
       listening.catch((error: unknown) => log.write(`no panels for ${driver}: ${String(error)}`));
     },
     onDriverGone: (driver) => {
-      if (standing === undefined) end(0);
-      else views.close(driverViewAddress(directory, driver));
+      if (standing === undefined) {
+        if (driver === DRIVER_ID) end(0);
+      } else views.close(driverViewAddress(directory, driver));
     },
     log: (text) => log.write(text),
   });

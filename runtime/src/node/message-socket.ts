@@ -7,8 +7,13 @@ const MAX_BATCH = 256;
 
 const turn: Promise<void> = Promise.resolve();
 
+/** Enough for any hello; greetings go in a frame of their own. */
+export const HELLO_BYTES: number = 64 * 1024;
+
 export interface MessageSocketHooks<In> {
   onMessages(messages: In[]): void;
+  /** The longest first frame that is taken: of a peer that has not said who it is. */
+  readonly firstFrameBytes?: number;
   /** What came is not of our protocol; the connection ends. */
   onGarbage?(error: unknown): void;
   /** Called once, when either side has ended the connection. */
@@ -17,13 +22,14 @@ export interface MessageSocketHooks<In> {
 
 export class MessageSocket<In, Out> {
   readonly #socket: Socket;
-  readonly #reader: FrameReader<In> = new FrameReader();
+  readonly #reader: FrameReader<In>;
   #queue: Out[] = [];
   #isFlushPlanned = false;
   #isClosed = false;
 
   constructor(socket: Socket, hooks: MessageSocketHooks<In>) {
     this.#socket = socket;
+    this.#reader = new FrameReader(hooks.firstFrameBytes);
     socket.on("data", (chunk: Buffer) => {
       let messages: In[];
       try {

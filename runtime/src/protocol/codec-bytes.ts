@@ -9,6 +9,8 @@ interface Slices {
   ucs2Slice(start: number, end: number): string;
 }
 
+/** Of the last of eight groups of seven bits: safe integers have no more. */
+const LARGEST_FACTOR = 2 ** 49;
 const SCRATCH_BYTES = 64 * 1024;
 /** Kept between calls: most values are small, and a fresh buffer costs more than they do. */
 let scratch: Buffer | undefined = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -165,6 +167,7 @@ export class ByteReader {
       const next = this.byte();
       value += (next & 0x7f) * factor;
       if (next < 0x80) return value;
+      if (factor >= LARGEST_FACTOR) throw new SerializationError("The encoded value is damaged: a number has no end.");
       factor *= 128;
     }
   }

@@ -39,6 +39,7 @@ export function hasSections(payload: Payload): boolean {
 /** Header and small chunks of a payload with sections. */
 export function readSections(payload: Payload): { header: Header; input: ByteReader } {
   const { bytes } = payload;
+  if (bytes.length < VALUE_START) throw new SerializationError("The encoded value is cut short; it has no header.");
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1, true);
   const input = new ByteReader(bytes, VALUE_START + length);
   return { header: readHeader(input), input };
@@ -58,6 +59,7 @@ export class ValueReader {
   readonly #ranges: readonly number[] = [];
   readonly #assigned: ReadonlySet<number> = NONE_ASSIGNED;
   readonly #queue: (() => void)[] = [];
+  #hasRunCode = false;
   /** The state of the code that the value's functions belong to. */
   readonly epoch: string = "";
 
@@ -73,6 +75,16 @@ export class ValueReader {
     this.#assigned = new Set(header.assigned);
     this.epoch = header.epoch;
     this.#chunks = readChunks(header, input, payload.buffers);
+  }
+
+  /** Code that came with the value runs next. */
+  willRunCode(): void {
+    this.#hasRunCode = true;
+  }
+
+  /** Has code that came with the value run? Then what is thrown may be its own. */
+  get hasRunCode(): boolean {
+    return this.#hasRunCode;
   }
 
   run(): unknown {
@@ -107,7 +119,9 @@ export class ValueReader {
   }
 
   text(): string {
-    return this.value() as string;
+    const text = this.value();
+    if (typeof text === "string") return text;
+    throw new SerializationError("The encoded value is damaged: something else stands where a text belongs.");
   }
 
   value(): unknown {
@@ -213,6 +227,7 @@ export class ValueReader {
     const make = module[imported];
     if (typeof make !== "function")
       throw new SerializationError(`A value needs '${imported}', which this version lacks.`);
+    this.willRunCode();
     return make(...args);
   }
 

@@ -6,7 +6,7 @@
  * classes of the user's as `Error` with the right name. Views that overlap in one ArrayBuffer still do on arrival.
  */
 
-import { SerializationError } from "../errors.ts";
+import { ClusterError, SerializationError } from "../errors.ts";
 import { constantOf, constantPayload, constantTag } from "./codec-constants.ts";
 import type { ModuleRef } from "./codec-format.ts";
 import { hasSections, type InstanceMaker, readSections, ValueReader } from "./codec-reader.ts";
@@ -78,8 +78,17 @@ export interface CodeReader {
  * @throws SerializationError naming the path of what cannot travel (a socket, a WeakMap, a private symbol).
  */
 export function encode(value: unknown, hooks: EncodeHooks = {}): Payload {
-  return constantPayload(value) ?? new ValueWriter(hooks).run(value);
+  try {
+    return constantPayload(value) ?? new ValueWriter(hooks).run(value);
+  } catch (error) {
+    if (!(error instanceof RangeError) || error.message !== STACK_IS_FULL) throw error;
+    const text = `${hooks.path ?? "value"} is nested too deeply to travel: store long chains of objects as an array`;
+    throw new SerializationError(text, { path: hooks.path, cause: error });
+  }
 }
+
+/** What V8 says when calls nest too deeply. */
+const STACK_IS_FULL = "Maximum call stack size exceeded";
 
 /** Modules that `preload` loaded for a payload. */
 const loaded = new WeakMap<Uint8Array, readonly unknown[]>();
@@ -111,7 +120,15 @@ async function loadModules(bytes: Uint8Array, modules: readonly ModuleRef[], hoo
 export function decode(payload: Payload, hooks: DecodeHooks = {}): unknown {
   const constant = constantTag(payload.bytes);
   if (constant !== undefined) return constantOf(constant);
-  return new ValueReader(payload, hooks, modulesOf(payload)).run();
+  let reader: ValueReader | undefined;
+  try {
+    reader = new ValueReader(payload, hooks, modulesOf(payload));
+    return reader.run();
+  } catch (error) {
+    // What code that came with the value throws is the user's.
+    if (error instanceof ClusterError || reader?.hasRunCode === true) throw error;
+    throw new SerializationError(`The encoded value is damaged: ${String(error)}`, { cause: error });
+  }
 }
 
 const NO_MODULES: readonly unknown[] = [];

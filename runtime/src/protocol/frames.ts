@@ -23,11 +23,18 @@ export function encodeFrame(messages: readonly unknown[]): Buffer {
 
 /** Cuts a byte stream into messages. Buffers inside a message may alias the chunk that brought it. */
 export class FrameReader<Message> {
+  /** Of the frame that comes next. */
+  #limit: number;
   #rest: Buffer | undefined;
   /** Chunks of a frame longer than what has arrived; joined once, when it is complete. */
   #parts: Buffer[] = [];
   #partBytes = 0;
   #wanted = 0;
+
+  /** @param firstFrameBytes - the longest first frame; what a peer may make us keep before we know who it is. */
+  constructor(firstFrameBytes: number = MAX_FRAME_BYTES) {
+    this.#limit = firstFrameBytes;
+  }
 
   /** @throws RangeError when the stream is not one of frames. */
   push(chunk: Buffer): Message[] {
@@ -51,8 +58,7 @@ export class FrameReader<Message> {
     let position = 0;
     while (bytes.length - position >= LENGTH_BYTES) {
       const length = bytes.readUInt32BE(position);
-      if (length > MAX_FRAME_BYTES)
-        throw new RangeError(`A frame of ${length} bytes is longer than ${MAX_FRAME_BYTES}`);
+      if (length > this.#limit) throw new RangeError(`A frame of ${length} bytes is longer than ${this.#limit}`);
       const end = position + LENGTH_BYTES + length;
       if (end > bytes.length) {
         this.#wanted = LENGTH_BYTES + length;
@@ -65,6 +71,7 @@ export class FrameReader<Message> {
       if (!Array.isArray(batch)) throw new RangeError("A frame holds something else than a list of messages");
       for (const each of batch) messages.push(lengthen(each) as Message);
       position = end;
+      this.#limit = MAX_FRAME_BYTES;
     }
     if (position < bytes.length) this.#rest = bytes.subarray(position);
     return messages ?? [];

@@ -32,6 +32,15 @@ export function toWireError(thrown: unknown): WireError {
 
 /** Anything thrown, as plain data that tells errors from other values. */
 export function toWireCause(thrown: unknown, seen: Set<unknown> = new Set()): WireCause {
+  try {
+    return describeThrown(thrown, seen);
+  } catch {
+    // A proxy whose traps throw, for instance.
+    return { error: { name: "Error", message: "Something was thrown that cannot be looked at" } };
+  }
+}
+
+function describeThrown(thrown: unknown, seen: Set<unknown>): WireCause {
   if (!isError(thrown)) return { value: plain(thrown, 0) };
   if (seen.has(thrown) || seen.size >= MAX_DEPTH) return { value: `[${text(thrown, "name") ?? "Error"}]` };
   seen.add(thrown);

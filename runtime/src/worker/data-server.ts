@@ -2,14 +2,25 @@
 import { writeSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
-import { MessageSocket } from "../node/message-socket.ts";
+import { HELLO_BYTES, MessageSocket } from "../node/message-socket.ts";
 import { arrived } from "../node/wakefulness.ts";
 import type { ClientId } from "../protocol/ids.ts";
+import { TO_WORKER } from "../protocol/message-shapes.ts";
 import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "../protocol/messages.ts";
+import { problemOf } from "../protocol/shapes.ts";
 import type { CodeCache } from "./code-cache.ts";
 import type { Executor } from "./executor.ts";
 import { showGpus } from "./gpus.ts";
 import { type Client, RunningCall } from "./running-call.ts";
+
+function strangerProblem({ clientId }: Client, { type }: ToWorker): string | undefined {
+  return clientId === "" && type !== "data-hello" ? "its first message is no hello" : undefined;
+}
+
+/** Past the capture of output: no task has caused it. */
+function tellOfPeer(problem: string): void {
+  writeSync(2, `dropped a peer: ${problem}\n`);
+}
 
 export class DataServer {
   readonly clients: Set<Client> = new Set();
@@ -26,13 +37,21 @@ export class DataServer {
       const client: Client = {
         clientId: "" as ClientId,
         socket: new MessageSocket<ToWorker, FromWorker>(socket, {
+          firstFrameBytes: HELLO_BYTES,
           onMessages: (messages) => {
             arrived();
             const nowMs = performance.now();
-            for (const message of messages) this.#receive(client, message, nowMs);
+            for (const message of messages) {
+              const problem = problemOf(TO_WORKER, message) ?? strangerProblem(client, message);
+              if (problem !== undefined) {
+                tellOfPeer(problem);
+                socket.destroy();
+                return;
+              }
+              this.#receive(client, message, nowMs);
+            }
           },
-          // Past the capture of output: no task has caused it.
-          onGarbage: (error) => void writeSync(2, `dropped a peer that sent no frames: ${String(error)}\n`),
+          onGarbage: (error) => tellOfPeer(`it sent no frames: ${String(error)}`),
           onClose: () => {
             this.clients.delete(client);
             this.#executor.dropClient(client);

@@ -18,10 +18,14 @@ export function userStack(stack: string): string {
 export function classNamesOf(thrown: unknown): string[] {
   const names: string[] = [];
   if (typeof thrown !== "object" || thrown === null) return names;
-  for (let prototype = Object.getPrototypeOf(thrown) as object | null; prototype !== null && names.length < 16; ) {
-    const { constructor } = prototype;
-    if (typeof constructor === "function" && constructor.name !== "") names.push(constructor.name);
-    prototype = Object.getPrototypeOf(prototype) as object | null;
+  try {
+    for (let prototype = Object.getPrototypeOf(thrown) as object | null; prototype !== null && names.length < 16; ) {
+      const { constructor } = prototype;
+      if (typeof constructor === "function" && constructor.name !== "") names.push(constructor.name);
+      prototype = Object.getPrototypeOf(prototype) as object | null;
+    }
+  } catch {
+    // A proxy that does not say: what is known so far.
   }
   return names;
 }

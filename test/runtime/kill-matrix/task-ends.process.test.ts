@@ -73,6 +73,20 @@ describe("a task that ends by", () => {
     await expectSoundCluster();
   });
 
+  it("throwing something that cannot be looked at fails all the same", async () => {
+    const throwProxy = task(
+      () => {
+        const refuse = (): never => {
+          throw new Error("no");
+        };
+        throw new Proxy(new Error("p"), { get: refuse, ownKeys: refuse, getPrototypeOf: refuse, has: refuse });
+      },
+      { name: "throwProxy", retries: 0 },
+    );
+    expect(await failureOf(throwProxy())).toMatchObject({ code: "TASK_FAILED" });
+    await expectSoundCluster();
+  });
+
   const crashes = ends.filter(({ code }) => code === "WORKER_CRASHED");
   it.each(crashes)("$what in an actor's method fails its calls with ACTOR_DIED", async ({ run, message }) => {
     const Fragile = actor(

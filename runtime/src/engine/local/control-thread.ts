@@ -82,6 +82,8 @@ function greet(socket: Socket): void {
     ...(data.driverName === undefined ? {} : { name: data.driverName }),
     ...(data.driverHost === undefined ? {} : { host: data.driverHost }),
   });
+  // A greeting is a frame of its own: longer first ones are refused.
+  connection.flush();
   for (const message of early.splice(0)) connection.send(message);
   connection.flush();
 }

@@ -63,6 +63,8 @@ export class WorkerConnection {
       },
     });
     this.#socket.send({ type: "data-hello", protocol: PROTOCOL_VERSION, clientId });
+    // A greeting is a frame of its own: longer first ones are refused.
+    this.#socket.flush();
   }
 
   get isClosed(): boolean {
