@@ -94,7 +94,8 @@ export type MessageFields<Message extends { readonly type: string }> = {
 export function problemOf(table: MessageTable, message: unknown): string | undefined {
   const type = typeof message === "object" && message !== null ? (message as { type?: unknown }).type : undefined;
   const entry = table.get(type as string);
-  if (entry === undefined) return `there is no message of type ${typeof type === "string" ? type.slice(0, 80) : typeof type}`;
+  if (entry === undefined)
+    return `there is no message of type ${typeof type === "string" ? type.slice(0, 80) : typeof type}`;
   if (entry.check(message)) return undefined;
   const wrong = Object.entries(entry.fields).find(
     ([name, check]) => !check((message as Record<string, unknown>)[name]),

@@ -35,6 +35,7 @@ const happening = fc.record({
     "watch-group",
     "prepared",
     "unprepared",
+    "memory",
   ),
   pick: fc.nat(30),
   other: fc.nat(30),
@@ -163,6 +164,15 @@ function happen(
     case "leave":
       if (client !== "d") world.apply({ type: "client-left", clientId: client, atMs: world.nowMs });
       return;
+    case "memory": {
+      const workers = [...state.workers.keys()].map((workerId, n) => ({
+        workerId,
+        privateBytes: 1e8 * ((n + other) % 9),
+      }));
+      const memory = { what: "the machine", usedBytes: 99, totalBytes: 100, threshold: 0.95 } as const;
+      world.apply({ type: "memory-short", ...memory, workers });
+      return;
+    }
     case "tick":
       world.apply({ type: "ticked", atMs: world.nowMs });
       return;

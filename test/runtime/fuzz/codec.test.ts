@@ -104,7 +104,7 @@ const samples: readonly unknown[] = [
   },
 ];
 
-const CODE_SAMPLES_FROM = 6;
+const CODE_SAMPLES_FROM = 7;
 
 describe("values", () => {
   it("in any graph arrive as that graph: cycles, shared parts, every key and string", () => {

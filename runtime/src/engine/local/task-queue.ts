@@ -15,6 +15,8 @@ const MAX_AHEAD = 200;
 const IDLE_LEASE_MS = 150;
 /** Leases asked for at a time; more are asked for as these arrive. */
 const MAX_WANTED = 256;
+/** Demand that differs from any: the next one is told in any case. */
+const UNTOLD = -1;
 /** Weight of a new measurement. */
 const SMOOTHING = 0.2;
 
@@ -98,8 +100,9 @@ export class TaskQueue {
     const calls = [...this.waiting];
     this.#waiting = [];
     this.#first = 0;
-    // The head has forgotten the wish.
+    // The head has forgotten the wish, but may hear of it once more: what was sent before it said so.
     this.#demanded = 0;
+    this.#hooks.demand(this.shape, this.resources, 0, 0);
     return calls;
   }
 
@@ -186,8 +189,8 @@ export class TaskQueue {
       lease.isDraining = true;
       marked++;
     }
-    // What was asked for before is asked for again, behind those who wait.
-    if (marked > 0) this.#demanded = 0;
+    // What was asked for before is asked for again, behind those who wait; or taken back.
+    if (marked > 0) this.#demanded = UNTOLD;
     return marked;
   }
 
