@@ -4,7 +4,9 @@
  * User code starts in a bare promise job. Timers, immediates and ticks push state inside Node that a termination by V8
  * would leave behind; a promise job does not.
  */
+
 import { AsyncLocalStorage } from "node:async_hooks";
+import { writeSync } from "node:fs";
 import { isObjectRef } from "../api/object-ref.ts";
 import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
@@ -139,9 +141,13 @@ export class Executor {
   #pump(): void {
     this.#isPumpPlanned = false;
     if (this.#isLeaving) return;
-    for (let running = this.#lines.next(); running !== undefined; running = this.#lines.next()) {
-      this.#start(running);
-      if (this.#isLeaving) return;
+    try {
+      for (let running = this.#lines.next(); running !== undefined; running = this.#lines.next()) {
+        this.#start(running);
+        if (this.#isLeaving) return;
+      }
+    } catch (problem) {
+      endBrokenProcess(problem);
     }
   }
 
@@ -301,15 +307,18 @@ export class Executor {
       this.#failed(running, new SerializationError(returnsSelf(running.name)));
       return;
     }
+    let isEnding = false;
     try {
       const wire = this.#toWire(running, value, resultOf(taskId));
+      isEnding = true;
       const durationMs = this.#end(running);
       const { events } = this.#engine;
       const endedMs = running.startedMs + durationMs;
       if (events.finished(durationMs, endedMs)) events.list(running.asEndedRun(endedMs));
       running.send({ type: "task-finished", taskId, value: wire, durationMs });
     } catch (error) {
-      this.#failed(running, error);
+      if (isEnding) endBrokenProcess(error);
+      else this.#failed(running, error);
     }
   }
 
@@ -328,6 +337,14 @@ export class Executor {
   }
 
   #failed(running: RunningCall, error: unknown): void {
+    try {
+      this.#fail(running, error);
+    } catch (problem) {
+      endBrokenProcess(problem);
+    }
+  }
+
+  #fail(running: RunningCall, error: unknown): void {
     if (running.isOver) return;
     const { taskId } = running;
     const reason = running.stopReason ?? "error";
@@ -495,6 +512,16 @@ function stopMessage({ stopReason, call }: RunningCall): string {
 
 function returnsSelf(name: string): string {
   return `'${name}' returned the actor itself (this), which lives in its own process only; return a value: callers have the handle`;
+}
+
+/**
+ * This program itself failed, as a rule because user code has changed what it stands on: globals, prototypes. Its callers
+ * would wait for ever; the end of the process they hear of.
+ */
+function endBrokenProcess(problem: unknown): void {
+  const text = problem instanceof Error ? problem.stack : String(problem);
+  writeSync(2, `A worker cannot go on after what code in it has changed: ${text}\n`);
+  process.kill(process.pid, "SIGKILL");
 }
 
 function codeOf(running: RunningCall): string {

@@ -123,7 +123,7 @@ describe("a task that ends by", () => {
     );
     const sturdy = new Sturdy();
     expect(await sturdy.add()).toBe(1);
-    expect(await failureOf(sturdy.end())).toMatchObject({ code: "ACTOR_DIED" });
+    expect(await failureOf(sturdy.end())).toMatchObject({ code: "ACTOR_UNAVAILABLE" });
     // Its state is gone, the actor is not.
     expect(await sturdy.add()).toBe(1);
     expect(await failureOf(sturdy.end())).toMatchObject({ code: "ACTOR_DIED" });

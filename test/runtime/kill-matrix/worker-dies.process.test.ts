@@ -80,7 +80,7 @@ describe("a process that ends under many short tasks", () => {
       await log.add();
       const first = Array.from({ length: 10 }, () => log.add());
       const exit = log.exit();
-      expect(await failureOf(exit)).toMatchObject({ code: "ACTOR_DIED" });
+      expect(await failureOf(exit)).toMatchObject({ code: "ACTOR_UNAVAILABLE" });
       expect(await get(first)).toEqual(Array.from({ length: 10 }, (_, n) => n + 2));
       expect(await log.add()).toBe(1);
       await log.exit().then(
