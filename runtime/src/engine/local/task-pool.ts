@@ -175,6 +175,7 @@ export class TaskPool {
     this.#plan(place.queue);
   }
 
+  /** A worker is done with a call that was over already: its place is free. */
   leftLate(taskId: TaskId): void {
     for (const queue of this.#queues.values()) {
       for (const lease of queue.leases) {

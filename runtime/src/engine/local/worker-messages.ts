@@ -22,13 +22,14 @@ export function handleWorkerMessage(engine: LocalEngine, connection: WorkerConne
       streamItem(engine, message);
       return;
     case "tasks-returned":
-      engine.returned(connection, message.taskIds);
+      engine.places.tasks.returned(connection, message.taskIds);
       return;
+    // Its process ends in a moment.
     case "worker-ending":
-      engine.ending(connection);
+      engine.places.tasks.leaving(connection.workerId);
       return;
     case "output":
-      engine.output(message);
+      engine.calls.output(message);
       return;
   }
 }
@@ -38,17 +39,17 @@ function taskFinished(engine: LocalEngine, message: Extract<FromWorker, { type: 
   engine.objects.receive(value);
   const call = engine.calls.get(taskId);
   if (call === undefined) {
-    engine.leftLate(taskId);
+    engine.places.tasks.leftLate(taskId);
     engine.objects.drop(value);
     return;
   }
-  engine.left(call, durationMs);
+  engine.places.left(call, durationMs);
   if (call.stream === undefined) settleOne(engine, call, value);
   else {
     engine.objects.drop(value);
     call.stream.finish();
   }
-  engine.over(call, "finished");
+  engine.calls.over(call, "finished");
 }
 
 function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: "task-returned" }>): void {
@@ -56,13 +57,13 @@ function taskReturned(engine: LocalEngine, message: Extract<FromWorker, { type: 
   for (const value of values) engine.objects.receive(value);
   const call = engine.calls.get(taskId);
   if (call === undefined) {
-    engine.leftLate(taskId);
+    engine.places.tasks.leftLate(taskId);
     for (const value of values) engine.objects.drop(value);
     return;
   }
-  engine.left(call, durationMs);
+  engine.places.left(call, durationMs);
   settle(engine, call, values);
-  engine.over(call, "finished");
+  engine.calls.over(call, "finished");
 }
 
 function settleOne(engine: LocalEngine, call: Call, value: WireValue): void {
@@ -88,19 +89,19 @@ function taskFailed(
 ): void {
   const call = engine.calls.get(message.taskId);
   if (call === undefined) {
-    engine.leftLate(message.taskId);
+    engine.places.tasks.leftLate(message.taskId);
     return;
   }
   call.isReported = true;
-  engine.left(call, message.durationMs);
+  engine.places.left(call, message.durationMs);
   // It may have failed half-way through storing them.
-  if (call.returns !== undefined) engine.forgetUnsent(call, connection.workerId);
+  if (call.returns !== undefined) engine.calls.forgetUnsent(call, connection.workerId);
   if (call.cancelReason !== undefined || message.reason === "cancelled") {
-    engine.fail(call, cancelledError(call, "it was cancelled"), "cancelled");
+    engine.calls.fail(call, cancelledError(call, "it was cancelled"), "cancelled");
     return;
   }
   if (message.reason === "timeout") {
-    engine.fail(call, cancelledError(call, `it ran longer than ${call.timeoutMs} ms (timeoutMs)`), "cancelled");
+    engine.calls.fail(call, cancelledError(call, `it ran longer than ${call.timeoutMs} ms (timeoutMs)`), "cancelled");
     return;
   }
   const { error, classNames } = message;
@@ -108,8 +109,8 @@ function taskFailed(
   const decide = (isAccepted: boolean | undefined): void => {
     // It may have been cancelled while somebody thought about it.
     if (call.isOver) return;
-    if (isAccepted === true) engine.callAgain(call, `it failed with ${error.name}: ${error.message}`);
-    else engine.fail(call, failedError(call.name, error));
+    if (isAccepted === true) engine.places.callAgain(call, `it failed with ${error.name}: ${error.message}`);
+    else engine.calls.fail(call, failedError(call.name, error));
   };
   if (verdict instanceof Promise) void verdict.then(decide);
   else decide(verdict);
