@@ -1,8 +1,8 @@
 /**
  * The file behind a node's large objects.
  *
- * Written with `pwrite`, which is as fast as a copy into a mapping (3–4 GB/s into fresh pages) and answers a full mount with
- * ENOSPC where a mapping would end the process with SIGBUS. Read through private mappings: no copy, and a user who
+ * Written with `pwrite`, which is faster than a copy into a new mapping and answers a full mount with ENOSPC where a mapping
+ * would end the process with SIGBUS; through a mapping where one is kept (see `WriteMappings`). Read through private mappings: no copy, and a user who
  * writes into an array changes a page of that process alone.
  */
 import {
@@ -25,6 +25,7 @@ import { ObjectStoreFullError } from "../errors.ts";
 import { mapFile, punchHole } from "./memory-map.ts";
 import { isSameProcess, processStamp } from "./process-stamp.ts";
 import { PinReader, Pins, type RegionTag, retract, SlotWords } from "./region-words.ts";
+import { WriteMappings } from "./write-mappings.ts";
 
 /** Where an object's buffers lie in the arena. Plain data: it crosses wires. */
 export interface Region {
@@ -74,6 +75,7 @@ export class Arena {
   readonly #slots: SlotWords;
   readonly #pinReader: PinReader;
   #pins: Pins | undefined;
+  readonly #writeMappings = new WriteMappings();
   #fd: number | undefined;
 
   private constructor(directory: string, facts: ArenaFacts, fd: number, slots: SlotWords) {
@@ -121,12 +123,16 @@ export class Arena {
    * @throws ObjectStoreFullError when the mount is full.
    */
   write(region: Region, buffers: readonly Uint8Array[]): void {
+    for (const [index, length] of region.lengths.entries()) {
+      if (buffers[index]?.byteLength === length) continue;
+      throw new RangeError(`buffer ${index} does not have the length that its region was made for`);
+    }
+    const { offset, lengths } = region;
+    const memory = this.#writeMappings.memoryOf(this.#openFd(), offset, regionBytes(lengths));
     for (const [index, start] of bufferStarts(region).entries()) {
-      const buffer = buffers[index];
-      if (buffer === undefined || buffer.byteLength !== region.lengths[index]) {
-        throw new RangeError(`buffer ${index} does not have the length that its region was made for`);
-      }
-      this.#writeAt(buffer, start);
+      const buffer = buffers[index] as Uint8Array;
+      if (memory === undefined) this.#writeAt(buffer, start);
+      else memory.set(buffer, start - offset);
     }
   }
 
@@ -265,6 +271,7 @@ export class Arena {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+    this.#writeMappings.clear();
     this.#pinReader.close();
   }
 

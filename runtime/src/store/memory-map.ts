@@ -6,6 +6,8 @@ import { libcFunction, loadKoffi } from "./libc.ts";
 const PROT_READ_WRITE = 1 | 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
+/** Linux only. */
+const MAP_POPULATE = 0x8000;
 const PUNCH_HOLE_KEEP_SIZE = 2 | 1;
 
 const mmap = libcFunction(
@@ -50,6 +52,20 @@ export function mapShared(fd: number, length: number): ArrayBuffer {
   const memory = loadKoffi().view(mapped(fd, 0, length, MAP_SHARED), length);
   keepFromMoving(memory);
   return memory;
+}
+
+/** Map a part of a file with the pages it has, for writes that all processes see. Unmapped when it is collected. */
+export function mapForWriting(fd: number, offset: number, length: number): ArrayBuffer {
+  const address = mapped(fd, offset, length, MAP_SHARED | MAP_POPULATE);
+  const memory = loadKoffi().view(address, length);
+  keepFromMoving(memory);
+  mappings.register(memory, { address, length, onRelease: undefined });
+  return memory;
+}
+
+/** Give a part of a file its pages, if it lacks any. Returns whether it has them all; never where the system has no way. */
+export function reserve(fd: number, offset: number, length: number): boolean {
+  return process.platform === "linux" && fallocate(fd, 0, offset, length) === 0;
 }
 
 function mapped(fd: number, offset: number, length: number, flags: number): unknown {

@@ -52,6 +52,28 @@ test("a write into a mapped array stays in its process", () => {
   arena.unlink();
 });
 
+test("a region that one process writes again and again holds for all what was written last", () => {
+  const writer = create();
+  const reader = Arena.open(writer.directory);
+  const region: Region = { offset: 4096, lengths: [200_000, 3] };
+  const shorter: Region = { offset: 4096, lengths: [150_000] };
+  const write = (place: Region, value: number): void => {
+    const buffers = place.lengths.map((length) => new Uint8Array(length).fill(value));
+    writer.write(place, buffers);
+    expect(reader.map(place)).toEqual(buffers);
+  };
+  for (let value = 1; value <= 4; value++) write(region, value);
+  writer.discard(region);
+  for (let value = 5; value <= 6; value++) write(region, value);
+  for (let value = 7; value <= 9; value++) write(shorter, value);
+  // The other process has written there meanwhile.
+  reader.write(region, [new Uint8Array(200_000).fill(10), Uint8Array.of(1, 2, 3)]);
+  write(shorter, 11);
+  expect(reader.map(region)[0]?.[199_999]).toBe(10);
+  reader.close();
+  writer.unlink();
+});
+
 test("a mapping outlives the arena that it came from", () => {
   const arena = create();
   const region: Region = { offset: 0, lengths: [3] };
