@@ -148,6 +148,8 @@ async function runNpm(request: PackagesRequest, folder: string, deadlineMs: numb
     "--no-audit",
     "--no-fund",
     "--no-update-notifier",
+    // Also when this program was started by an `npm --silent`.
+    "--loglevel=error",
     "--install-links",
     `--fetch-retries=${FETCH_RETRIES}`,
   ];
