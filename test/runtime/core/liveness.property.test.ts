@@ -45,7 +45,7 @@ class ModelClient {
         const queue = new TaskQueue(shape, resources, new Durations(), {
           demand: (shape, resources, count, depth) => {
             const wish = { shape, resources, count, depth, atMs: 0 };
-            sim.toHead(id, { type: "demand-changed", clientId: id, environment: undefined, ...wish } as CoreEvent);
+            sim.toHead(id, { type: "demand-changed", clientId: id, ...wish });
           },
           returnLeases: (leaseIds) => sim.toHead(id, { type: "leases-returned", clientId: id, leaseIds, atMs: 0 }),
         });

@@ -70,8 +70,8 @@ describe("when memory runs short", () => {
     }
     world.join("w2");
     world.join("w3");
-    world.apply({ type: "actor-ready", actorId: "d.A1" as never, workerId: "w2" as never });
-    world.apply({ type: "actor-ready", actorId: "d.A2" as never, workerId: "w3" as never });
+    world.apply({ type: "actor-ready", actorId: "d.A1" as never, workerId: "w2" as never, atMs: 20 });
+    world.apply({ type: "actor-ready", actorId: "d.A2" as never, workerId: "w3" as never, atMs: 20 });
     world.apply({ type: "workers-wanted", count: 2 });
     world.join("w4");
     world.join("w5");
