@@ -89,9 +89,14 @@ function submitted({ kind, salt, parents }: Plan, refs: readonly ObjectRef<Value
  * Kill a random worker again and again: each time after so many calls more (at random), and a moment. By time alone a slow
  * machine would kill faster than it starts workers.
  *
+ * @param atMost - workers to kill. An actor that dies again and again is restarted after pauses that double up to 10 s.
  * @returns the way to stop; it tells how many workers were killed and how many calls repeated.
  */
-function killWorkers(random: () => number, everyCalls: number): () => { killed: number; retried: number } {
+function killWorkers(
+  random: () => number,
+  everyCalls: number,
+  atMost = 1_000,
+): () => { killed: number; retried: number } {
   const count = { killed: 0, retried: 0 };
   let calls = everyCalls;
   let isOver = false;
@@ -99,7 +104,7 @@ function killWorkers(random: () => number, everyCalls: number): () => { killed: 
     await new Promise((resolve) => setTimeout(resolve, 20 * random()));
     const workers = (await cluster()).workers.filter(({ pid }) => pid > 0);
     const victim = workers[Math.floor(random() * workers.length)];
-    if (victim === undefined || isOver) return;
+    if (victim === undefined || isOver || count.killed >= atMost) return;
     process.kill(victim.pid, "SIGKILL");
     count.killed++;
   };
@@ -182,7 +187,7 @@ it("actors that may restart answer every repeated call, however often their proc
   );
   const run = async (): Promise<[string[], string[]]> => {
     const mixers = [new Mixer(), new Mixer(), new Mixer()];
-    const stop = killWorkers(random, 60);
+    const stop = killWorkers(random, 120, 12);
     const wanted: string[] = [];
     const refs: ObjectRef<Value>[] = [];
     const last: { ref: ObjectRef<Value> | undefined; value: Value }[] = mixers.map(() => ({
@@ -205,7 +210,7 @@ it("actors that may restart answer every repeated call, however often their proc
       if (n % 300 === 299) await refs[n - 250];
     }
     const got = (await get(refs)).map(digest);
-    stop();
+    expect(stop().killed).toBeGreaterThan(3);
     for (const ref of refs) ref[Symbol.dispose]();
     return [wanted, got];
   };
