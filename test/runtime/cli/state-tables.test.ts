@@ -64,7 +64,7 @@ describe("tables of the command line", () => {
       task: "d.2",
       name: "train",
       sinceMs: noon - 89_000,
-      frames: [{ function: "step", file: "file:///work/train.ts", line: 12, column: 3 }],
+      frames: [{ function: "step", file: "file:///home/ada/train.ts", line: 12, column: 3 }],
     } as const;
     const store = {
       spilledBytes: 0,
