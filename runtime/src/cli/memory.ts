@@ -47,8 +47,9 @@ export function formatMemory(
   list: StateList<ObjectRow>,
   size: TableSize,
 ): string {
-  const { usedBytes, capacityBytes, objects, directory, hint } = objectStore;
+  const { usedBytes, capacityBytes, spilledBytes, objects, directory, hint } = objectStore;
   const percent = capacityBytes === 0 ? 0 : Math.round((100 * usedBytes) / capacityBytes);
   const totals = `Object store: ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)} in use (${percent} %), ${objects} ${objects === 1 ? "object" : "objects"} in ${directory}`;
-  return [totals, ...(hint === undefined ? [] : [hint]), "", formatList("objects", list, size)].join("\n");
+  const spilled = spilledBytes > 0 ? [`On disk: ${formatBytes(spilledBytes)}, for which there was no room.`] : [];
+  return [totals, ...spilled, ...(hint === undefined ? [] : [hint]), "", formatList("objects", list, size)].join("\n");
 }

@@ -67,7 +67,7 @@ describe("tables of the command line", () => {
       frames: [{ function: "step", file: "file:///home/ada/train.ts", line: 12, column: 3 }],
     } as const;
     const store = {
-      spilledBytes: 0,
+      spilledBytes: 250_000_000,
       usedBytes: 800_000_000,
       capacityBytes: 2_000_000_000,
       objects: 1,
