@@ -243,11 +243,11 @@ describe("a remote driver", () => {
 
   it("shares the cluster with other drivers, remote and local", async () => {
     const [one, two] = [driver({ name: "one" }), driver({ name: "two" })];
-    const local = startProgram("joins", cluster.folder);
+    const joined = firstLine(startProgram("joins", cluster.folder));
     const area = spec((a: number, b: number) => a * b, [6, 7]);
     const results = [one, two].flatMap((engine) => [1, 2, 3].map(() => valueOf(engine, engine.submit(area))));
     expect(await Promise.all(results)).toEqual([42, 42, 42, 42, 42, 42]);
-    expect(JSON.parse(await firstLine(local))).toMatchObject({ sum: 4_950 });
+    expect(JSON.parse(await joined)).toMatchObject({ sum: 4_950 });
     expect((await jobOf(one))?.state).toBe("running");
     expect((await jobOf(two))?.state).toBe("running");
   });
