@@ -19,7 +19,8 @@ describe("tasks", () => {
 
   it("run in other processes, in parallel", async () => {
     const where = task(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      // Long enough for the second worker to start: it does when the first one is there.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
       return process.pid;
     });
     const pids = await get([where(), where()]);
