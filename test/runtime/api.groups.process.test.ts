@@ -23,13 +23,14 @@ const after = task(
 describe("asCompleted", () => {
   it("gives results as they come, failures among them, with their places", async () => {
     const seen: unknown[] = [];
-    for await (const done of asCompleted([after(400), after(13), after(150)])) {
+    // Far enough apart for a cluster whose workers are still starting.
+    for await (const done of asCompleted([after(4_000), after(13), after(1_500)])) {
       seen.push([done.index, done.status, done.status === "fulfilled" ? done.value : (done.reason as Error).message]);
     }
     expect(seen).toEqual([
       [1, "rejected", "Task 'after' failed: RangeError: unlucky"],
-      [2, "fulfilled", 150],
-      [0, "fulfilled", 400],
+      [2, "fulfilled", 1_500],
+      [0, "fulfilled", 4_000],
     ]);
   });
 
