@@ -35,7 +35,7 @@ const [
   { Cluster },
   { ControlServer },
   { ViewServer },
-  { Arena, sweepStaleArenas },
+  { Arena, markOwner, sweepStaleArenas },
   { HeadHttp },
   { HeadLog },
 ] = await Promise.all([
@@ -103,6 +103,7 @@ async function main(): Promise<void> {
 
   await clients.listen(headAddress(directory));
   cluster.apply({ type: "workers-wanted", count: first });
+  markOwner(directory);
   const arena = Arena.create({ clusterId, capacityBytes: options.objectStoreBytes, ownerPid: process.pid });
   cluster.useArena(arena);
   await views.listen(viewAddress(directory));

@@ -3,4 +3,4 @@
 export { RegionAllocator, regionBytes } from "../core/regions.ts";
 export { Arena, type ArenaOptions, type Region, sharedMemoryMount, type TaggedRegion } from "./arena.ts";
 export { defaultSpillBytes, mapSpillFile, spillDirectoryOf, spillRoot } from "./spill-files.ts";
-export { sweepStaleArenas } from "./sweep.ts";
+export { markOwner, sweepStaleArenas } from "./sweep.ts";

@@ -21,6 +21,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+function foldersOfSockets(): string[] {
+  const names = readdirSync(tmpdir()).filter((name) => name.startsWith("mobula-"));
+  return names.map((name) => join(tmpdir(), name)).filter((path) => existsSync(join(path, "head.sock")));
+}
+
 interface Report {
   readonly pids: readonly number[];
   readonly arena: string;
@@ -43,13 +48,17 @@ describe.runIf(isLinux)("spill files", () => {
   });
 
   it("go with the next cluster when everybody is killed at once", async () => {
+    const before = new Set(foldersOfSockets());
     const { pids, driver, arena } = await spilling();
+    const [sockets = "none"] = foldersOfSockets().filter((path) => !before.has(path));
     for (const pid of [...pids, driver]) process.kill(pid, "SIGSTOP");
     for (const pid of [...pids, driver]) process.kill(pid, "SIGKILL");
     expect(await eventually(() => ![...pids, driver].some(isRunning), 10_000)).toBe(true);
     expect(readdirSync(folder)).toHaveLength(1);
+    expect(existsSync(sockets)).toBe(true);
     await init({ cpus: 1, objectStoreBytes: 32 * MB, spillDirectory: folder });
     expect(await eventually(() => readdirSync(folder).length === 0 && !existsSync(arena), 10_000)).toBe(true);
+    expect(await eventually(() => !existsSync(sockets), 10_000)).toBe(true);
   });
 });
 
