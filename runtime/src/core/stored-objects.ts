@@ -5,7 +5,6 @@
 import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ObjectPlace, WireRegion } from "../protocol/messages.ts";
 import { dependenciesOf, holdObjects } from "./holders.ts";
-import { regionBytes } from "./regions.ts";
 import { deleteFile, freeRegion, giveBack, serve, takeRegion } from "./room.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
 import type { SpillFile, Stored } from "./store-state.ts";
@@ -204,13 +203,6 @@ function placeOf({ objectId, stored, result }: ObjectRecord): ObjectPlace | unde
 
 function tell(to: ClientId, requestId: number, place: ObjectPlace): CoreEffect {
   return { type: "send", to, message: { type: "located", requestId, place } };
-}
-
-/** Bytes that an object takes in arena or file. */
-export function storedBytes(stored: Stored): number {
-  if (stored.place === "lost") return 0;
-  if (stored.place === "file") return stored.file.sizeBytes;
-  return regionBytes(stored.region.lengths);
 }
 
 /** Those of its regions that are in use, for checks. */

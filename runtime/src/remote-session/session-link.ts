@@ -5,6 +5,7 @@
 import { connect, type Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { BlobReceiver, BlobStore } from "../engine/remote/blobs.ts";
+import { MessageBatch } from "../engine/remote/message-batch.ts";
 import { ReliableChannel } from "../engine/remote/reliable-channel.ts";
 import {
   type FromSession,
@@ -30,11 +31,6 @@ const HEARTBEAT_MS = 5_000;
 const GONE_AFTER_MS = 15_000;
 /** Longest lease: an abandoned session must not stay for ever. */
 const MAX_LEASE_MS: number = 24 * 3_600_000;
-/** Messages of one frame: the first may be used while the last are still packed. */
-const MAX_BATCH = 1_000;
-const MAX_BATCH_BYTES: number = 1024 ** 2;
-
-const turn: Promise<void> = Promise.resolve();
 
 export interface SessionLinkHooks {
   /** The first greeting. Rejects with why the driver is turned away. */
@@ -55,8 +51,7 @@ export class SessionLink {
   #socket: WebSocket | undefined;
   #leaseMs = GREET_WITHIN_MS;
   #lease: NodeJS.Timeout | undefined;
-  #queue: FromSession[] = [];
-  #queuedBytes = 0;
+  readonly #batch: MessageBatch<FromSession> = new MessageBatch((packed) => this.#channel.send(FRAME.messages, packed));
   #nextBlob = 1;
 
   constructor(hooks: SessionLinkHooks) {
@@ -145,18 +140,12 @@ export class SessionLink {
 
   /** Sent at the end of this turn, with what else is sent in it. @param bytes - of values in it */
   send(message: FromSession, bytes = 0): void {
-    this.#queuedBytes += bytes;
-    const length = this.#queue.push(message);
-    if (length === 1) void turn.then(() => this.flush());
-    else if (length >= MAX_BATCH || this.#queuedBytes >= MAX_BATCH_BYTES) this.flush();
+    this.#batch.carries(bytes);
+    this.#batch.add(message);
   }
 
   flush(): void {
-    if (this.#queue.length === 0) return;
-    const messages = this.#queue;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#channel.send(FRAME.messages, packHeader(messages));
+    this.#batch.flush();
   }
 
   /** @param parts - must not change any more. */

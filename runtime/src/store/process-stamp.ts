@@ -13,7 +13,17 @@ export function processStamp(pid: number): ProcessStamp {
 
 /** Does the process still run? */
 export function isSameProcess({ pid, startTicks }: ProcessStamp): boolean {
-  return startTicksOf(pid) === startTicks;
+  // Where the system tells no start, nothing tells a later process of that number apart: better keep what is nobody's.
+  return startTicks === "" ? isRunning(pid) : startTicksOf(pid) === startTicks;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 function startTicksOf(pid: number): string | undefined {

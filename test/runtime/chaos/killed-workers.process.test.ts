@@ -2,31 +2,17 @@
  * Twenty thousand tasks that depend on each other, and actors, while workers are killed at random: every result is the
  * one that a plain computation gives. `MOBULA_CHAOS_SEED` repeats the choices of a run, though not its timing.
  */
-import { actor, cluster, get, init, type ObjectRef, shutdown, task } from "mobula";
+import { actor, cluster, get, type ObjectRef, task } from "mobula";
 import { currentRuntime } from "mobula/internal";
-import { afterAll, beforeAll, expect, it, onTestFailed } from "vitest";
-import { OwnTemporaryFolder } from "../../support/cluster-remains.ts";
+import { expect, it, onTestFailed } from "vitest";
 import { eventually } from "../../support/driver-program.ts";
+import { useOwnCluster } from "../../support/own-cluster.ts";
 import { randomNumbers } from "../../support/random-numbers.ts";
 import { collectGarbage, expectNothingHeld, expectSoundCluster } from "../../support/sound-cluster.ts";
 
 const TASKS = 20_000;
 const LARGE_NUMBERS = 16_000;
-const folder = new OwnTemporaryFolder();
-const before = process.env["TMPDIR"];
-
-beforeAll(async () => {
-  process.env["TMPDIR"] = folder.path;
-  await init({ cpus: 2, objectStoreBytes: 1024 ** 3 });
-  folder.expectArena((await cluster()).objectStore.directory);
-});
-afterAll(async () => {
-  await shutdown();
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-  await folder.expectEmpty();
-  folder.remove();
-});
+useOwnCluster({ cpus: 2, objectStoreBytes: 1024 ** 3 });
 
 type Value = number | Float64Array;
 type Kind = "small" | "large" | "nested" | "slow";

@@ -48,7 +48,7 @@ describe("a cluster whose driver and workers all spin", () => {
   it("shows the code that its workers are in, and lets them go on", async () => {
     const first = await run("stack");
     expect(first.stdout).toMatch(
-      /^w\d+ \(pid \d+\): 'spinning' for [^\n]+, task d\.\d+\n {4}at spinning \(file:[^\n]+busy-driver\.mjs:8:\d+\)$/m,
+      /^w\d+ \(pid \d+\): 'spinning' for [^\n]+, task d\.\d+\n {4}at spinning \(file:[^\n]+busy-driver\.mjs:9:\d+\)$/m,
     );
     expect(first.stdout).not.toContain("executor");
     const { stdout } = await run("summary", "tasks");

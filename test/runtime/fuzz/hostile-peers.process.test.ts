@@ -4,31 +4,20 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { cluster, init, shutdown, task } from "mobula";
+import { cluster, task } from "mobula";
 import { checkHead } from "mobula/internal";
 import { pack } from "msgpackr";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { encodeFrame } from "../../../runtime/src/protocol/frames.ts";
 import { PROTOCOL_VERSION } from "../../../runtime/src/protocol/messages.ts";
-import { OwnTemporaryFolder } from "../../support/cluster-remains.ts";
+import { useOwnCluster } from "../../support/own-cluster.ts";
 import { expectSoundCluster } from "../../support/sound-cluster.ts";
 
-const folder = new OwnTemporaryFolder();
-const before = process.env["TMPDIR"];
+const folder = useOwnCluster({ cpus: 2, objectStoreBytes: 64 * 1024 ** 2 });
 let directory = "";
 
-beforeAll(async () => {
-  process.env["TMPDIR"] = folder.path;
-  await init({ cpus: 2, objectStoreBytes: 64 * 1024 ** 2 });
-  folder.expectArena((await cluster()).objectStore.directory);
+beforeAll(() => {
   directory = join(folder.path, readdirSync(folder.path).find((name) => name.startsWith("mobula-")) ?? "");
-});
-afterAll(async () => {
-  await shutdown();
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-  await folder.expectEmpty();
-  folder.remove();
 });
 
 async function open(name: string): Promise<Socket> {

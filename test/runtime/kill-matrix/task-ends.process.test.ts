@@ -1,26 +1,12 @@
 /** Every way in which user code can end, or spoil, the process it runs in. */
 import { closeSync } from "node:fs";
-import { actor, cancel, cluster, get, init, shutdown, task } from "mobula";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OwnTemporaryFolder } from "../../support/cluster-remains.ts";
+import { actor, cancel, get, task } from "mobula";
+import { describe, expect, it } from "vitest";
+import { useOwnCluster } from "../../support/own-cluster.ts";
 import { expectSoundCluster, failureOf } from "../../support/sound-cluster.ts";
 
-const folder = new OwnTemporaryFolder();
-const before = process.env["TMPDIR"];
+useOwnCluster({ cpus: 2, objectStoreBytes: 256 * 1024 ** 2 });
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-beforeAll(async () => {
-  process.env["TMPDIR"] = folder.path;
-  await init({ cpus: 2, objectStoreBytes: 256 * 1024 ** 2 });
-  folder.expectArena((await cluster()).objectStore.directory);
-});
-afterAll(async () => {
-  await shutdown();
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-  await folder.expectEmpty();
-  folder.remove();
-});
 
 const forever = (): Promise<never> => new Promise<never>(() => {});
 const recurse = (n: number): number => recurse(n + 1) + 1;

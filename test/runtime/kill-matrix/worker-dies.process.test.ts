@@ -1,26 +1,12 @@
 /** Workers that are killed from outside, or by one of the tasks they were given, at the worst moment. */
-import { actor, cluster, get, init, type ObjectRef, shutdown, task, wait } from "mobula";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OwnTemporaryFolder } from "../../support/cluster-remains.ts";
+import { actor, cluster, get, type ObjectRef, task, wait } from "mobula";
+import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/driver-program.ts";
+import { useOwnCluster } from "../../support/own-cluster.ts";
 import { expectNothingHeld, expectSoundCluster, failureOf } from "../../support/sound-cluster.ts";
 
-const folder = new OwnTemporaryFolder();
-const before = process.env["TMPDIR"];
+useOwnCluster({ cpus: 2, objectStoreBytes: 256 * 1024 ** 2 });
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-beforeAll(async () => {
-  process.env["TMPDIR"] = folder.path;
-  await init({ cpus: 2, objectStoreBytes: 256 * 1024 ** 2 });
-  folder.expectArena((await cluster()).objectStore.directory);
-});
-afterAll(async () => {
-  await shutdown();
-  if (before === undefined) delete process.env["TMPDIR"];
-  else process.env["TMPDIR"] = before;
-  await folder.expectEmpty();
-  folder.remove();
-});
 
 async function runningPid(): Promise<number> {
   let pid: number | undefined;

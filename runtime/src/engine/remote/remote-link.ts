@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { errorFromWire } from "../../errors.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { type FromSession, REMOTE_INLINE_BYTES, type RemoteValue, type ToSession } from "../../protocol/remote.ts";
-import { packHeader, unpackHeader } from "../../protocol/remote-frames.ts";
+import { unpackHeader } from "../../protocol/remote-frames.ts";
 import type { EncodedValue } from "../engine.ts";
 import { BlobStore } from "./blobs.ts";
 import {
@@ -13,15 +13,11 @@ import {
   type ToLinkThread,
   WAITING_KIB,
 } from "./link-messages.ts";
+import { MessageBatch } from "./message-batch.ts";
 import { newViewAddress } from "./view-address.ts";
 
-/** Messages of one frame: at most so many, and about so many bytes of values. */
-const MAX_BATCH = 1_000;
-const MAX_BATCH_BYTES: number = 1024 ** 2;
 /** Large values that may wait to be sent; whoever sends more waits, as one does who writes to a disk. */
 const MAX_WAITING_KIB: number = 64 * 1024;
-
-const turn: Promise<void> = Promise.resolve();
 
 export interface RemoteLinkHooks {
   onMessage(message: FromSession): void;
@@ -33,8 +29,7 @@ export class RemoteLink {
   readonly #state: Int32Array;
   readonly #hooks: RemoteLinkHooks;
   readonly blobs: BlobStore = new BlobStore();
-  #queue: ToSession[] = [];
-  #queuedBytes = 0;
+  readonly #batch: MessageBatch<ToSession> = new MessageBatch((packed) => this.#post({ type: "messages", packed }));
   #nextBlob = 1;
   #viewAddress: string | undefined;
   #isClosed = false;
@@ -74,25 +69,18 @@ export class RemoteLink {
 
   #end(error: Error): void {
     this.#isClosed = true;
-    this.#queue = [];
+    this.#batch.clear();
     this.#resolveClosed();
     this.#hooks.onEnded(error);
   }
 
   send(message: ToSession): void {
-    if (this.#isClosed) return;
-    const length = this.#queue.push(message);
-    if (length === 1) void turn.then(() => this.flush());
-    else if (length >= MAX_BATCH || this.#queuedBytes >= MAX_BATCH_BYTES) this.flush();
+    if (!this.#isClosed) this.#batch.add(message);
   }
 
   /** Needed before code that may not come back, and after V8 dropped pending microtasks. */
   flush(): void {
-    if (this.#queue.length === 0) return;
-    const messages = this.#queue;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#post({ type: "messages", packed: packHeader(messages) });
+    this.#batch.flush();
   }
 
   /** A value as messages carry it. The caller may change its arrays afterwards. Blocks while too much waits to be sent. */
@@ -102,7 +90,7 @@ export class RemoteLink {
     let sizeBytes = value.bytes.byteLength;
     for (const buffer of value.buffers) sizeBytes += buffer.byteLength;
     if (sizeBytes <= REMOTE_INLINE_BYTES) {
-      this.#queuedBytes += sizeBytes;
+      this.#batch.carries(sizeBytes);
       if (value.buffers.length === 0) return { bytes: value.bytes, ...inside };
       return { bytes: value.bytes, buffers: value.buffers.map((buffer) => Uint8Array.from(buffer)), ...inside };
     }
