@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { planHead } from "../engine/local/start-head.ts";
 import { formatBytes } from "../errors.ts";
 import { DEFAULT_CLUSTER_NAME, type Discovery, discoveryFile, logFileOf, readDiscovery } from "../node/discovery.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions, type StandingOptions } from "../node/options.ts";
+import { type HeadOptions, headEnvironment, type StandingOptions } from "../node/options.ts";
 import { programUrl } from "../node/program-url.ts";
 import { clusterNameOf } from "./clusters.ts";
 import {
@@ -149,7 +149,7 @@ function resourcesOf(values: OptionValues): Record<string, number> | undefined {
 function spawnHead(head: HeadOptions, logFile: string | undefined): ChildProcess {
   const output = logFile === undefined ? "inherit" : openSync(logFile, "wx", 0o600);
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
-    env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },
+    env: headEnvironment(head),
     stdio: ["ignore", output, output],
     // Of a session of its own: neither the terminal's end nor its Ctrl-C reach it.
     detached: true,

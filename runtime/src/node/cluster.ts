@@ -23,6 +23,8 @@ import type { HeadOptions } from "./options.ts";
 import type { WorkerProcesses } from "./worker-processes.ts";
 
 const TICK_MS = 50;
+/** Between the first worker and those that nobody has asked for yet: the first task has the machine for itself. */
+const OTHERS_AFTER_MS = 100;
 
 /** One client's way back. */
 export interface ClientLink {
@@ -324,8 +326,10 @@ export class Cluster {
   #startOthers(): void {
     if (this.#hasStartedOthers) return;
     this.#hasStartedOthers = true;
-    const count = this.#options.prestart - this.state.workers.size;
-    if (count > 0) this.apply({ type: "workers-wanted", count });
+    setTimeout(() => {
+      const count = this.#options.prestart - this.state.workers.size;
+      if (count > 0) this.apply({ type: "workers-wanted", count });
+    }, OTHERS_AFTER_MS);
   }
 
   #forwardRawOutput(workerId: WorkerId, pid: number, stream: "stdout" | "stderr", text: string): void {

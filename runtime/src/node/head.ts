@@ -6,14 +6,7 @@ import { rmSync } from "node:fs";
 import { DRIVER_ID, workerIdOf } from "../protocol/ids.ts";
 import type { FromHead } from "../protocol/messages.ts";
 import type { HeadHttp as HeadHttpServer } from "./head-http.ts";
-import {
-  driverViewAddress,
-  HEAD_OPTIONS_VARIABLE,
-  type HeadOptions,
-  headAddress,
-  type StandingOptions,
-  viewAddress,
-} from "./options.ts";
+import { driverViewAddress, headAddress, type StandingOptions, takeHeadOptions, viewAddress } from "./options.ts";
 import { WorkerProcesses } from "./worker-processes.ts";
 
 /** What clusters left that were killed as a whole is removed when this one is up. */
@@ -21,9 +14,7 @@ const SWEEP_AFTER_MS = 1_000;
 
 type Welcome = Extract<FromHead, { type: "welcome" }>;
 
-const options = JSON.parse(process.env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
-// Neither workers nor what they start are heads.
-delete process.env[HEAD_OPTIONS_VARIABLE];
+const options = takeHeadOptions();
 // The first worker boots while this process loads the rest of its own program. The others wait for it (see `Cluster`):
 // started together, all would be slow, and so would the first result.
 const processes = new WorkerProcesses(options.directory);

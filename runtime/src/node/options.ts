@@ -56,8 +56,30 @@ export function socketRoot(): string {
   return root.length <= MAX_DIRECTORY_LENGTH ? root : "/tmp";
 }
 
-export const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";
+const HEAD_OPTIONS_VARIABLE = "MOBULA_HEAD_OPTIONS";
+/** Node reads the file at its start, which takes longer than all the rest of it. */
+const EXTRA_CERTIFICATES_VARIABLE = "NODE_EXTRA_CA_CERTS";
+const HEAD_CERTIFICATES_VARIABLE = "MOBULA_HEAD_EXTRA_CA_CERTS";
 export const WORKER_OPTIONS_VARIABLE = "MOBULA_WORKER_OPTIONS";
+
+/** The environment of a new head. It speaks TLS with nobody, so it starts without certificates; what it starts has them. */
+export function headEnvironment(options: HeadOptions): NodeJS.ProcessEnv {
+  const { [EXTRA_CERTIFICATES_VARIABLE]: certificates, ...environment } = process.env;
+  if (certificates !== undefined) environment[HEAD_CERTIFICATES_VARIABLE] = certificates;
+  return { ...environment, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(options) };
+}
+
+/** For the head: what it was told. Its own child processes get the environment as it was. */
+export function takeHeadOptions(): HeadOptions {
+  const { env } = process;
+  const options = JSON.parse(env[HEAD_OPTIONS_VARIABLE] ?? "{}") as HeadOptions;
+  const certificates = env[HEAD_CERTIFICATES_VARIABLE];
+  if (certificates !== undefined) env[EXTRA_CERTIFICATES_VARIABLE] = certificates;
+  delete env[HEAD_CERTIFICATES_VARIABLE];
+  // Neither workers nor what they start are heads.
+  delete env[HEAD_OPTIONS_VARIABLE];
+  return options;
+}
 
 /** What a worker is told when it starts. */
 export interface WorkerOptions {

@@ -90,9 +90,13 @@ function createShared(): Wakefulness {
   });
 }
 
+/** The first answers of a process take longer: code is sent and compiled. Nor do they wait for the library to be loaded. */
+let coldCalls = 4;
+
 /** For the event loop of this thread; see `Wakefulness`. */
 export function expectSoon(): void {
-  shared?.expectSoon();
+  if (coldCalls > 0) coldCalls--;
+  else shared?.expectSoon();
 }
 
 export function arrived(): void {

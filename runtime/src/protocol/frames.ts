@@ -3,7 +3,7 @@
  * msgpack; larger values lie in the arena and never cross a socket. Record definitions of msgpackr are local to a frame,
  * so every frame can be read alone.
  */
-import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr";
+import { Packr, RESERVE_START_SPACE, Unpackr } from "msgpackr/pack";
 import { lengthen, shorten } from "./short-messages.ts";
 
 /** Longer frames are refused: a peer that speaks something else would make us wait for gigabytes. */
@@ -13,6 +13,17 @@ const LENGTH_BYTES = 4;
 const OPTIONS = { moreTypes: false, encodeUndefinedAsNil: false } as const;
 const packr = new Packr(OPTIONS);
 const unpackr = new Unpackr(OPTIONS);
+
+/** Messages read before the native part of msgpackr is worth the 10 ms that it takes to load. */
+const MESSAGES_WITHOUT_NATIVE = 2_000;
+let messagesRead = 0;
+
+/** It makes reading strings of long frames faster; it is used from then on, here too. */
+function countRead(messages: number): void {
+  const before = messagesRead;
+  messagesRead += messages;
+  if (before < MESSAGES_WITHOUT_NATIVE && messagesRead >= MESSAGES_WITHOUT_NATIVE) void import("msgpackr");
+}
 
 /** One frame that carries `messages`. */
 export function encodeFrame(messages: readonly unknown[]): Buffer {
@@ -69,6 +80,7 @@ export class FrameReader<Message> {
       messages ??= [];
       const batch = unpackr.unpack(bytes.subarray(position + LENGTH_BYTES, end)) as unknown[];
       if (!Array.isArray(batch)) throw new RangeError("A frame holds something else than a list of messages");
+      countRead(batch.length);
       for (const each of batch) messages.push(lengthen(each) as Message);
       position = end;
       this.#limit = MAX_FRAME_BYTES;

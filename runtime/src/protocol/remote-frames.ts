@@ -10,7 +10,7 @@
  * | 24–27 | length of the header |
  * | 28– | header (msgpack: maps with string keys, no extensions), then raw bytes to the end |
  */
-import { Packr, Unpackr } from "msgpackr";
+import { Packr, Unpackr } from "msgpackr/pack";
 
 export const FRAME = {
   /** Header: `RemoteHello` or `RemoteGreeting`. */

@@ -39,6 +39,18 @@ describe("frames", () => {
     );
   });
 
+  it("are read the same before and after the native reader of strings is there", async () => {
+    const words = ["", "short", "größer als ASCII", "long enough not to be read byte by byte ".repeat(3)];
+    const frame = encodeFrame(
+      Array.from({ length: 1_000 }, (_, index) => ({ type: "word", word: words[index % 4], index })),
+    );
+    const first = new FrameReader<unknown>().push(frame);
+    expect(first[3]).toEqual({ type: "word", word: words[3], index: 3 });
+    for (let round = 0; round < 3; round++) expect(new FrameReader<unknown>().push(frame)).toEqual(first);
+    await import("msgpackr");
+    expect(new FrameReader<unknown>().push(frame)).toEqual(first);
+  });
+
   it("carry calls and results with all that they may have", () => {
     const value = (bytes: Uint8Array): fc.Arbitrary<WireValue> =>
       fc.record(

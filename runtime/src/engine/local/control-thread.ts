@@ -3,7 +3,6 @@
  * answers the main thread's synchronous requests while user code keeps that one busy.
  */
 import { rmSync } from "node:fs";
-import { Session } from "node:inspector";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
@@ -154,7 +153,8 @@ function stopTask(taskId: string, isForced: boolean): void {
 function terminate(taskId: string): void {
   stops.delete(taskId);
   if (!taskCell.isRunning(taskId)) return;
-  const session = new Session();
+  // At its first use: a process starts earlier without it.
+  const session = new (process.getBuiltinModule("node:inspector").Session)();
   session.connectToMainThread();
   session.post("Runtime.terminateExecution", () => {
     session.disconnect();

@@ -1,6 +1,5 @@
 /** What the control thread answers for a main thread that is busy: what it runs, and where in its code it is. */
 import type { ToHead } from "../../protocol/messages.ts";
-import { dumpMainThread } from "./stack-dump.ts";
 import type { TaskCell } from "./task-cell.ts";
 
 /** The main thread has so long to list its tasks itself. */
@@ -40,6 +39,8 @@ export class Inquiries {
 
   async stackAsked(inquiryId: number): Promise<void> {
     const current = this.#taskCell.read();
+    // Nobody asks most processes: they start earlier without it.
+    const { dumpMainThread } = await import("./stack-dump.ts");
     const frames = await dumpMainThread(current === undefined ? IDLE_WITHIN_MS : BUSY_WITHIN_MS);
     const task = current === undefined ? {} : { taskId: current.taskId, sinceMs: current.startedMs };
     this.#send({ type: "stack-dumped", inquiryId, stack: { frames, ...task } });

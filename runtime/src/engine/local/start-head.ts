@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineClosedError } from "../../errors.ts";
 import { gpusToGive } from "../../node/gpu-ids.ts";
-import { HEAD_OPTIONS_VARIABLE, type HeadOptions, socketRoot, viewAddress } from "../../node/options.ts";
+import { type HeadOptions, headEnvironment, socketRoot, viewAddress } from "../../node/options.ts";
 import { programUrl } from "../../node/program-url.ts";
 import { DRIVER_ID } from "../../protocol/ids.ts";
 import { sharedMemoryMount } from "../../store/index.ts";
@@ -73,7 +73,7 @@ export function startLocalEngine(options: LocalOptions): LocalEngine {
   const head = planHead(options);
   const { directory } = head;
   const child = spawn(process.execPath, [fileURLToPath(programUrl("node/head"))], {
-    env: { ...process.env, [HEAD_OPTIONS_VARIABLE]: JSON.stringify(head) },
+    env: headEnvironment(head),
     stdio: ["pipe", "ignore", "pipe"],
     // In a process group of its own it outlives a killed terminal for the moment it needs to clean up.
     detached: true,
