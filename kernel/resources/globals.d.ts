@@ -50,3 +50,22 @@ declare function plotly(figure: { data: object[]; layout?: object }): Displayabl
  * @param wait - remove it when the next output arrives, so that nothing flickers.
  */
 declare function clearOutput(wait?: boolean): void;
+
+/**
+ * Ask the user, and wait: nothing else of the notebook runs meanwhile. `null` when the user ends the input (Ctrl-D).
+ *
+ * @param fallback - what an empty answer stands for.
+ */
+declare function prompt(text?: string, fallback?: string): string | null;
+/** Ask the user for a secret, which is not shown while it is typed. */
+declare function prompt(text: string, options: { password: boolean }): string | null;
+
+/** Ask the user a question that `y` or `yes` agrees to, and wait: nothing else of the notebook runs meanwhile. */
+declare function confirm(text?: string): boolean;
+
+/**
+ * Ask the user, and let tasks and timers go on meanwhile.
+ *
+ * @param options.password - do not show what is typed.
+ */
+declare function input(text?: string, options?: { password?: boolean }): Promise<string>;

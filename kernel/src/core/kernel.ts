@@ -10,12 +10,13 @@ import type {
   Request,
 } from "../protocol/messages.ts";
 import { readRequest } from "../protocol/requests.ts";
-import type { Session, SessionEvent } from "../session/session.ts";
+import type { Execution, Session, SessionEvent } from "../session/session.ts";
 import type { RequestChannel, Transport } from "../transport/transport.ts";
 import { type CellOutcome, CellRunner } from "./cell-runner.ts";
 import { Comms, type OpenCommEndpoint } from "./comms.ts";
 import { ExecutionQueue, type Job } from "./execution-queue.ts";
 import { History } from "./history.ts";
+import { Inputs } from "./inputs.ts";
 import { settlesWithin } from "./interruption.ts";
 import { kernelInfo } from "./kernel-info.ts";
 import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
@@ -52,6 +53,7 @@ export class Kernel {
   private readonly debug: (text: string) => void;
   private readonly outbox: Outbox;
   private readonly comms: Comms;
+  private readonly inputs: Inputs;
   private readonly language: LanguageKeeper;
   private readonly session: SessionKeeper;
   private readonly runner: CellRunner;
@@ -69,6 +71,7 @@ export class Kernel {
     this.debug = options.debug ?? (() => {});
     this.outbox = new Outbox(options.transport);
     this.comms = new Comms(this.outbox, options.openCommEndpoint);
+    this.inputs = new Inputs(this.outbox, (id, answer) => options.session.answerInput(id, answer));
     this.language = new LanguageKeeper(options.startLanguage);
     this.session = new SessionKeeper(options.session, (exit) => this.onSessionExit(exit));
     this.runner = new CellRunner({
@@ -87,6 +90,7 @@ export class Kernel {
   start(): void {
     this.transport.listen({
       onRequest: (channel, envelope) => this.onRequest(channel, envelope),
+      onInput: (reply) => this.inputs.onReply(reply),
       onSubscription: (topic) => this.outbox.welcome(topic),
     });
     this.outbox.status("starting", {});
@@ -209,6 +213,7 @@ export class Kernel {
       this.outbox.publish({ type: "execute_input", content: { code: content.code, execution_count: count } }, header);
     }
     const outcome = await this.runner.run(job, count);
+    this.inputs.dropAll();
     if (!content.silent) this.publishOutcome(outcome, count, header);
     const reply = toExecuteReply(outcome, content.silent ? this.executionCount : count);
     this.outbox.reply(origin, reply, { ...metadata, status: reply.status });
@@ -253,6 +258,9 @@ export class Kernel {
       case "comm-target-withdrawn":
         this.comms.withdraw(event.target);
         return;
+      case "input-requested":
+        this.inputs.ask(event, this.originOf(event.execution));
+        return;
       case "exited": // the keeper reports it
         return;
       case "stream":
@@ -260,6 +268,12 @@ export class Kernel {
       case "clear-output":
         this.publishOutput(event);
     }
+  }
+
+  /** The request of `execution`, while it runs. */
+  private originOf(execution: Execution): Origin | undefined {
+    const origin = this.queue.running?.origin;
+    return origin?.header.msg_id === execution.messageId ? origin : undefined;
   }
 
   private publishOutput(event: Extract<SessionEvent, { type: "stream" | "display" | "clear-output" }>): void {

@@ -1,7 +1,14 @@
 /** Everything the kernel sends: replies, status, and the output of cells under the cell that caused it. */
 import type { Identities } from "../protocol/frames.ts";
 import { MessageComposer } from "../protocol/header.ts";
-import type { Broadcast, ExecutionState, Header, JsonObject, ParentHeader } from "../protocol/messages.ts";
+import type {
+  Broadcast,
+  ExecutionState,
+  Header,
+  InputRequestContent,
+  JsonObject,
+  ParentHeader,
+} from "../protocol/messages.ts";
 import type { RequestChannel, Transport } from "../transport/transport.ts";
 import { StreamBuffer } from "./stream-buffer.ts";
 
@@ -29,6 +36,17 @@ export class Outbox {
     const type = origin.header.msg_type.replace(/_request$/, "_reply");
     const message = this.composer.message(type, content, { parent: origin.header, metadata });
     this.transport.reply(origin.channel, origin.identities, message);
+  }
+
+  /**
+   * Ask the client that sent a request. Printed text that waits goes out first.
+   *
+   * @returns id of the question, and a promise that rejects when that client takes none.
+   */
+  ask(origin: Origin, content: InputRequestContent): { messageId: string; sent: Promise<void> } {
+    this.streams.flush();
+    const message = this.composer.message("input_request", content, { parent: origin.header });
+    return { messageId: message.header.msg_id, sent: this.transport.ask(origin.identities, message) };
   }
 
   status(state: ExecutionState, parent: ParentHeader): void {

@@ -94,6 +94,14 @@ export type Request =
   | { readonly type: "interrupt_request" }
   | { readonly type: "usage_request" };
 
+// ---- Input (stdin) --------------------------------------------------------------------------------------------------
+
+/** The kernel asks the user; the answer is an `input_reply`. */
+export interface InputRequestContent {
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
 // ---- Replies --------------------------------------------------------------------------------------------------------
 
 export interface ErrorContent {

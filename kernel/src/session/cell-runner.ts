@@ -45,12 +45,17 @@ export class CellRunner {
     this.#options = options;
   }
 
+  /** The cell that runs now. */
+  get running(): ExecutionContext | undefined {
+    return this.#running?.context;
+  }
+
   /** Start a cell. It may spin and be terminated in here, so nothing that matters may follow the call. */
   start(request: ExecuteRequest): void {
-    const { cell, execution, userExpressions = {} } = request;
+    const { cell, execution, allowStdin, userExpressions = {} } = request;
     const { registry } = this.#options;
     for (const each of [cell, ...Object.values(userExpressions)]) registry.addCell(each, execution.executionCount);
-    const context: ExecutionContext = { execution, stops: new Set(), isInterrupted: false };
+    const context: ExecutionContext = { execution, allowStdin, stops: new Set(), isInterrupted: false };
     const names = new CellNames(cell.declarations, registry);
     const running: RunningCell = { request, context, names, importedNames: [] };
     this.#running = running;

@@ -4,7 +4,7 @@ import type { Duplex, Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
 import { endGroup } from "./process-group.ts";
-import type { ExecuteOutcome, ExecuteRequest, Execution, Session, SessionEvent } from "./session.ts";
+import type { ExecuteOutcome, ExecuteRequest, Execution, InputAnswer, Session, SessionEvent } from "./session.ts";
 import {
   type ChildEvent,
   COMMAND_FD,
@@ -110,6 +110,10 @@ class ProcessSession implements Session {
     return deferred.promise;
   }
 
+  answerInput(id: number, answer: InputAnswer): void {
+    if (this.#running !== undefined) send(this.#running, { type: "input-answered", id, answer });
+  }
+
   deleteGlobals(names: readonly string[]): void {
     if (this.#running !== undefined && names.length > 0) send(this.#running, { type: "delete-globals", names });
   }
@@ -186,6 +190,7 @@ class ProcessSession implements Session {
       case "stream":
       case "display":
       case "clear-output":
+      case "input-requested":
       case "comm-target-delegated":
       case "comm-target-withdrawn":
         this.#emit(event);

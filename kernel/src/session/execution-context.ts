@@ -5,6 +5,8 @@ import type { Execution } from "./session.ts";
 /** The run of one cell, as its own code sees it. */
 export interface ExecutionContext {
   readonly execution: Execution;
+  /** May the cell ask its user? */
+  readonly allowStdin: boolean;
   /** End the waits this cell started: its pending timers and sleeps. Called when the user interrupts the cell. */
   readonly stops: Set<() => void>;
   /** The user has stopped this cell; what of it still runs must not start new waits. */

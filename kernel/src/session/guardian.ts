@@ -7,13 +7,22 @@ import { Socket } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { otherMembers, signalGroup } from "./process-group.ts";
 import { SharedState } from "./shared-state.ts";
-import { COMMAND_FD, encodeFrame, FrameReader, type GuardianReply, type SessionCommand } from "./wire.ts";
+import {
+  COMMAND_FD,
+  encodeFrame,
+  FrameReader,
+  type GuardianReply,
+  type InputMessage,
+  type SessionCommand,
+} from "./wire.ts";
 
 /** What the guardian is started with. */
 export interface GuardianOptions {
   readonly shared: SharedArrayBuffer;
   /** An expression that prepares the main thread for a termination; see `termination.ts`. */
   readonly prepareExpression: string;
+  /** Brings answers to the main thread, see `cell-input.ts`. */
+  readonly inputPort: MessagePort;
 }
 
 /** How long the main thread may take to answer an interrupt from its event loop before its code is terminated. */
@@ -24,7 +33,7 @@ const GIVE_UP_AFTER_MS = 3000;
 /** How long the user's child processes have between SIGTERM and SIGKILL when the kernel is gone. */
 const ORPHAN_GRACE_MS = 1000;
 
-const { shared: sharedBuffer, prepareExpression } = workerData as GuardianOptions;
+const { shared: sharedBuffer, prepareExpression, inputPort } = workerData as GuardianOptions;
 const shared = new SharedState(sharedBuffer);
 // A worker thread has a parent port; the type covers main threads too.
 const mainThread = parentPort as MessagePort;
@@ -49,10 +58,24 @@ function handle(command: SessionCommand): void {
     case "usage":
       reply({ type: "usage", id: command.id, cpuPercent: cpuPercent(), rssBytes: process.memoryUsage.rss() });
       return;
+    case "input-answered":
+      postInput(command);
+      return;
     case "execute":
     case "delete-globals":
       mainThread.postMessage(command);
   }
+}
+
+function postInput(message: InputMessage): void {
+  inputPort.postMessage(message);
+  shared.inputAnswered();
+}
+
+/** Wake the main thread when it sleeps until the user answers: its code throws then, and `finally` blocks run. */
+function endInputWait(): void {
+  const id = shared.awaitedInput;
+  if (id !== 0) postInput({ type: "input-interrupted", id });
 }
 
 function reply(message: GuardianReply): void {
@@ -75,11 +98,13 @@ async function interrupt(id: number): Promise<void> {
   const isSeen = (): boolean => shared.interruptsSeen !== seenBefore;
   let hasSignalled = false;
   mainThread.postMessage({ type: "interrupt" });
+  endInputWait();
   while (!(await becomesTrue(isSeen, ACKNOWLEDGE_MS)) && performance.now() - startMs < GIVE_UP_AFTER_MS) {
     if (!hasSignalled && performance.now() - startMs > SIGNAL_CHILDREN_AFTER_MS) {
       hasSignalled = true;
       signalChildren();
     }
+    endInputWait();
     await terminateExecution(isSeen);
   }
   reply({ type: "interrupt-done", id, isDelivered: isSeen() });

@@ -3,8 +3,9 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { clearOutput, display, html, md, plotly, svg, table } from "../display/index.ts";
+import { CellInput } from "./cell-input.ts";
 import { defineValue, deleteGlobal } from "./cell-names.ts";
 import { CellRegistry } from "./cell-registry.ts";
 import { CellRunner } from "./cell-runner.ts";
@@ -14,12 +15,14 @@ import { EventWriter } from "./event-writer.ts";
 import { runInContext } from "./execution-context.ts";
 import type { GuardianOptions } from "./guardian.ts";
 import { SessionHost } from "./host.ts";
+import { inputGlobals } from "./input-globals.ts";
 import { installLateErrors } from "./late-errors.ts";
 import { registerModuleHooks } from "./modules/register.ts";
 import { installOutput } from "./output.ts";
 import { signalGroup } from "./process-group.ts";
 import { silenceLoaderWarning } from "./script.ts";
 import { SharedState } from "./shared-state.ts";
+import { installStandardInput } from "./standard-input.ts";
 import { PREPARE_EXPRESSION, TerminationGuard } from "./termination.ts";
 import type { MainCommand } from "./wire.ts";
 
@@ -53,6 +56,15 @@ const runner = new CellRunner({
   },
 });
 
+const inputChannel = new MessageChannel();
+const cellInput = new CellInput({
+  shared,
+  writer,
+  port: inputChannel.port1,
+  running: () => runner.running,
+  onInterrupt: () => runner.interrupt(() => {}),
+});
+
 const termination = new TerminationGuard();
 const guardian = startGuardian();
 endWithTheKernel();
@@ -61,6 +73,7 @@ await silenceLoaderWarning();
 registerModuleHooks();
 installLateErrors(traceback, (execution, name, text) => host.stream(execution, name, text));
 installOutput((execution, name, text) => host.stream(execution, name, text));
+installStandardInput(cellInput);
 installCellTimers(isUsersFile);
 host.install();
 installGlobals();
@@ -71,8 +84,15 @@ guardian.on("message", (command: MainCommand | { readonly type: "interrupt" }) =
 writer.send({ type: "ready" });
 
 function startGuardian(): Worker {
-  const options: GuardianOptions = { shared: shared.buffer, prepareExpression: PREPARE_EXPRESSION };
-  const thread = new Worker(new URL("./guardian.js", import.meta.url), { workerData: options });
+  const options: GuardianOptions = {
+    shared: shared.buffer,
+    prepareExpression: PREPARE_EXPRESSION,
+    inputPort: inputChannel.port2,
+  };
+  const thread = new Worker(new URL("./guardian.js", import.meta.url), {
+    workerData: options,
+    transferList: [inputChannel.port2],
+  });
   thread.on("error", (error) => {
     process.stderr.write(`The session's guardian thread failed: ${String(error)}\n`);
     process.exit(INTERNAL_ERROR);
@@ -120,6 +140,7 @@ function installGlobals(): void {
     table,
     plotly,
     clearOutput,
+    ...inputGlobals(cellInput),
     require: createRequire(base),
     __dirname: directory,
     __filename: base,

@@ -13,6 +13,13 @@ export interface Execution {
   readonly executionCount: number;
 }
 
+/** What became of a question to the user. */
+export type InputAnswer =
+  /** `text` is `null` when the user ended the input instead of answering, as with Ctrl-D. */
+  | { readonly type: "given"; readonly text: string | null }
+  /** Nobody can be asked; `reason` is one sentence. */
+  | { readonly type: "refused"; readonly reason: string };
+
 export interface ExecuteRequest {
   readonly execution: Execution;
   readonly cell: CompiledCell;
@@ -56,6 +63,14 @@ export type SessionEvent =
       readonly isUpdate: boolean;
     }
   | { readonly type: "clear-output"; readonly execution?: Execution; readonly wait: boolean }
+  /** A cell asks its user; `answerInput` brings the answer. */
+  | {
+      readonly type: "input-requested";
+      readonly id: number;
+      readonly execution: Execution;
+      readonly prompt: string;
+      readonly isPassword: boolean;
+    }
   /** The kernel connects comms of `target` to `address` and forwards their messages without waking the session. */
   | { readonly type: "comm-target-delegated"; readonly target: string; readonly address: string }
   | { readonly type: "comm-target-withdrawn"; readonly target: string }
@@ -74,6 +89,8 @@ export interface Session {
   execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
   /** Stop what the running cell does: its remote work, its awaits, then its code. Variables survive. */
   interrupt(): Promise<void>;
+  /** Answer the question `id`. One that was given up meanwhile is ignored. */
+  answerInput(id: number, answer: InputAnswer): void;
   /** Remove global names of deleted cells. */
   deleteGlobals(names: readonly string[]): void;
   /** CPU and memory for `usage_request`; answered by the guardian thread, also while a cell spins. */

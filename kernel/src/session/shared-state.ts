@@ -9,7 +9,9 @@ const WRITER = 0;
 const INTERRUPTS_SEEN = 1;
 const TERMINATION_POSTED = 2;
 const PARENT_LOST = 3;
-const WORDS = 4;
+const INPUT_ANSWERS = 4;
+const AWAITED_INPUT = 5;
+const WORDS = 6;
 
 const FREE = 0;
 const WRITING = 1;
@@ -65,6 +67,31 @@ export class SharedState {
 
   get interruptsSeen(): number {
     return Atomics.load(this.#words, INTERRUPTS_SEEN);
+  }
+
+  /** Main thread: from now on it sleeps until question `id` is answered; 0: it does not. */
+  set awaitedInput(id: number) {
+    Atomics.store(this.#words, AWAITED_INPUT, id);
+  }
+
+  get awaitedInput(): number {
+    return Atomics.load(this.#words, AWAITED_INPUT);
+  }
+
+  /** How many answers the guardian has posted. */
+  get inputAnswers(): number {
+    return Atomics.load(this.#words, INPUT_ANSWERS);
+  }
+
+  /** Main thread: sleep until there are more answers than `seen`. */
+  awaitInputAnswer(seen: number): void {
+    Atomics.wait(this.#words, INPUT_ANSWERS, seen);
+  }
+
+  /** Guardian: an answer has been posted. */
+  inputAnswered(): void {
+    Atomics.add(this.#words, INPUT_ANSWERS, 1);
+    Atomics.notify(this.#words, INPUT_ANSWERS);
   }
 
   /** Guardian: the kernel is gone. */

@@ -3,7 +3,7 @@
  * UTF-8 JSON. Events go from the session's main thread to the kernel on file descriptor 3. Commands come from the
  * kernel, and replies go back, on descriptor 4, which belongs to the guardian thread.
  */
-import type { ExecuteOutcome, ExecuteRequest, SessionEvent } from "./session.ts";
+import type { ExecuteOutcome, ExecuteRequest, InputAnswer, SessionEvent } from "./session.ts";
 
 /** Descriptor the main thread writes events to. It blocks, so that output appears while a cell spins. */
 export const EVENT_FD = 3;
@@ -13,8 +13,19 @@ export const COMMAND_FD = 4;
 /** Kernel → guardian. The guardian passes on what the main thread has to do. */
 export type SessionCommand =
   | MainCommand
+  | InputAnswered
   | { readonly type: "interrupt"; readonly id: number }
   | { readonly type: "usage"; readonly id: number };
+
+/** Goes to the main thread by a port of its own, because the thread may be waiting for it. */
+export interface InputAnswered {
+  readonly type: "input-answered";
+  readonly id: number;
+  readonly answer: InputAnswer;
+}
+
+/** Guardian → main thread, by that port. */
+export type InputMessage = InputAnswered | { readonly type: "input-interrupted"; readonly id: number };
 
 /** Guardian → main thread. */
 export type MainCommand =

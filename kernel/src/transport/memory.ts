@@ -5,7 +5,7 @@ import type { RequestChannel, Transport, TransportEvents } from "./transport.ts"
 
 /** What the kernel sent, in order over all channels. */
 export interface SentMessage {
-  readonly channel: RequestChannel | "iopub";
+  readonly channel: RequestChannel | "iopub" | "stdin";
   readonly identities: Identities;
   readonly message: Message;
 }
@@ -16,6 +16,8 @@ export class MemoryTransport implements Transport {
   /** Called for each message the kernel sends. */
   onSent: (sent: SentMessage) => void = () => {};
   isClosed = false;
+  /** Does the front end listen on the stdin channel? */
+  hasStdin = true;
   private events: TransportEvents | undefined;
 
   listen(events: TransportEvents): void {
@@ -24,6 +26,12 @@ export class MemoryTransport implements Transport {
 
   reply(channel: RequestChannel, identities: Identities, message: Message<object>): void {
     this.record({ channel, identities, message: copy(message) });
+  }
+
+  ask(identities: Identities, message: Message<object>): Promise<void> {
+    if (!this.hasStdin) return Promise.reject(new Error("no peer with this identity"));
+    this.record({ channel: "stdin", identities, message: copy(message) });
+    return Promise.resolve();
   }
 
   publish(topic: string, message: Message<object>): void {
@@ -38,6 +46,11 @@ export class MemoryTransport implements Transport {
   /** Deliver a front end's message to the kernel. */
   request(channel: RequestChannel, message: Message<object>, identity = "client"): void {
     this.events?.onRequest(channel, { identities: [Buffer.from(identity)], message: copy(message) });
+  }
+
+  /** Deliver a front end's answer on the stdin channel. */
+  input(message: Message<object>, identity = "client"): void {
+    this.events?.onInput({ identities: [Buffer.from(identity)], message: copy(message) });
   }
 
   /** Deliver a front end's subscription to IOPub. */

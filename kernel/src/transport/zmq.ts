@@ -1,13 +1,17 @@
 /** The kernel's five ZeroMQ sockets. */
 import { Reply, Router, XPublisher } from "zeromq";
 import { type Channel, type Connection, channelAddress } from "../protocol/connection-file.ts";
-import { decodeFrames, encodeFrames, type Identities } from "../protocol/frames.ts";
+import { decodeFrames, type Envelope, encodeFrames, type Identities } from "../protocol/frames.ts";
 import type { Message } from "../protocol/messages.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { RequestChannel, Transport, TransportEvents } from "./transport.ts";
 
 /** How long closed sockets keep trying to deliver the last messages. */
 const LINGER_MS = 1000;
+
+/** How long a client that asks on shell may take to connect to stdin, too. */
+const CONNECT_MS = 2000;
+const CONNECT_POLL_MS = 50;
 
 /** IOPub messages kept for a subscriber that does not read; the next ones are lost to it. ZeroMQ's default of 1000 is
  * reached by a cell that prints in a loop. */
@@ -44,8 +48,8 @@ class ZmqTransport implements Transport {
   private readonly warn: (text: string) => void;
   private readonly shell = new Router({ linger: LINGER_MS, sendHighWaterMark: 0 });
   private readonly control = new Router({ linger: LINGER_MS, sendHighWaterMark: 0 });
-  // Bound so that front ends can connect; no message travels on it, because cells cannot ask for input.
-  private readonly stdin = new Router({ linger: 0 });
+  // `mandatory`: asking somebody who is not there is an error, not a question that nobody hears.
+  private readonly stdin = new Router({ linger: 0, mandatory: true });
   private readonly iopub = new XPublisher({ linger: LINGER_MS, sendHighWaterMark: IOPUB_BACKLOG });
   private readonly heartbeat = new Reply({ linger: 0 });
   private readonly replies: Readonly<Record<RequestChannel, SendQueue>>;
@@ -85,11 +89,25 @@ class ZmqTransport implements Transport {
   listen(events: TransportEvents): void {
     this.run(this.receiveRequests("shell", this.shell, events));
     this.run(this.receiveRequests("control", this.control, events));
+    this.run(this.receive("stdin", this.stdin, (reply) => events.onInput(reply)));
     this.run(this.receiveSubscriptions(events));
   }
 
   reply(channel: RequestChannel, identities: Identities, message: Message<object>): void {
     this.replies[channel].push(encodeFrames(this.connection.key, identities, message));
+  }
+
+  async ask(identities: Identities, message: Message<object>): Promise<void> {
+    const frames = encodeFrames(this.connection.key, identities, message);
+    for (const deadline = performance.now() + CONNECT_MS; ; ) {
+      try {
+        return await this.stdin.send(frames);
+      } catch (error) {
+        // A client that has just connected may be there on shell, and not yet here.
+        if (performance.now() > deadline || this.isClosed) throw error;
+        await new Promise((resolve) => setTimeout(resolve, CONNECT_POLL_MS));
+      }
+    }
   }
 
   publish(topic: string, message: Message<object>): void {
@@ -106,10 +124,14 @@ class ZmqTransport implements Transport {
     for (const socket of [this.shell, this.control, this.stdin, this.iopub, this.heartbeat]) socket.close();
   }
 
-  private async receiveRequests(channel: RequestChannel, socket: Router, events: TransportEvents): Promise<void> {
+  private receiveRequests(channel: RequestChannel, socket: Router, events: TransportEvents): Promise<void> {
+    return this.receive(channel, socket, (request) => events.onRequest(channel, request));
+  }
+
+  private async receive(channel: Channel, socket: Router, onEnvelope: (envelope: Envelope) => void): Promise<void> {
     for await (const frames of socket) {
       try {
-        events.onRequest(channel, decodeFrames(this.connection.key, frames));
+        onEnvelope(decodeFrames(this.connection.key, frames));
       } catch (error) {
         this.warn(`A message on ${channel} was dropped: ${String(error)}`);
       }

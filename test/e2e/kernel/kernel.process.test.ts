@@ -7,9 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { KernelClient, type Message, type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
-
-const MAIN = fileURLToPath(new URL("../../../kernel/dist/main.js", import.meta.url));
+import { KernelClient, type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
+import { descendants, isAlive, MAIN, run, runUntil, startRealKernel } from "../../support/kernel/real-kernel.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -18,11 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 function start(transport: "ipc" | "tcp" = "ipc"): Promise<RunningKernel> {
-  return startKernel({
-    command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
-    directory,
-    transport,
-  });
+  return startRealKernel(directory, transport);
 }
 
 /** A kernel of this test alone. */
@@ -30,66 +25,6 @@ async function startForTest(transport: "ipc" | "tcp" = "ipc"): Promise<RunningKe
   const kernel = await start(transport);
   onTestFinished(() => kernel.shutdown());
   return kernel;
-}
-
-/** What a cell came to, in short. */
-async function run(client: KernelClient, code: string, options: Parameters<KernelClient["execute"]>[1] = {}) {
-  const messages: Message[] = [];
-  const result = await client.execute(code, { ...options, onMessage: (message) => messages.push(message) });
-  const ofType = (type: string) => messages.filter(({ header }) => header.msg_type === type);
-  const stream = (name: string) =>
-    ofType("stream")
-      .filter(({ content }) => content.name === name)
-      .map(({ content }) => String(content.text))
-      .join("");
-  return {
-    ...result,
-    messages,
-    stdout: stream("stdout"),
-    stderr: stream("stderr"),
-    value: (ofType("execute_result")[0]?.content.data as Record<string, string> | undefined)?.["text/plain"],
-    traceback: stripVTControlCharacters((result.error?.traceback ?? []).join("\n")),
-  };
-}
-
-/** Process ids of all descendants of a process. */
-async function descendants(pid: number): Promise<number[]> {
-  const parents = new Map<number, number>();
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, "utf8").catch(() => "");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[0] !== "Z") parents.set(Number(entry), Number(fields[1]));
-  }
-  const found = [pid];
-  for (const ancestor of found) {
-    for (const [child, parent] of parents) if (parent === ancestor) found.push(child);
-  }
-  return found.slice(1);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Start a cell and wait until it has printed `mark`. */
-async function runUntil(client: KernelClient, code: string, mark: string) {
-  let hasStarted: (() => void) | undefined;
-  const started = new Promise<void>((resolve) => {
-    hasStarted = resolve;
-  });
-  const finished = client.execute(code, {
-    onMessage: ({ content }) => {
-      if (typeof content.text === "string" && content.text.includes(mark)) hasStarted?.();
-    },
-  });
-  await Promise.race([started, finished]);
-  return { finished };
 }
 
 describe("one kernel", () => {

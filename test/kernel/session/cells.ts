@@ -1,8 +1,7 @@
 /** Cells for session tests, written as the language part emits them: `const x = 1` is given as `x = 1`. */
 import { join } from "node:path";
 import type { CellDeclaration, CellImport, CompiledCell } from "../../../kernel/src/language/language.ts";
-import type { ExecuteOutcome } from "../../../kernel/src/session/session.ts";
-import { type Session, type SessionEvent } from "../../../kernel/src/session/session.ts";
+import type { ExecuteOutcome, InputAnswer, Session, SessionEvent } from "../../../kernel/src/session/session.ts";
 
 export interface CellParts {
   readonly body?: string;
@@ -45,12 +44,19 @@ export class Recorder {
   readonly events: SessionEvent[] = [];
   readonly session: Session;
   readonly directory: string;
+  /** What the user types when a cell asks; without it cells may not ask. */
+  onInput: ((prompt: string, isPassword: boolean) => InputAnswer | undefined) | undefined;
   #count = 0;
 
   constructor(session: Session, directory: string) {
     this.session = session;
     this.directory = directory;
-    session.onEvent((event) => this.events.push(event));
+    session.onEvent((event) => {
+      this.events.push(event);
+      if (event.type !== "input-requested") return;
+      const answer = this.onInput?.(event.prompt, event.isPassword);
+      if (answer) session.answerInput(event.id, answer);
+    });
   }
 
   /** Run a cell made of `parts`; a string is its body. */
@@ -62,7 +68,7 @@ export class Recorder {
     this.#count += 1;
     const execution = { messageId: `message-${this.#count}`, executionCount: this.#count };
     const expressions = userExpressions === undefined ? {} : { userExpressions };
-    return this.session.execute({ execution, cell, allowStdin: false, ...expressions });
+    return this.session.execute({ execution, cell, allowStdin: this.onInput !== undefined, ...expressions });
   }
 
   /** The text/plain of what `expression` is. */

@@ -28,6 +28,7 @@ async function echoKernel(
   const transport = await bindZmqTransport(at, (text) => warnings.push(text));
   onTestFinished(() => transport.close());
   transport.listen({
+    onInput: () => {},
     onRequest: (channel, { identities, message }) => {
       transport.reply(channel, identities, composer.message("echo_reply", message.content, { parent: message.header }));
     },

@@ -1,4 +1,10 @@
-import type { ExecuteOutcome, ExecuteRequest, Session, SessionEvent } from "../../../kernel/src/session/session.ts";
+import type {
+  ExecuteOutcome,
+  ExecuteRequest,
+  InputAnswer,
+  Session,
+  SessionEvent,
+} from "../../../kernel/src/session/session.ts";
 
 /**
  * A session that runs nothing: a test says what each cell does by its text. `print` and the others report events on the
@@ -13,6 +19,8 @@ export class MemorySession implements Session {
   });
   onStart: () => Promise<void> = () => Promise.resolve();
   private readonly listeners: ((event: SessionEvent) => void)[] = [];
+  private readonly answers = new Map<number, (answer: InputAnswer) => void>();
+  private lastInput = 0;
   private endCell: ((error: Error) => void) | undefined;
 
   async start(): Promise<void> {
@@ -33,6 +41,20 @@ export class MemorySession implements Session {
   interrupt(): Promise<void> {
     this.log.push("interrupt");
     return Promise.resolve();
+  }
+
+  answerInput(id: number, answer: InputAnswer): void {
+    this.log.push(["answerInput", id, answer]);
+    this.answers.get(id)?.(answer);
+    this.answers.delete(id);
+  }
+
+  /** Ask on behalf of a cell. */
+  ask({ execution }: ExecuteRequest, prompt: string, isPassword = false): Promise<InputAnswer> {
+    const id = ++this.lastInput;
+    const answered = new Promise<InputAnswer>((resolve) => this.answers.set(id, resolve));
+    this.emit({ type: "input-requested", id, execution, prompt, isPassword });
+    return answered;
   }
 
   deleteGlobals(names: readonly string[]): void {

@@ -12,6 +12,9 @@ export const NOTEBOOK_HELPERS: readonly string[] = [
   "table",
   "plotly",
   "clearOutput",
+  "prompt",
+  "confirm",
+  "input",
   "require",
   "$importMeta",
 ];
