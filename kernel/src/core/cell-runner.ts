@@ -38,6 +38,11 @@ export class CellRunner {
     this.check = parts.check;
   }
 
+  /** The notebook's level now. */
+  get checkLevel(): CheckLevel {
+    return this.check;
+  }
+
   /** Does code of a cell run in the session now? */
   get isExecuting(): boolean {
     return this.inSession !== undefined;

@@ -17,11 +17,17 @@ export class Comms {
   private readonly outbox: Outbox;
   private readonly openEndpoint: OpenCommEndpoint;
   private readonly addresses = new Map<string, string>();
+  private readonly served = new Map<string, (events: CommEndpointEvents) => CommEndpoint>();
   private readonly open = new Map<string, Comm>();
 
   constructor(outbox: Outbox, openEndpoint: OpenCommEndpoint) {
     this.outbox = outbox;
     this.openEndpoint = openEndpoint;
+  }
+
+  /** The kernel itself answers comms of `target`, whatever becomes of the session. */
+  serve(target: string, accept: (events: CommEndpointEvents) => CommEndpoint): void {
+    this.served.set(target, accept);
   }
 
   delegate(target: string, address: string): void {
@@ -48,8 +54,8 @@ export class Comms {
   }
 
   onOpen({ comm_id: commId, target_name: target, data }: CommOpenContent, parent: Header): void {
-    const address = this.addresses.get(target);
-    if (address === undefined) {
+    const connect = this.served.get(target) ?? this.addressOf(target);
+    if (!connect) {
       // Required by the specification; a front end would wait forever otherwise.
       this.tellClosed(commId, parent, `no target '${target}' in this kernel`);
       return;
@@ -59,13 +65,18 @@ export class Comms {
     const comm: Comm = {
       target,
       parent,
-      endpoint: this.openEndpoint(address, {
+      endpoint: connect({
         onMessage: (message) => this.fromEndpoint(commId, comm, message),
         onEnd: (reason) => this.endpointEnded(commId, comm, reason),
       }),
     };
     this.open.set(commId, comm);
     comm.endpoint.send({ type: "comm-open", commId, target, data });
+  }
+
+  private addressOf(target: string): ((events: CommEndpointEvents) => CommEndpoint) | undefined {
+    const address = this.addresses.get(target);
+    return address === undefined ? undefined : (events) => this.openEndpoint(address, events);
   }
 
   onMessage({ comm_id: commId, data }: CommContent): void {

@@ -1,6 +1,7 @@
 /** What a kernel does, without sockets and without running code: it reads requests, keeps their order and answers all. */
 import type { CheckLevel } from "../language/language.ts";
 import type { Envelope } from "../protocol/frames.ts";
+import { LANGUAGE_TARGET } from "../protocol/language-comm.ts";
 import type {
   ErrorReplyContent,
   ExecuteReplyContent,
@@ -19,6 +20,7 @@ import { History } from "./history.ts";
 import { Inputs } from "./inputs.ts";
 import { settlesWithin } from "./interruption.ts";
 import { kernelInfo } from "./kernel-info.ts";
+import { LanguageComms } from "./language-comm.ts";
 import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
 import { completeReply, inspectReply, isCompleteReply } from "./language-replies.ts";
 import { type Origin, Outbox } from "./outbox.ts";
@@ -55,6 +57,7 @@ export class Kernel {
   private readonly comms: Comms;
   private readonly inputs: Inputs;
   private readonly language: LanguageKeeper;
+  private readonly languageComms: LanguageComms;
   private readonly session: SessionKeeper;
   private readonly runner: CellRunner;
   private readonly queue = new ExecutionQueue((job) => this.runJob(job));
@@ -80,6 +83,12 @@ export class Kernel {
       outbox: this.outbox,
       check: options.check ?? "error",
     });
+    this.languageComms = new LanguageComms({
+      language: this.language,
+      checkLevel: () => this.runner.checkLevel,
+      warn: this.warn,
+    });
+    this.comms.serve(LANGUAGE_TARGET, (events) => this.languageComms.accept(events));
     options.session.onEvent((event) => this.onSessionEvent(event));
     this.closed = new Promise((resolve) => {
       this.reportClosed = resolve;
@@ -218,6 +227,7 @@ export class Kernel {
     const reply = toExecuteReply(outcome, content.silent ? this.executionCount : count);
     this.outbox.reply(origin, reply, { ...metadata, status: reply.status });
     this.outbox.status("idle", header);
+    this.languageComms.worldChanged();
     const isStopped = job.interruption.signal.aborted || (outcome.status === "error" && content.stop_on_error);
     if (isStopped) this.abortWaiting("An earlier cell failed or was interrupted.");
   }
@@ -294,6 +304,7 @@ export class Kernel {
   private onSessionExit(exit: SessionExit): void {
     this.comms.withdrawAll();
     void this.language.restart();
+    this.languageComms.worldChanged();
     if (this.runner.isExecuting) return; // the cell tells the user
     const tail = exit.stderrTail === "" ? "" : `\n${exit.stderrTail.trimEnd()}`;
     const text = `${describeExit(exit)} Variables are lost; run your cells again.${tail}\n`;

@@ -1,5 +1,6 @@
 /** The kernel's side of the language thread. */
 import { Worker } from "node:worker_threads";
+import type { LiveDiagnostic } from "../protocol/language-comm.ts";
 import type { CompileReply, Completeness, Completion, Hover, Language } from "./language.ts";
 import type { FromLanguageThread, LanguageCall, ToLanguageThread } from "./messages.ts";
 import type { NotebookLanguageOptions } from "./notebook-language.ts";
@@ -47,6 +48,10 @@ class LanguageClient implements Language {
 
   forget(argument: readonly string[]): Promise<readonly string[]> {
     return this.#call({ method: "forget", argument });
+  }
+
+  diagnose(argument: Parameters<Language["diagnose"]>[0]): Promise<readonly LiveDiagnostic[]> {
+    return this.#call({ method: "diagnose", argument });
   }
 
   complete(argument: Parameters<Language["complete"]>[0]): Promise<Completion> {

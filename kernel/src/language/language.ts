@@ -1,5 +1,7 @@
 /** What the kernel asks of the language thread. Offsets are UTF-16 code units into `code`; the protocol side converts. */
 
+import type { LiveDiagnostic, NotebookText } from "../protocol/language-comm.ts";
+
 /** `error`: a type error blocks the cell. `warn`: it is shown and the cell runs. `off`: types are erased, not checked. */
 export type CheckLevel = "error" | "warn" | "off";
 
@@ -106,6 +108,11 @@ export interface Language {
   commit(version: number, assigned: readonly string[]): void;
   /** Cells deleted in the front end; what they declared leaves the type world. Returns the global names to delete. */
   forget(cellIds: readonly string[]): Promise<readonly string[]>;
+  /**
+   * What is wrong, or could be better, in a cell that may never have run. It sees the cells above it as they stand now,
+   * and below them every name of cells that ran. The type world stays as it is. Empty at level `off`, but for syntax.
+   */
+  diagnose(request: NotebookText & { check: CheckLevel }): Promise<readonly LiveDiagnostic[]>;
   complete(request: { code: string; offset: number }): Promise<Completion>;
   inspect(request: { code: string; offset: number }): Promise<Hover | undefined>;
   isComplete(code: string): Promise<Completeness>;

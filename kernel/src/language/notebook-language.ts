@@ -5,6 +5,7 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import type { LiveDiagnostic, NotebookText } from "../protocol/language-comm.ts";
 import { type AnalysedCell, analyseCell, compileCell } from "./cell/compile-cell.ts";
 import { checkDirective, jsxFactoryNames } from "./cell/directives.ts";
 import { engineSyntaxError } from "./cell/engine-syntax.ts";
@@ -12,7 +13,7 @@ import { parseCell } from "./cell/parse.ts";
 import { isAugmentation } from "./cell/top-level-names.ts";
 import { compilerOptionsFor } from "./compiler-options.ts";
 import { completenessOf } from "./completeness.ts";
-import { completionsAt, type DraftCell } from "./completion.ts";
+import { completionsAt } from "./completion.ts";
 import { engineDiagnostic, misplacedReturns, syntaxDiagnostics, typeDiagnostics } from "./diagnostics.ts";
 import { hoverAt } from "./hover.ts";
 import { typeOnlyImports, unusedAsValues } from "./import-kinds.ts";
@@ -26,7 +27,9 @@ import type {
   Hover,
 } from "./language.ts";
 import { LanguageHost } from "./language-host.ts";
+import { hints, liveDiagnostics } from "./live-diagnostics.ts";
 import { NotebookWorld } from "./notebook-world.ts";
+import { type PlacedCell, type Surroundings, UnrunCells } from "./unrun-cells.ts";
 import { virtualModule } from "./virtual-module.ts";
 
 export interface NotebookLanguageOptions {
@@ -45,12 +48,6 @@ const LIBRARY_FILES = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames
 /** The version under which text that is still typed is looked at. */
 const DRAFT = 0;
 
-/** A cell put into the type world. */
-interface PlacedCell extends DraftCell {
-  readonly cell: AnalysedCell;
-  readonly dependencies: readonly number[];
-}
-
 export class NotebookLanguage {
   readonly #directory: string;
   readonly #compilerOptions: ts.CompilerOptions;
@@ -58,6 +55,7 @@ export class NotebookLanguage {
   readonly #service: ts.LanguageService;
   readonly #world = new NotebookWorld();
   readonly #fileNames = new Map<number, string>();
+  readonly #unrun: UnrunCells;
   #lastVersion = 0;
 
   constructor({ directory, typeRoots }: NotebookLanguageOptions) {
@@ -69,6 +67,11 @@ export class NotebookLanguage {
       compilerOptions: this.#compilerOptions,
     });
     this.#service = ts.createLanguageService(this.#host, LIBRARY_FILES);
+    this.#unrun = new UnrunCells(this.#world, {
+      place: (version, code, cell, surroundings) => this.#place(version, code, cell, surroundings),
+      drop: (version) => this.#dropModule(version),
+      isUsedBy: (cell) => this.#isUsedBy(cell),
+    });
   }
 
   /** @see Language.compile */
@@ -78,7 +81,8 @@ export class NotebookLanguage {
     if (syntaxErrors.length > 0) return { diagnostics: syntaxErrors };
     const level = checkDirective(code) ?? check;
     const version = this.#lastVersion + 1;
-    const placed = this.#place(version, code, analyseCell(parsed.sourceFile, parsed.isTsx), cellId);
+    const analysed = analyseCell(parsed.sourceFile, parsed.isTsx);
+    const placed = this.#place(version, code, analysed, this.#surroundings(analysed, cellId));
     const { diagnostics, typeImports } = this.#check(placed, level, cellId);
     if (diagnostics.some(({ category }) => category === "error")) return this.#refuse(version, diagnostics);
     const compiled = this.#emit(version, placed, typeImports, cellId);
@@ -94,6 +98,7 @@ export class NotebookLanguage {
       })),
       dependencies: placed.dependencies,
       isAugmenting: parsed.sourceFile.statements.some(isAugmentation),
+      code,
     });
     return { cell: compiled, diagnostics };
   }
@@ -109,6 +114,20 @@ export class NotebookLanguage {
     const globalNames = this.#world.forget(cellIds);
     this.#dropModules();
     return globalNames;
+  }
+
+  /** @see Language.diagnose */
+  diagnose({ cells, cellId, check }: NotebookText & { check: CheckLevel }): readonly LiveDiagnostic[] {
+    const cell = this.#unrun.place(cells).get(cellId);
+    if (!cell || cell.code.trim() === "") return [];
+    const { code, parsed } = cell;
+    const syntaxErrors = [...syntaxDiagnostics(parsed.errors, code), ...misplacedReturns(parsed.sourceFile)];
+    if (syntaxErrors.length > 0) return liveDiagnostics(this.#service, cell, syntaxErrors);
+    const level = checkDirective(code) ?? check;
+    if (level === "off") return [];
+    this.#host.setRoots(this.#unrun.rootsFor(cellId));
+    const { diagnostics } = this.#check(cell, level, cellId);
+    return [...liveDiagnostics(this.#service, cell, diagnostics), ...hints(this.#service, cell)];
   }
 
   /** @see Language.complete */
@@ -155,17 +174,29 @@ export class NotebookLanguage {
   /** Put text that is still typed into the type world. Every name of earlier cells is in its scope. */
   #draft(code: string): PlacedCell {
     const { sourceFile, isTsx } = parseCell(code);
-    return this.#place(DRAFT, code, analyseCell(sourceFile, isTsx));
+    const cell = analyseCell(sourceFile, isTsx);
+    return this.#place(DRAFT, code, cell, {
+      names: this.#world.visibleNames(),
+      augmenting: this.#world.augmentingVersions(),
+    });
   }
 
-  #place(version: number, code: string, cell: AnalysedCell, cellId?: string): PlacedCell {
-    const isUsed = version === DRAFT ? () => true : this.#isUsedBy(cell);
-    const imported = this.#world.visibleNames(cellId).filter(({ name }) => !cell.names.has(name) && isUsed(name));
+  /** What a cell that is about to run sees of the others: what it uses, and what changes types for all. */
+  #surroundings(cell: AnalysedCell, cellId?: string): Surroundings {
+    const isUsed = this.#isUsedBy(cell);
+    return {
+      names: this.#world.visibleNames(cellId).filter(({ name }) => isUsed(name)),
+      augmenting: this.#world.augmentingVersions(cellId),
+    };
+  }
+
+  #place(version: number, code: string, cell: AnalysedCell, { names, augmenting }: Surroundings): PlacedCell {
+    const imported = names.filter(({ name }) => !cell.names.has(name));
     const written = cell.references.filter(({ isWrite }) => isWrite).map(({ node }) => node.text);
     const { text, headerLength, dependencies } = virtualModule(code, cell, {
       imported,
       assigned: new Set(written),
-      augmenting: this.#world.augmentingVersions(cellId),
+      augmenting,
       specifierOf: (other) => `./${this.#baseName(other)}`,
     });
     const fileName = join(this.#directory, `.cell-${version}.${cell.isTsx ? "tsx" : "ts"}`);
@@ -239,7 +270,7 @@ export class NotebookLanguage {
 
   #dropModules(): void {
     for (const version of this.#fileNames.keys()) {
-      if (version !== DRAFT && !this.#world.isKept(version)) this.#dropModule(version);
+      if (version > DRAFT && !this.#world.isKept(version)) this.#dropModule(version);
     }
   }
 

@@ -27,6 +27,8 @@ export interface CellRecord {
   readonly dependencies: readonly number[];
   /** It holds `declare global` or `declare module`, which every later cell must see. */
   readonly isAugmenting: boolean;
+  /** The text that was compiled. */
+  readonly code: string;
 }
 
 /** Cells that were compiled but never committed (refused, or expressions of the front end) are dropped beyond this. */
@@ -36,6 +38,19 @@ export class NotebookWorld {
   readonly #names = new Map<string, LiveName>();
   readonly #records = new Map<number, CellRecord>();
   readonly #pending = new Map<number, CellRecord>();
+  /** The text of each cell that ran to its end, by the cell's id. */
+  readonly #runTexts = new Map<string, string>();
+  #revision = 0;
+
+  /** Changes with every change of what cells can see. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Is this what the cell ran last, and did all its names get their values? */
+  hasRun(cellId: string, code: string): boolean {
+    return this.#runTexts.get(cellId) === code;
+  }
 
   /** Remember a compiled cell until it is committed. */
   add(record: CellRecord): void {
@@ -56,10 +71,15 @@ export class NotebookWorld {
     return this.#names.get(name);
   }
 
-  /** Versions that every cell has to import for their effect on other modules. */
-  augmentingVersions(cellId?: string): number[] {
-    const records = [...this.#records.values()];
-    return records.filter((record) => record.isAugmenting && !isSameCell(record, cellId)).map(({ version }) => version);
+  /**
+   * Versions that every cell has to import for their effect on other modules.
+   *
+   * @param without - ids of further cells that are left out.
+   */
+  augmentingVersions(cellId?: string, without: ReadonlySet<string> = new Set()): number[] {
+    const isLeftOut = (id: string | undefined) => id !== undefined && (id === cellId || without.has(id));
+    const records = [...this.#records.values()].filter((record) => record.isAugmenting && !isLeftOut(record.cellId));
+    return records.map(({ version }) => version);
   }
 
   /** Global names that the earlier version of a cell declared and the new one does not. */
@@ -78,7 +98,13 @@ export class NotebookWorld {
     this.#pending.delete(version);
     this.#records.set(version, record);
     this.#removeUndeclared(record);
+    this.#revision++;
     const hasValue = new Set(assigned);
+    const isWhole = record.names.every(({ name, kind }) => !isRuntimeKind(kind) || hasValue.has(name));
+    if (record.cellId !== undefined) {
+      if (isWhole) this.#runTexts.set(record.cellId, record.code);
+      else this.#runTexts.delete(record.cellId);
+    }
     for (const { name, kind } of record.names) {
       if (kind === "using" || (isRuntimeKind(kind) && !hasValue.has(name))) continue;
       this.#names.set(name, liveName(record, name, kind));
@@ -88,7 +114,9 @@ export class NotebookWorld {
 
   /** @returns the global names to delete. */
   forget(cellIds: readonly string[]): string[] {
+    this.#revision++;
     const deleted = new Set(cellIds);
+    for (const cellId of cellIds) this.#runTexts.delete(cellId);
     const gone = [...this.#names.values()].filter(({ cellId }) => cellId !== undefined && deleted.has(cellId));
     for (const { name } of gone) this.#names.delete(name);
     for (const [version, record] of this.#records) {
@@ -133,7 +161,12 @@ export class NotebookWorld {
   }
 }
 
-function liveName({ version, cellId }: CellRecord, name: string, kind: NameKind): LiveName {
+/** A name that a version of a cell declares, as other cells see it. */
+export function liveName(
+  { version, cellId }: Pick<CellRecord, "version" | "cellId">,
+  name: string,
+  kind: NameKind,
+): LiveName {
   return {
     name,
     kind,
@@ -141,10 +174,6 @@ function liveName({ version, cellId }: CellRecord, name: string, kind: NameKind)
     ...(cellId !== undefined && { cellId }),
     ...(isRuntimeKind(kind) && { globalName: globalNameOf(name) }),
   };
-}
-
-function isSameCell(record: CellRecord, cellId: string | undefined): boolean {
-  return cellId !== undefined && record.cellId === cellId;
 }
 
 function globalsOf(names: readonly LiveName[]): string[] {

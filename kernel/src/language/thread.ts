@@ -9,6 +9,7 @@ const language = new NotebookLanguage(workerData as LanguageThreadData);
 const answers: { readonly [M in LanguageMethod]: (argument: CallOf<M>["argument"]) => unknown } = {
   compile: (argument) => language.compile(argument),
   forget: (argument) => language.forget(argument),
+  diagnose: (argument) => language.diagnose(argument),
   complete: (argument) => language.complete(argument),
   inspect: (argument) => language.inspect(argument),
   isComplete: (argument) => language.isComplete(argument),

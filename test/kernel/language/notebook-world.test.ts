@@ -13,6 +13,7 @@ function record(
     names: Object.entries(names).map(([name, kind]) => ({ name, kind })),
     dependencies: [],
     isAugmenting: false,
+    code: "",
     ...more,
   };
 }

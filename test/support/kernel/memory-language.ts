@@ -1,4 +1,5 @@
 import type { CompileReply, Completion, Hover, Language } from "../../../kernel/src/language/language.ts";
+import type { LiveDiagnostic } from "../../../kernel/src/protocol/language-comm.ts";
 
 type CompileRequest = Parameters<Language["compile"]>[0];
 
@@ -13,6 +14,7 @@ export class MemoryLanguage implements Language {
     diagnostics: [],
   });
   completion: Completion = { start: 0, end: 0, items: [] };
+  liveDiagnostics: readonly LiveDiagnostic[] = [];
   hover: Hover | undefined;
   isClosed = false;
   private version = 0;
@@ -29,6 +31,11 @@ export class MemoryLanguage implements Language {
   forget(cellIds: readonly string[]): Promise<readonly string[]> {
     this.log.push(["forget", cellIds]);
     return Promise.resolve(cellIds.map((id) => `nameOf_${id}`));
+  }
+
+  diagnose(request: Parameters<Language["diagnose"]>[0]): Promise<readonly LiveDiagnostic[]> {
+    this.log.push(["diagnose", request]);
+    return Promise.resolve(this.liveDiagnostics);
   }
 
   complete(request: { code: string; offset: number }): Promise<Completion> {

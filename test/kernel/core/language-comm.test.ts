@@ -1,0 +1,155 @@
+import { describe, expect, test } from "vitest";
+import type { LiveDiagnostic } from "../../../kernel/src/protocol/language-comm.ts";
+import type { JsonObject } from "../../../kernel/src/protocol/messages.ts";
+import { KernelWorld } from "../../support/kernel/kernel-world.ts";
+
+const WRONG: LiveDiagnostic = { category: "error", code: 1, message: "wrong", start: 0, length: 1, fixes: [] };
+
+class FrontEnd {
+  readonly world = new KernelWorld();
+
+  constructor() {
+    this.world.send("comm_open", { comm_id: "c", target_name: "mobula.language.v1", data: {} });
+  }
+
+  tell(data: object): void {
+    this.world.send("comm_msg", { comm_id: "c", data });
+  }
+
+  get heard(): JsonObject[] {
+    const messages = this.world.broadcasts().filter(({ header }) => header.msg_type === "comm_msg");
+    return messages.map(({ content }) => content.data as JsonObject);
+  }
+
+  async heardSome(count: number): Promise<JsonObject[]> {
+    await this.world.until(() => this.heard.length >= count);
+    return this.heard;
+  }
+
+  get asked(): unknown[] {
+    return this.world.language.log.filter((entry) => Array.isArray(entry) && entry[0] === "diagnose");
+  }
+}
+
+const CELLS = {
+  type: "cells",
+  revision: 1,
+  order: ["a", "b"],
+  changed: [
+    { id: "b", code: "2" },
+    { id: "a", code: "1" },
+  ],
+};
+
+describe("the language comm", () => {
+  test("answers with the diagnostics of each cell asked for, in that order", async () => {
+    const frontEnd = new FrontEnd();
+    await frontEnd.world.until(() => frontEnd.world.languages.length > 0);
+    frontEnd.world.language.liveDiagnostics = [WRONG];
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "check", cells: ["b", "unknown", "a"] });
+    expect(await frontEnd.heardSome(2)).toEqual([
+      { type: "diagnostics", revision: 1, cellId: "b", diagnostics: [WRONG] },
+      { type: "diagnostics", revision: 1, cellId: "a", diagnostics: [WRONG] },
+    ]);
+    const cells = [
+      { id: "a", code: "1" },
+      { id: "b", code: "2" },
+    ];
+    expect(frontEnd.asked).toEqual([
+      ["diagnose", { cells, cellId: "b", check: "error" }],
+      ["diagnose", { cells, cellId: "a", check: "error" }],
+    ]);
+  });
+
+  test("cells keep their text until they change or go", async () => {
+    const frontEnd = new FrontEnd();
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "cells", revision: 2, order: ["b", "c"], changed: [{ id: "c", code: "3" }] });
+    frontEnd.tell({ type: "check", cells: ["a", "c"] });
+    expect(await frontEnd.heardSome(1)).toMatchObject([{ revision: 2, cellId: "c" }]);
+    expect(frontEnd.asked).toMatchObject([
+      [
+        "diagnose",
+        {
+          cells: [
+            { id: "b", code: "2" },
+            { id: "c", code: "3" },
+          ],
+        },
+      ],
+    ]);
+  });
+
+  test("a %check line holds from its cell on, before the level that ran", async () => {
+    const frontEnd = new FrontEnd();
+    await frontEnd.world.execute("%check warn");
+    const changed = [
+      { id: "a", code: "1" },
+      { id: "b", code: "%check off\n2" },
+      { id: "c", code: "3" },
+    ];
+    frontEnd.tell({ type: "cells", revision: 1, order: ["a", "b", "c"], changed });
+    frontEnd.tell({ type: "check", cells: ["a", "b", "c"] });
+    await frontEnd.heardSome(4);
+    expect(frontEnd.asked.map((entry) => (entry as [string, { check: string }])[1].check)).toEqual([
+      "warn",
+      "off",
+      "off",
+    ]);
+    expect(frontEnd.asked).toMatchObject([{}, ["diagnose", { cells: [{}, { code: "          \n2" }, {}] }], {}]);
+  });
+
+  test("a newer check drops what an older one waits for", async () => {
+    const frontEnd = new FrontEnd();
+    await frontEnd.world.until(() => frontEnd.world.languages.length > 0);
+    const started: string[] = [];
+    let goOn = () => {};
+    frontEnd.world.language.diagnose = async ({ cellId }) => {
+      started.push(cellId);
+      await new Promise<void>((resolve) => (goOn = resolve));
+      return [];
+    };
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "check", cells: ["a", "a", "a"] });
+    await expect.poll(() => started).toEqual(["a"]);
+    frontEnd.tell({ type: "check", cells: ["b"] });
+    goOn();
+    await expect.poll(() => started).toEqual(["a", "b"]);
+    goOn();
+    expect((await frontEnd.heardSome(2)).map(({ cellId }) => cellId)).toEqual(["a", "b"]);
+  });
+
+  test("front ends hear that the world changed: after a cell, and when the session is gone", async () => {
+    const frontEnd = new FrontEnd();
+    await frontEnd.world.execute("1");
+    expect(await frontEnd.heardSome(1)).toEqual([{ type: "world-changed" }]);
+    frontEnd.world.session.die();
+    expect(await frontEnd.heardSome(2)).toHaveLength(2);
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "check", cells: ["a"] });
+    expect((await frontEnd.heardSome(3)).at(-1)).toMatchObject({ type: "diagnostics", cellId: "a" });
+  });
+
+  test("a cell that runs does not hold it up", async () => {
+    const frontEnd = new FrontEnd();
+    frontEnd.world.session.onExecute = () => new Promise(() => {});
+    frontEnd.world.send("execute_request", { code: "for (;;) {}" });
+    await expect.poll(() => frontEnd.world.session.log).toContainEqual(["execute", "for (;;) {}"]);
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "check", cells: ["a"] });
+    expect(await frontEnd.heardSome(1)).toMatchObject([{ cellId: "a" }]);
+  });
+
+  test("what cannot be read, or fails, is a warning", async () => {
+    const frontEnd = new FrontEnd();
+    frontEnd.tell({ type: "cells", revision: "1", order: [], changed: [] });
+    frontEnd.tell({ type: "nonsense" });
+    await expect.poll(() => frontEnd.world.warnings).toHaveLength(2);
+    frontEnd.world.language.diagnose = () => Promise.reject(new Error("no program"));
+    frontEnd.tell(CELLS);
+    frontEnd.tell({ type: "check", cells: ["a", "b"] });
+    await expect.poll(() => frontEnd.world.warnings).toHaveLength(3);
+    expect(frontEnd.heard).toEqual([]);
+  });
+});
