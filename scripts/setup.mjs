@@ -84,7 +84,12 @@ export async function build() {
   });
   await step("Build JupyterLab extension", {
     inputs: fingerprint({
-      paths: ["extensions/jupyterlab", "runtime/src/protocol/cluster-view.ts", "package-lock.json"],
+      paths: [
+        "extensions/jupyterlab",
+        "runtime/src/protocol/cluster-view.ts",
+        "kernel/src/protocol/language-comm.ts",
+        "package-lock.json",
+      ],
     }),
     outputs: [join(ROOT, "extensions/jupyterlab/labextension/package.json")],
     work: () =>

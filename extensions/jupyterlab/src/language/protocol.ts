@@ -1,0 +1,17 @@
+/**
+ * What the kernel says about cells. As in `../protocol.ts`, types come from the kernel's sources and vanish when
+ * compiled, and the constant is repeated.
+ */
+import type { LANGUAGE_TARGET as KernelTarget } from "@mobula/kernel/protocol";
+
+export type {
+  CellText,
+  LanguageReply,
+  LanguageRequest,
+  LiveDiagnostic,
+  QuickFix,
+  TextEdit,
+} from "@mobula/kernel/protocol";
+
+/** Comm target of Mobula's kernel. */
+export const LANGUAGE_TARGET: typeof KernelTarget = "mobula.language.v1";
