@@ -64,6 +64,7 @@ export class Kernel {
   private readonly history = new History();
   private readonly usage = new UsageMeter();
   private readonly parents = new ParentHeaders();
+  private readonly findNotebook = (code: string) => this.languageComms.find(code);
   private executionCount = 0;
   private closing: Promise<void> | undefined;
   private reportClosed: () => void = () => {};
@@ -165,9 +166,9 @@ export class Kernel {
       case "kernel_info_request":
         return kernelInfo;
       case "complete_request":
-        return completeReply(await this.language.get(), request.content);
+        return completeReply(await this.language.get(), request.content, this.findNotebook);
       case "inspect_request":
-        return inspectReply(await this.language.get(), request.content);
+        return inspectReply(await this.language.get(), request.content, this.findNotebook);
       case "is_complete_request":
         return isCompleteReply(await this.language.get(), request.content);
       case "history_request":

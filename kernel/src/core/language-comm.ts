@@ -2,8 +2,10 @@
 import type { CheckLevel, Language } from "../language/language.ts";
 import {
   type CellText,
+  type LanguageQuestion,
   type LanguageReply,
   type LanguageRequest,
+  type NotebookText,
   readLanguageRequest,
 } from "../protocol/language-comm.ts";
 import type { CommEndpoint, CommEndpointEvents, ToEndpoint } from "../transport/comm-endpoint.ts";
@@ -29,6 +31,18 @@ export class LanguageComms {
     const comm = new LanguageComm(this.parts, events, () => this.open.delete(comm));
     this.open.add(comm);
     return comm;
+  }
+
+  /**
+   * The cell that a front end means when it sends a text without saying whose it is, as all of Jupyter's own requests
+   * do; undefined when no cell has this text.
+   */
+  find(code: string): NotebookText | undefined {
+    for (const comm of this.open) {
+      const notebook = comm.find(code);
+      if (notebook) return notebook;
+    }
+    return undefined;
   }
 
   /** A cell ran, or the type world began anew. */
@@ -73,6 +87,12 @@ class LanguageComm implements CommEndpoint {
     this.forgetMe();
   }
 
+  find(code: string): NotebookText | undefined {
+    const cells = this.texts();
+    const cellId = cells.find((cell) => cell.code === code)?.id;
+    return cellId === undefined ? undefined : { cells, cellId };
+  }
+
   tell(reply: LanguageReply): void {
     if (!this.isClosed) this.events.onMessage({ type: "comm-message", data: reply });
   }
@@ -86,7 +106,45 @@ class LanguageComm implements CommEndpoint {
       case "check":
         this.wanted = [...request.cells];
         void this.checkWanted();
+        return;
+      case "ask":
+        void this.answer(request.id, request.question);
     }
+  }
+
+  private async answer(id: number, question: LanguageQuestion): Promise<void> {
+    try {
+      const answer = await this.answerTo(question);
+      this.tell({ type: "answer", id, answer: answer ?? null });
+    } catch (error) {
+      this.tell({ type: "failed", id, message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  private async answerTo(question: LanguageQuestion): Promise<unknown> {
+    const { cellId, offset } = question;
+    const notebook = { cells: this.texts(), cellId };
+    const code = notebook.cells.find(({ id }) => id === cellId)?.code;
+    if (code === undefined) throw new Error(`The kernel does not know cell ${cellId}.`);
+    const language = await this.parts.language.get();
+    switch (question.kind) {
+      case "hover":
+        return language.inspect({ code, offset, notebook });
+      case "complete":
+        return language.complete({ code, offset, notebook, withImports: true });
+      case "describe": {
+        const chosen = code.slice(0, question.start) + question.text;
+        return language.inspect({ code: chosen + code.slice(offset), offset: chosen.length, notebook });
+      }
+      case "places":
+        return language.places({ ...notebook, offset });
+      case "rename":
+        return language.rename({ ...notebook, offset, newName: question.newName });
+    }
+  }
+
+  private texts(): CellText[] {
+    return this.cells.map(({ id, code }) => ({ id, code }));
   }
 
   /** One cell at a time, so that a completion asked for meanwhile waits for one cell only. */
@@ -112,7 +170,7 @@ class LanguageComm implements CommEndpoint {
     if (index < 0) return;
     const check = cells.slice(0, index + 1).findLast(({ level }) => level)?.level ?? this.parts.checkLevel();
     const language = await this.parts.language.get();
-    const diagnostics = await language.diagnose({ cells: cells.map(({ id, code }) => ({ id, code })), cellId, check });
+    const diagnostics = await language.diagnose({ cells: this.texts(), cellId, check });
     this.tell({ type: "diagnostics", revision, cellId, diagnostics });
   }
 }

@@ -1,5 +1,6 @@
 /** Answers of the language thread in Jupyter's terms: code points for UTF-16 offsets, MIME bundles for hovers. */
 import type { Language } from "../language/language.ts";
+import type { NotebookText } from "../protocol/language-comm.ts";
 import type {
   CompleteReplyContent,
   CursorContent,
@@ -9,9 +10,17 @@ import type {
 import { toCodePointOffset, toUtf16Offset } from "../protocol/offsets.ts";
 import { readMagic } from "./magic.ts";
 
-export async function completeReply(language: Language, request: CursorContent): Promise<CompleteReplyContent> {
+/** Finds the cell that has this text, so that the cells around it count. */
+export type FindNotebook = (code: string) => NotebookText | undefined;
+
+export async function completeReply(
+  language: Language,
+  request: CursorContent,
+  findNotebook: FindNotebook,
+): Promise<CompleteReplyContent> {
   const { code } = readMagic(request.code);
-  const { start, end, items } = await language.complete({ code, offset: toUtf16Offset(code, request.cursor_pos) });
+  const place = { code, offset: toUtf16Offset(code, request.cursor_pos), ...around(code, findNotebook) };
+  const { start, end, items } = await language.complete(place);
   return {
     status: "ok",
     matches: items.map(({ text }) => text),
@@ -30,9 +39,14 @@ export async function completeReply(language: Language, request: CursorContent):
   };
 }
 
-export async function inspectReply(language: Language, request: CursorContent): Promise<InspectReplyContent> {
+export async function inspectReply(
+  language: Language,
+  request: CursorContent,
+  findNotebook: FindNotebook,
+): Promise<InspectReplyContent> {
   const { code } = readMagic(request.code);
-  const hover = await language.inspect({ code, offset: toUtf16Offset(code, request.cursor_pos) });
+  const place = { code, offset: toUtf16Offset(code, request.cursor_pos), ...around(code, findNotebook) };
+  const hover = await language.inspect(place);
   return {
     status: "ok",
     found: hover !== undefined,
@@ -47,4 +61,9 @@ export async function isCompleteReply(
 ): Promise<IsCompleteReplyContent> {
   const answer = await language.isComplete(readMagic(request.code).code);
   return answer.status === "incomplete" ? { status: "incomplete", indent: answer.indent } : { status: answer.status };
+}
+
+function around(code: string, findNotebook: FindNotebook): { readonly notebook?: NotebookText } {
+  const notebook = findNotebook(code);
+  return notebook ? { notebook } : {};
 }

@@ -1,7 +1,7 @@
 /** The kernel's side of the language thread. */
 import { Worker } from "node:worker_threads";
-import type { LiveDiagnostic } from "../protocol/language-comm.ts";
-import type { CompileReply, Completeness, Completion, Hover, Language } from "./language.ts";
+import type { Completion, HoverText, LiveDiagnostic, NamePlaces, Renaming } from "../protocol/language-comm.ts";
+import type { CompileReply, Completeness, Language } from "./language.ts";
 import type { FromLanguageThread, LanguageCall, ToLanguageThread } from "./messages.ts";
 import type { NotebookLanguageOptions } from "./notebook-language.ts";
 
@@ -58,8 +58,16 @@ class LanguageClient implements Language {
     return this.#call({ method: "complete", argument });
   }
 
-  inspect(argument: Parameters<Language["inspect"]>[0]): Promise<Hover | undefined> {
+  inspect(argument: Parameters<Language["inspect"]>[0]): Promise<HoverText | undefined> {
     return this.#call({ method: "inspect", argument });
+  }
+
+  places(argument: Parameters<Language["places"]>[0]): Promise<NamePlaces | undefined> {
+    return this.#call({ method: "places", argument });
+  }
+
+  rename(argument: Parameters<Language["rename"]>[0]): Promise<Renaming> {
+    return this.#call({ method: "rename", argument });
   }
 
   isComplete(argument: string): Promise<Completeness> {

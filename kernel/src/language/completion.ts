@@ -1,5 +1,6 @@
 import ts from "typescript";
-import type { Completion } from "./language.ts";
+import type { Completion, CompletionItem } from "../protocol/language-comm.ts";
+import { type ImportableNames, importEdit } from "./importable-names.ts";
 import type { LiveName } from "./notebook-world.ts";
 
 /** A cell's text as a module that the language service can be asked about. */
@@ -15,8 +16,17 @@ export interface DraftCell {
 const MAX_SIGNATURES = 40;
 const MAX_SIGNATURE_LENGTH = 200;
 
+/** A single letter would bring half of every package. */
+const MIN_IMPORT_PREFIX = 2;
+const MAX_IMPORTS = 20;
+
 /** What could stand at `offset`: TypeScript's list and order, filtered by what is typed already. */
-export function completionsAt(service: ts.LanguageService, draft: DraftCell, offset: number): Completion {
+export function completionsAt(
+  service: ts.LanguageService,
+  draft: DraftCell,
+  offset: number,
+  importable?: ImportableNames,
+): Completion {
   const position = offset + draft.headerLength;
   const info = service.getCompletionsAtPosition(draft.fileName, position, {
     includeCompletionsForModuleExports: false,
@@ -29,11 +39,38 @@ export function completionsAt(service: ts.LanguageService, draft: DraftCell, off
   const start = span ? Math.min(span.start - draft.headerLength, offset) : wordStart;
   const entries = matching(info.entries, draft.code.slice(start, offset));
   const hasSignatures = entries.length <= MAX_SIGNATURES;
-  const items = entries.map((entry) => {
+  const items = entries.map((entry): CompletionItem => {
     const signature = hasSignatures ? signatureOf(service, draft, position, entry) : undefined;
-    return { text: entry.name, kind: kindOf(entry, draft.imported), ...(signature && { signature }) };
+    const isDeprecated = /\bdeprecated\b/.test(entry.kindModifiers ?? "");
+    return {
+      text: entry.name,
+      kind: kindOf(entry, draft.imported),
+      ...(signature && { signature }),
+      ...(isDeprecated && { isDeprecated }),
+    };
   });
-  return { start, end: offset, items };
+  const prefix = draft.code.slice(start, offset);
+  const isFree = !info.isMemberCompletion && !span;
+  const others = isFree && importable ? toImport(prefix, draft.code, items, importable) : [];
+  return { start, end: offset, items: [...items, ...others] };
+}
+
+/** Names of modules, as far as nothing of the same name is in scope. */
+function toImport(
+  prefix: string,
+  code: string,
+  inScope: readonly CompletionItem[],
+  importable: ImportableNames,
+): CompletionItem[] {
+  if (prefix.length < MIN_IMPORT_PREFIX) return [];
+  const known = new Set(inScope.map(({ text }) => text));
+  const found = importable.startingWith(prefix, MAX_IMPORTS).filter(({ name }) => !known.has(name));
+  return found.map((name) => ({
+    text: name.name,
+    kind: name.kind,
+    signature: `import { ${name.name} } from "${name.specifier}"`,
+    from: { specifier: name.specifier, edit: importEdit(code, name) },
+  }));
 }
 
 /** Entries that begin with `prefix`; where none does, those that do when case is ignored. */

@@ -1,39 +1,19 @@
 import ts from "typescript";
+import type { HoverText } from "../protocol/language-comm.ts";
 import { type DraftCell, withoutAlias } from "./completion.ts";
-import type { Hover } from "./language.ts";
 
-/**
- * What stands at `offset`: the name there or just before it, or else the function whose arguments surround it.
- * From types alone; nothing is evaluated.
- */
-export function hoverAt(service: ts.LanguageService, draft: DraftCell, offset: number): Hover | undefined {
+/** The name at `offset` or just before it. From types alone; nothing is evaluated. */
+export function nameAt(service: ts.LanguageService, draft: DraftCell, offset: number): HoverText | undefined {
   const position = offset + draft.headerLength;
-  const places = [position, position - 1, calleeAround(service, draft, position)];
-  for (const place of places) {
-    if (place === undefined || place < draft.headerLength) continue;
+  for (const place of [position, position - 1]) {
+    if (place < draft.headerLength) continue;
     const info = service.getQuickInfoAtPosition(draft.fileName, place);
     if (info) return toHover(info, draft);
   }
   return undefined;
 }
 
-/** Start of the name that is called around `position`. */
-function calleeAround(service: ts.LanguageService, { fileName }: DraftCell, position: number): number | undefined {
-  const sourceFile = service.getProgram()?.getSourceFile(fileName);
-  if (!sourceFile) return undefined;
-  let callee: ts.Expression | undefined;
-  const visit = (node: ts.Node): void => {
-    if (node.pos > position || node.end < position) return;
-    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end < position)
-      callee = node.expression;
-    ts.forEachChild(node, visit);
-  };
-  visit(sourceFile);
-  if (!callee) return undefined;
-  return (ts.isPropertyAccessExpression(callee) ? callee.name : callee).getStart(sourceFile);
-}
-
-function toHover({ displayParts, documentation, tags }: ts.QuickInfo, { imported }: DraftCell): Hover {
+function toHover({ displayParts, documentation, tags }: ts.QuickInfo, { imported }: DraftCell): HoverText {
   const declaration = withoutAlias(ts.displayPartsToString(displayParts), imported);
   const docs = ts.displayPartsToString(documentation);
   const tagLines = (tags ?? []).map((tag) => [tag.name, ts.displayPartsToString(tag.text)] as const);

@@ -14,7 +14,7 @@ export interface LanguageHostOptions {
 export class LanguageHost implements ts.LanguageServiceHost {
   readonly #options: LanguageHostOptions;
   readonly #globals: string;
-  readonly #resolver: ModuleResolver;
+  readonly resolver: ModuleResolver;
   readonly #modules = new Map<string, { readonly text: string; readonly revision: number }>();
   #revision = 0;
   #roots: readonly string[] = [];
@@ -22,7 +22,7 @@ export class LanguageHost implements ts.LanguageServiceHost {
   constructor(options: LanguageHostOptions) {
     this.#options = options;
     this.#globals = join(options.kernelRoot, "resources", "globals.d.ts");
-    this.#resolver = new ModuleResolver(options.kernelRoot);
+    this.resolver = new ModuleResolver(options.kernelRoot);
   }
 
   /** Add or replace a virtual module. */
@@ -105,7 +105,7 @@ export class LanguageHost implements ts.LanguageServiceHost {
       const virtual = this.#virtualModule(literal.text);
       if (virtual) return { resolvedModule: virtual };
       const mode = ts.getModeForUsageLocation(sourceFile, literal, options);
-      return this.#resolver.resolveModule(literal.text, containingFile, mode, options);
+      return this.resolver.resolveModule(literal.text, containingFile, mode, options);
     });
   }
 
@@ -119,7 +119,7 @@ export class LanguageHost implements ts.LanguageServiceHost {
     return references.map((reference) => {
       const name = typeof reference === "string" ? reference : reference.fileName;
       const mode = typeof reference === "string" ? undefined : reference.resolutionMode;
-      return this.#resolver.resolveTypes(name, containingFile, mode ?? sourceFile?.impliedNodeFormat, options);
+      return this.resolver.resolveTypes(name, containingFile, mode ?? sourceFile?.impliedNodeFormat, options);
     });
   }
 

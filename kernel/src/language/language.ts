@@ -1,6 +1,13 @@
 /** What the kernel asks of the language thread. Offsets are UTF-16 code units into `code`; the protocol side converts. */
 
-import type { LiveDiagnostic, NotebookText } from "../protocol/language-comm.ts";
+import type {
+  Completion,
+  HoverText,
+  LiveDiagnostic,
+  NamePlaces,
+  NotebookText,
+  Renaming,
+} from "../protocol/language-comm.ts";
 
 /** `error`: a type error blocks the cell. `warn`: it is shown and the cell runs. `off`: types are erased, not checked. */
 export type CheckLevel = "error" | "warn" | "off";
@@ -81,16 +88,16 @@ export interface CompileReply {
   readonly diagnostics: readonly CellDiagnostic[];
 }
 
-export interface Completion {
-  readonly start: number;
-  readonly end: number;
-  readonly items: readonly { readonly text: string; readonly kind: string; readonly signature?: string }[];
+export interface InspectRequest {
+  readonly code: string;
+  readonly offset: number;
+  /** The cells around this one, when they are known; without them only names of cells that ran are in scope. */
+  readonly notebook?: NotebookText;
 }
 
-export interface Hover {
-  /** Markdown: a `typescript` fence with the declaration, then the documentation. */
-  readonly markdown: string;
-  readonly text: string;
+export interface CompleteRequest extends InspectRequest {
+  /** Offer names that an import would bring, too. Default: false. */
+  readonly withImports?: boolean;
 }
 
 export type Completeness =
@@ -113,8 +120,11 @@ export interface Language {
    * and below them every name of cells that ran. The type world stays as it is. Empty at level `off`, but for syntax.
    */
   diagnose(request: NotebookText & { check: CheckLevel }): Promise<readonly LiveDiagnostic[]>;
-  complete(request: { code: string; offset: number }): Promise<Completion>;
-  inspect(request: { code: string; offset: number }): Promise<Hover | undefined>;
+  complete(request: CompleteRequest): Promise<Completion>;
+  inspect(request: InspectRequest): Promise<HoverText | undefined>;
+  /** The name at an offset of a cell, and where else in the notebook's text it stands. */
+  places(request: NotebookText & { offset: number }): Promise<NamePlaces | undefined>;
+  rename(request: NotebookText & { offset: number; newName: string }): Promise<Renaming>;
   isComplete(code: string): Promise<Completeness>;
   close(): Promise<void>;
 }

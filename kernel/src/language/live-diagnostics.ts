@@ -2,6 +2,8 @@
 import ts from "typescript";
 import type { LiveDiagnostic, QuickFix, TextEdit } from "../protocol/language-comm.ts";
 import type { DraftCell } from "./completion.ts";
+import { importOffset } from "./import-offset.ts";
+import { type ImportableNames, importEdit } from "./importable-names.ts";
 import type { CellDiagnostic } from "./language.ts";
 
 /** Fixes cost a search each; a cell with more errors than this has one cause. */
@@ -11,6 +13,8 @@ const MAX_FIXES = 3;
 /** Fixes that make sense in a file only, or that change what is checked. */
 const UNWANTED_FIXES = new Set(["disableJsDiagnostics", "fixEnableJsxFlag", "setModuleOption", "setTargetOption"]);
 
+const CANNOT_FIND_NAME = new Set([2304, 2552]);
+
 const FORMAT: ts.FormatCodeSettings = { ...ts.getDefaultFormatCodeSettings("\n"), indentSize: 2 };
 const PREFERENCES: ts.UserPreferences = { quotePreference: "double", importModuleSpecifierPreference: "relative" };
 
@@ -19,10 +23,25 @@ export function liveDiagnostics(
   service: ts.LanguageService,
   draft: DraftCell,
   found: readonly CellDiagnostic[],
+  importable: ImportableNames,
 ): LiveDiagnostic[] {
-  return found.map((diagnostic, index) => ({
-    ...diagnostic,
-    fixes: index < MAX_WITH_FIXES && diagnostic.code !== 0 ? quickFixes(service, draft, diagnostic) : [],
+  return found.map((diagnostic, index) => {
+    if (index >= MAX_WITH_FIXES || diagnostic.code === 0) return { ...diagnostic, fixes: [] };
+    const fixes = [...imports(draft, diagnostic, importable), ...quickFixes(service, draft, diagnostic)];
+    return { ...diagnostic, fixes: fixes.slice(0, MAX_FIXES) };
+  });
+}
+
+/** TypeScript only knows of modules that the program has loaded already. */
+function imports(
+  { code }: DraftCell,
+  { code: number, start, length }: CellDiagnostic,
+  importable: ImportableNames,
+): QuickFix[] {
+  if (!CANNOT_FIND_NAME.has(number)) return [];
+  return importable.find(code.slice(start, start + length)).map((found) => ({
+    title: `Add import from "${found.specifier}"`,
+    edits: [importEdit(code, found)],
   }));
 }
 
@@ -77,9 +96,4 @@ function newImport(span: ts.TextSpan, text: string, code: string): TextEdit | un
   const line = text.trim();
   if (span.length > 0 || !/^import\b/.test(line) || line.includes('"./.cell-')) return undefined;
   return { start: importOffset(code), length: 0, text: `${line}\n` };
-}
-
-/** Where a new import goes: before the first line that is not blank or a comment of one line. */
-export function importOffset(code: string): number {
-  return /^(?:[ \t]*(?:\/\/[^\n]*)?\r?\n)*/.exec(code)?.[0].length ?? 0;
 }

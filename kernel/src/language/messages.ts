@@ -3,7 +3,15 @@ import type { Language } from "./language.ts";
 import type { NotebookLanguageOptions } from "./notebook-language.ts";
 
 /** Methods of `Language` that are answered. */
-export type LanguageMethod = "compile" | "forget" | "diagnose" | "complete" | "inspect" | "isComplete";
+export type LanguageMethod =
+  | "compile"
+  | "forget"
+  | "diagnose"
+  | "complete"
+  | "inspect"
+  | "places"
+  | "rename"
+  | "isComplete";
 
 /** A call of method `M`; the argument is that of `Language`. */
 export interface CallOf<M extends LanguageMethod> {

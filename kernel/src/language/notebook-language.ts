@@ -5,7 +5,14 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import type { LiveDiagnostic, NotebookText } from "../protocol/language-comm.ts";
+import type {
+  Completion,
+  HoverText,
+  LiveDiagnostic,
+  NamePlaces,
+  NotebookText,
+  Renaming,
+} from "../protocol/language-comm.ts";
 import { type AnalysedCell, analyseCell, compileCell } from "./cell/compile-cell.ts";
 import { checkDirective, jsxFactoryNames } from "./cell/directives.ts";
 import { engineSyntaxError } from "./cell/engine-syntax.ts";
@@ -15,21 +22,24 @@ import { compilerOptionsFor } from "./compiler-options.ts";
 import { completenessOf } from "./completeness.ts";
 import { completionsAt } from "./completion.ts";
 import { engineDiagnostic, misplacedReturns, syntaxDiagnostics, typeDiagnostics } from "./diagnostics.ts";
-import { hoverAt } from "./hover.ts";
+import { nameAt } from "./hover.ts";
 import { typeOnlyImports, unusedAsValues } from "./import-kinds.ts";
+import { ImportableNames } from "./importable-names.ts";
 import type {
   CellDiagnostic,
   CheckLevel,
   CompiledCell,
   CompileReply,
   Completeness,
-  Completion,
-  Hover,
+  CompleteRequest,
+  InspectRequest,
 } from "./language.ts";
 import { LanguageHost } from "./language-host.ts";
 import { hints, liveDiagnostics } from "./live-diagnostics.ts";
+import { placesOf, renaming } from "./name-places.ts";
 import { NotebookWorld } from "./notebook-world.ts";
-import { type PlacedCell, type Surroundings, UnrunCells } from "./unrun-cells.ts";
+import { signatureAt } from "./signature-help.ts";
+import { type CellPlacer, type PlacedCell, type Surroundings, type UnrunCell, UnrunCells } from "./unrun-cells.ts";
 import { virtualModule } from "./virtual-module.ts";
 
 export interface NotebookLanguageOptions {
@@ -56,6 +66,8 @@ export class NotebookLanguage {
   readonly #world = new NotebookWorld();
   readonly #fileNames = new Map<number, string>();
   readonly #unrun: UnrunCells;
+  readonly #document: UnrunCells;
+  readonly #importable: ImportableNames;
   #lastVersion = 0;
 
   constructor({ directory, typeRoots }: NotebookLanguageOptions) {
@@ -67,11 +79,18 @@ export class NotebookLanguage {
       compilerOptions: this.#compilerOptions,
     });
     this.#service = ts.createLanguageService(this.#host, LIBRARY_FILES);
-    this.#unrun = new UnrunCells(this.#world, {
+    this.#importable = new ImportableNames({
+      directory: this.#directory,
+      resolver: this.#host.resolver,
+      compilerOptions: this.#compilerOptions,
+    });
+    const placer: CellPlacer = {
       place: (version, code, cell, surroundings) => this.#place(version, code, cell, surroundings),
       drop: (version) => this.#dropModule(version),
       isUsedBy: (cell) => this.#isUsedBy(cell),
-    });
+    };
+    this.#unrun = new UnrunCells(this.#world, placer, "as run");
+    this.#document = new UnrunCells(this.#world, placer, "as written");
   }
 
   /** @see Language.compile */
@@ -122,22 +141,36 @@ export class NotebookLanguage {
     if (!cell || cell.code.trim() === "") return [];
     const { code, parsed } = cell;
     const syntaxErrors = [...syntaxDiagnostics(parsed.errors, code), ...misplacedReturns(parsed.sourceFile)];
-    if (syntaxErrors.length > 0) return liveDiagnostics(this.#service, cell, syntaxErrors);
+    if (syntaxErrors.length > 0) return liveDiagnostics(this.#service, cell, syntaxErrors, this.#importable);
     const level = checkDirective(code) ?? check;
     if (level === "off") return [];
     this.#host.setRoots(this.#unrun.rootsFor(cellId));
     const { diagnostics } = this.#check(cell, level, cellId);
-    return [...liveDiagnostics(this.#service, cell, diagnostics), ...hints(this.#service, cell)];
+    return [...liveDiagnostics(this.#service, cell, diagnostics, this.#importable), ...hints(this.#service, cell)];
   }
 
   /** @see Language.complete */
-  complete({ code, offset }: { code: string; offset: number }): Completion {
-    return completionsAt(this.#service, this.#draft(code), offset);
+  complete({ code, offset, notebook, withImports = false }: CompleteRequest): Completion {
+    const importable = withImports ? this.#importable : undefined;
+    return completionsAt(this.#service, this.#draft(code, notebook), offset, importable);
   }
 
   /** @see Language.inspect */
-  inspect({ code, offset }: { code: string; offset: number }): Hover | undefined {
-    return hoverAt(this.#service, this.#draft(code), offset);
+  inspect({ code, offset, notebook }: InspectRequest): HoverText | undefined {
+    const draft = this.#draft(code, notebook);
+    const isBeforeArgument = /[(,]\s*$/.test(code.slice(0, offset)) && !/^[\p{ID_Start}$_]/u.test(code.slice(offset));
+    const [first, second] = isBeforeArgument ? [signatureAt, nameAt] : [nameAt, signatureAt];
+    return first(this.#service, draft, offset) ?? second(this.#service, draft, offset);
+  }
+
+  /** @see Language.places */
+  places({ cells, cellId, offset }: NotebookText & { offset: number }): NamePlaces | undefined {
+    return placesOf(this.#service, this.#asDocument(cells), cellId, offset);
+  }
+
+  /** @see Language.rename */
+  rename({ cells, cellId, offset, newName }: NotebookText & { offset: number; newName: string }): Renaming {
+    return renaming(this.#service, this.#asDocument(cells), { cellId, offset, newName });
   }
 
   /** @see Language.isComplete */
@@ -159,6 +192,7 @@ export class NotebookLanguage {
       () => void this.#emit(DRAFT, sample(), new Set()),
       () => void this.complete({ code: `${code}.lo`, offset: code.length + 3 }),
       () => void this.inspect({ code, offset: code.length - 6 }),
+      ...this.#importable.readSteps(),
     ];
   }
 
@@ -171,14 +205,20 @@ export class NotebookLanguage {
     return { diagnostics };
   }
 
-  /** Put text that is still typed into the type world. Every name of earlier cells is in its scope. */
-  #draft(code: string): PlacedCell {
+  /** The notebook as its text says, whatever ran: what a name means is where the reader finds it. */
+  #asDocument(cells: NotebookText["cells"]): ReadonlyMap<string, UnrunCell> {
+    const placed = this.#document.place(cells);
+    this.#host.setRoots([...placed.values()].map(({ fileName }) => fileName));
+    return placed;
+  }
+
+  /** Put text that is still typed into the type world. Every name that the cell could use is in its scope. */
+  #draft(code: string, notebook?: NotebookText): PlacedCell {
     const { sourceFile, isTsx } = parseCell(code);
-    const cell = analyseCell(sourceFile, isTsx);
-    return this.#place(DRAFT, code, cell, {
-      names: this.#world.visibleNames(),
-      augmenting: this.#world.augmentingVersions(),
-    });
+    const unrun = notebook && this.#unrun.place(notebook.cells).get(notebook.cellId);
+    const names = this.#world.visibleNames();
+    const surroundings = unrun?.surroundings ?? { names, augmenting: this.#world.augmentingVersions() };
+    return this.#place(DRAFT, code, analyseCell(sourceFile, isTsx), surroundings);
   }
 
   /** What a cell that is about to run sees of the others: what it uses, and what changes types for all. */

@@ -12,6 +12,8 @@ const answers: { readonly [M in LanguageMethod]: (argument: CallOf<M>["argument"
   diagnose: (argument) => language.diagnose(argument),
   complete: (argument) => language.complete(argument),
   inspect: (argument) => language.inspect(argument),
+  places: (argument) => language.places(argument),
+  rename: (argument) => language.rename(argument),
   isComplete: (argument) => language.isComplete(argument),
 };
 const reply = (message: FromLanguageThread): void => port.postMessage(message);

@@ -47,21 +47,32 @@ interface PlacedNotebook {
   readonly placed: ReadonlyMap<string, UnrunCell>;
 }
 
+/**
+ * `as run`: a cell whose text has run has its names in the world, where a newer cell may have taken them over.
+ * `as written`: every name is that of the nearest cell above that declares it, else of the nearest one below.
+ */
+export type Reading = "as run" | "as written";
+
+/** The two readings of one cell are two modules. */
+const FIRST_VERSION: Readonly<Record<Reading, number>> = { "as run": 0, "as written": -1_000_000 };
+
 export class UnrunCells {
   readonly #world: NotebookWorld;
   readonly #placer: CellPlacer;
+  readonly #reading: Reading;
   readonly #read = new Map<string, ReadCell>();
   #notebook: PlacedNotebook | undefined;
-  #lastVersion = 0;
+  #lastVersion: number;
 
-  constructor(world: NotebookWorld, placer: CellPlacer) {
+  constructor(world: NotebookWorld, placer: CellPlacer, reading: Reading) {
     this.#world = world;
     this.#placer = placer;
+    this.#reading = reading;
+    this.#lastVersion = FIRST_VERSION[reading];
   }
 
   /**
-   * Every cell sees the names of the cells above it as they stand now, and of those that ran, wherever they are. A cell
-   * whose text has run already has its names in the world; the others lend theirs to the cells below them.
+   * Every cell sees the names of the cells above it as they stand now, and of those that ran, wherever they are.
    *
    * @returns the cells by their ids.
    */
@@ -87,22 +98,20 @@ export class UnrunCells {
   }
 
   #placeAll(cells: readonly CellText[]): Map<string, UnrunCell> {
+    const read = cells.map(({ id, code }) => ({ id, cell: this.#readCell(id, code) }));
     const placed = new Map<string, UnrunCell>();
-    const lent = new Map<string, LiveName>();
+    const lent = this.#reading === "as written" ? namesFromBelow(read) : new Map<string, LiveName>();
     const augmenting: number[] = [];
     const notRun = new Set<string>();
-    for (const { id, code } of cells) {
-      const cell = this.#readCell(id, code);
+    for (const { id, cell } of read) {
       const live = this.#world.visibleNames(id).filter(({ name }) => !lent.has(name));
-      const names = [...live, ...lent.values()];
+      const names = [...live, ...lent.values()].filter((name) => name.version !== cell.version);
       const surroundings = { names, augmenting: [...this.#world.augmentingVersions(id, notRun), ...augmenting] };
       placed.set(id, { ...cell, ...this.#placeCell(cell, surroundings), surroundings });
-      if (this.#world.hasRun(id, code)) continue;
+      if (this.#reading === "as run" && this.#world.hasRun(id, cell.code)) continue;
       notRun.add(id);
       if (cell.isAugmenting) augmenting.push(cell.version);
-      for (const { name, kind } of cell.analysed.names.values()) {
-        if (kind !== "using") lent.set(name, liveName({ version: cell.version, cellId: id }, name, kind));
-      }
+      for (const name of namesOf(id, cell)) lent.set(name.name, name);
     }
     return placed;
   }
@@ -135,6 +144,18 @@ export class UnrunCells {
       this.#placer.drop(version);
     }
   }
+}
+
+/** What a cell lends to others. */
+function namesOf(cellId: string, { version, analysed }: ReadCell): LiveName[] {
+  const names = [...analysed.names.values()].filter(({ kind }) => kind !== "using");
+  return names.map(({ name, kind }) => liveName({ version, cellId }, name, kind));
+}
+
+/** For each name the topmost cell that declares it: what a cell above it means when it uses the name. */
+function namesFromBelow(cells: readonly { readonly id: string; readonly cell: ReadCell }[]): Map<string, LiveName> {
+  const all = cells.toReversed().flatMap(({ id, cell }) => namesOf(id, cell));
+  return new Map(all.map((name) => [name.name, name]));
 }
 
 function isSame(

@@ -141,6 +141,56 @@ describe("the language comm", () => {
     expect(await frontEnd.heardSome(1)).toMatchObject([{ cellId: "a" }]);
   });
 
+  test("questions are answered with the cells around, and an answer that fails says why", async () => {
+    const frontEnd = new FrontEnd();
+    await frontEnd.world.until(() => frontEnd.world.languages.length > 0);
+    frontEnd.world.language.hover = { markdown: "**x**", text: "x" };
+    frontEnd.tell(CELLS);
+    const notebook = {
+      cells: [
+        { id: "a", code: "1" },
+        { id: "b", code: "2" },
+      ],
+      cellId: "b",
+    };
+    frontEnd.tell({ type: "ask", id: 1, question: { kind: "hover", cellId: "b", offset: 1 } });
+    frontEnd.tell({ type: "ask", id: 2, question: { kind: "complete", cellId: "b", offset: 1 } });
+    frontEnd.tell({
+      type: "ask",
+      id: 3,
+      question: { kind: "describe", cellId: "b", offset: 1, start: 0, text: "total" },
+    });
+    frontEnd.tell({ type: "ask", id: 4, question: { kind: "places", cellId: "b", offset: 0 } });
+    frontEnd.tell({ type: "ask", id: 5, question: { kind: "rename", cellId: "b", offset: 0, newName: "n" } });
+    frontEnd.tell({ type: "ask", id: 6, question: { kind: "hover", cellId: "gone", offset: 0 } });
+    const heard = await frontEnd.heardSome(6);
+    expect(heard.toSorted((a, b) => Number(a.id) - Number(b.id))).toEqual([
+      { type: "answer", id: 1, answer: { markdown: "**x**", text: "x" } },
+      { type: "answer", id: 2, answer: { start: 0, end: 0, items: [] } },
+      { type: "answer", id: 3, answer: { markdown: "**x**", text: "x" } },
+      { type: "answer", id: 4, answer: null },
+      { type: "answer", id: 5, answer: { problem: "no names here" } },
+      { type: "failed", id: 6, message: "The kernel does not know cell gone." },
+    ]);
+    const { log } = frontEnd.world.language;
+    expect(log).toContainEqual(["inspect", { code: "2", offset: 1, notebook }]);
+    expect(log).toContainEqual(["complete", { code: "2", offset: 1, notebook, withImports: true }]);
+    expect(log).toContainEqual(["inspect", { code: "total", offset: 5, notebook }]);
+    expect(log).toContainEqual(["rename", { ...notebook, offset: 0, newName: "n" }]);
+  });
+
+  test("Jupyter's own requests mean the cell that has their text", async () => {
+    const frontEnd = new FrontEnd();
+    frontEnd.tell(CELLS);
+    await frontEnd.world.request("inspect_request", { code: "2", cursor_pos: 1 });
+    await frontEnd.world.request("complete_request", { code: "other", cursor_pos: 1 });
+    expect(frontEnd.world.language.log).toMatchObject([
+      ["inspect", { notebook: { cellId: "b", cells: [{ id: "a" }, { id: "b" }] } }],
+      ["complete", { code: "other", offset: 1 }],
+    ]);
+    expect(frontEnd.world.language.log[1]).not.toHaveProperty("1.notebook");
+  });
+
   test("what cannot be read, or fails, is a warning", async () => {
     const frontEnd = new FrontEnd();
     frontEnd.tell({ type: "cells", revision: "1", order: [], changed: [] });

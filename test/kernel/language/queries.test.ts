@@ -110,6 +110,19 @@ describe("inspect", () => {
     expect(inspect("const s = '😀'; rectangle.wid|th")?.text).toBe("(property) width: number");
   });
 
+  test("between arguments it tells the signature, and documents the parameter that stands there", () => {
+    expect(inspect("rectangleArea(1, |)")).toEqual({
+      markdown:
+        "```typescript\nfunction rectangleArea(width: number, height?: number): number\n```\n\n**`height?: number`**\n\nArea of a rectangle.",
+      text: "function rectangleArea(width: number, height?: number): number\n\n→ height?: number\n\nArea of a rectangle.",
+    });
+    expect(inspect("rectangleArea(|")?.text).toContain("→ width: number — in metres");
+    expect(inspect("rectangleArea(rectangle.width, |2)")?.text).toContain("→ height?: number");
+    expect(inspect("rectangleArea(rect|angle.width)")?.text).toContain("const rectangle:");
+    expect(inspect("path.join('a', |)")?.text).toContain("→ ...paths: string[]");
+    expect(inspect("new Map<string, number>(|)")?.markdown).toMatch(/\*\d of \d signatures\*/);
+  });
+
   test("knows nothing about nothing", () => {
     expect(inspect("|")).toBeUndefined();
     expect(inspect("   |   ")).toBeUndefined();

@@ -1,5 +1,11 @@
-import type { CompileReply, Completion, Hover, Language } from "../../../kernel/src/language/language.ts";
-import type { LiveDiagnostic } from "../../../kernel/src/protocol/language-comm.ts";
+import type { CompileReply, CompleteRequest, InspectRequest, Language } from "../../../kernel/src/language/language.ts";
+import type {
+  Completion,
+  HoverText,
+  LiveDiagnostic,
+  NamePlaces,
+  Renaming,
+} from "../../../kernel/src/protocol/language-comm.ts";
 
 type CompileRequest = Parameters<Language["compile"]>[0];
 
@@ -15,7 +21,8 @@ export class MemoryLanguage implements Language {
   });
   completion: Completion = { start: 0, end: 0, items: [] };
   liveDiagnostics: readonly LiveDiagnostic[] = [];
-  hover: Hover | undefined;
+  hover: HoverText | undefined;
+  namePlaces: NamePlaces | undefined;
   isClosed = false;
   private version = 0;
 
@@ -38,14 +45,24 @@ export class MemoryLanguage implements Language {
     return Promise.resolve(this.liveDiagnostics);
   }
 
-  complete(request: { code: string; offset: number }): Promise<Completion> {
+  complete(request: CompleteRequest): Promise<Completion> {
     this.log.push(["complete", request]);
     return Promise.resolve(this.completion);
   }
 
-  inspect(request: { code: string; offset: number }): Promise<Hover | undefined> {
+  inspect(request: InspectRequest): Promise<HoverText | undefined> {
     this.log.push(["inspect", request]);
     return Promise.resolve(this.hover);
+  }
+
+  places(request: Parameters<Language["places"]>[0]): Promise<NamePlaces | undefined> {
+    this.log.push(["places", request]);
+    return Promise.resolve(this.namePlaces);
+  }
+
+  rename(request: Parameters<Language["rename"]>[0]): Promise<Renaming> {
+    this.log.push(["rename", request]);
+    return Promise.resolve({ problem: "no names here" });
   }
 
   isComplete(code: string): ReturnType<Language["isComplete"]> {
