@@ -84,6 +84,14 @@ function dropIfUnheld(state: CoreState, record: ObjectRecord, dropped: Dropped):
   if (record.result?.ok === true) dropChildren(state, objectId, dependenciesOf(record.result.value), dropped);
 }
 
+/** Its last holder may have released it before the head heard that it was stored. */
+export function dropUnheld(state: CoreState, objectId: ObjectId): Dropped {
+  const dropped: Dropped = { effects: [], objectIds: [] };
+  const record = state.objects.get(objectId);
+  if (record !== undefined) dropIfUnheld(state, record, dropped);
+  return dropped;
+}
+
 export function publishObject(state: CoreState, clientId: ClientId, objectId: ObjectId): void {
   const record = recordOf(state, objectId);
   record.publisher = clientId;

@@ -6,6 +6,7 @@ import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { WireRegion } from "../protocol/messages.ts";
 import { add, recordOf } from "./holders.ts";
 import { alignUp, PAGE_BYTES, regionBytes } from "./regions.ts";
+import { noteAsk, offer, revocable, revoke, spareBytes, takeSpares } from "./spares.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
 import type { RoomAsk, SpillFile, Stored, StoreState } from "./store-state.ts";
 import { chooseVictims, type Victim } from "./victims.ts";
@@ -32,6 +33,7 @@ export function askRoom(state: CoreState, event: Extract<CoreEvent, { type: "roo
   const effects = freeInterrupted(state, writer);
   if (ask.sizeBytes > store.allocator.capacityBytes) return [...effects, refusal(state, ask, atMs)];
   if (store.asks.length === 0) store.progressMs = atMs;
+  effects.push(...noteAsk(state, ask, atMs));
   store.asks.push(ask);
   if (!event.isMountFull) return [...effects, ...serve(state, atMs)];
   // The system has no memory for what the arena has room for: give back what lies idle, and count from now on.
@@ -76,8 +78,9 @@ function grant(state: CoreState, ask: RoomAsk): CoreEffect[] | undefined {
   const region = takeRegion(state.store, lengths);
   if (region === undefined) return undefined;
   const effects = keepForWriter(state, { objectId, region, writer, holder });
-  const message = { type: "allocated", requestId, region } as const;
-  return [...effects, { type: "open-region", region }, { type: "send", to: writer, message }];
+  const spares = takeSpares(state, writer);
+  const message = { type: "allocated", requestId, region, ...(spares.length === 0 ? {} : { spares }) } as const;
+  return [...effects, { type: "open-region", region }, ...offer(spares), { type: "send", to: writer, message }];
 }
 
 /** @returns undefined when there is no room. */
@@ -95,7 +98,7 @@ export function takeRegion(store: StoreState, lengths: readonly number[]): WireR
   return { offset, lengths, ...tag };
 }
 
-function keepForWriter(
+export function keepForWriter(
   state: CoreState,
   { objectId, region, writer, holder }: { objectId: ObjectId; region: WireRegion; writer: ClientId; holder: ClientId },
 ): CoreEffect[] {
@@ -133,6 +136,8 @@ export function makeRoom(state: CoreState, atMs: number): CoreEffect[] {
     store.collecting = undefined;
     return [];
   }
+  const spares = revocable(store);
+  if (spares.length > 0) return revoke(spares);
   if (isSpilling(store)) return [];
   const { collecting } = store;
   if (collecting !== undefined) {
@@ -239,7 +244,7 @@ function bytesBeingWritten({ objects, store }: CoreState): number {
     if (stored?.place === "writing" || stored?.place === "restoring") sum += regionBytes(stored.region.lengths);
   }
   for (const { region } of store.unwanted.values()) sum += regionBytes(region.lengths);
-  return sum;
+  return sum + spareBytes(store);
 }
 
 /** Taken from its readers, or not: a process mapped it in the meantime. */

@@ -6,8 +6,11 @@
 /** What a slot's word says besides a version. */
 export const NOTHING_THERE = 0;
 
-/** The word's positive range; versions start again at 1 behind it. */
-const MAX_VERSION = 0x7fff_ffff;
+/** Half of the word's positive range; versions start again at 1 behind it. */
+const MAX_VERSION = 0x3fff_ffff;
+
+/** Added to a version in the word of a region that is a process's to claim. */
+export const SPARE_BIT = 0x4000_0000;
 /** Values in the store are larger than what rides in messages; smaller regions are rare. */
 const BYTES_PER_SLOT = 32 * 1024;
 const LEAST_SLOTS = 1024;
@@ -15,6 +18,12 @@ const LEAST_SLOTS = 1024;
 /** How many regions a store of this size may have at once. */
 export function slotsOf(capacityBytes: number): number {
   return Math.max(LEAST_SLOTS, Math.ceil(capacityBytes / BYTES_PER_SLOT));
+}
+
+/** Names a region as it was at one time. */
+export interface RegionTag {
+  readonly slot: number;
+  readonly version: number;
 }
 
 export class SlotAllotment {
@@ -36,7 +45,7 @@ export class SlotAllotment {
   }
 
   /** @returns undefined when all slots are in use. */
-  take(): { readonly slot: number; readonly version: number } | undefined {
+  take(): RegionTag | undefined {
     const slot = this.#free.pop() ?? this.#versions.length;
     if (slot >= this.#limit) return undefined;
     const last = this.#versions[slot] ?? 0;

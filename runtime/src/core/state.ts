@@ -23,6 +23,7 @@ import type { EnvironmentRecord } from "./environments.ts";
 import type { JobRecord } from "./jobs.ts";
 import type { PlacementGroupRecord } from "./placement-groups.ts";
 import { createPool, gpuShares, type Holding, type ResourcePool } from "./resources.ts";
+import type { RegionTag } from "./slots.ts";
 import { createStore, type SpillFile, type Stored, type StoreState } from "./store-state.ts";
 
 /** A client's wish for workers of one shape. */
@@ -292,6 +293,25 @@ export type CoreEvent =
       readonly atMs: number;
     }
   | { readonly type: "region-sealed"; readonly objectId: ObjectId; readonly slot: number }
+  /** A process has stored an object in a spare of its own. */
+  | {
+      readonly type: "spare-stored";
+      readonly owner: ClientId;
+      readonly objectId: ObjectId;
+      readonly tag: RegionTag;
+      readonly lengths: readonly number[];
+      readonly holder: ClientId;
+      readonly atMs: number;
+    }
+  /** It claimed a spare, and stored nothing there. */
+  | { readonly type: "spare-unused"; readonly owner: ClientId; readonly tag: RegionTag }
+  /** Answer to `revoke-spares`: the slots of those that nobody had claimed. */
+  | {
+      readonly type: "spares-revoked";
+      readonly regions: readonly WireRegion[];
+      readonly slots: ReadonlySet<number>;
+      readonly atMs: number;
+    }
   /** Its writer could not write it. */
   | { readonly type: "region-abandoned"; readonly objectId: ObjectId; readonly slot: number }
   | { readonly type: "garbage-collected"; readonly clientId: ClientId; readonly atMs: number }
@@ -398,6 +418,10 @@ export type CoreEvent =
 export type StoreEffect =
   /** A writer may write there. */
   | { readonly type: "open-region"; readonly region: WireRegion }
+  /** It is a process's to claim. */
+  | { readonly type: "offer-region"; readonly region: WireRegion }
+  /** Answered at once by `spares-revoked`. */
+  | { readonly type: "revoke-spares"; readonly regions: readonly WireRegion[] }
   /** Readers may map it again. */
   | { readonly type: "publish-region"; readonly region: WireRegion }
   | { readonly type: "free-region"; readonly region: WireRegion; readonly isDiscarded: boolean }

@@ -24,6 +24,7 @@ import { endJob, jobOf, startJob } from "./jobs.ts";
 import { relieveMemory } from "./memory.ts";
 import {
   type Dropped,
+  dropUnheld,
   endMappings,
   forgetObjects,
   holdObjects,
@@ -43,12 +44,14 @@ import {
   makeRoom,
   pinsScanned,
   regionRetracted,
+  serve,
   spillEnded,
 } from "./room.ts";
 import { assign, changeDemand, returnLeases } from "./scheduler.ts";
+import { refill, revokeIdle, sparesRevoked } from "./spares.ts";
 import { startFailed } from "./start-failures.ts";
 import type { CoreEffect, CoreEvent, CoreState } from "./state.ts";
-import { abandonRegion, fileRead, locateObject, sealRegion } from "./stored-objects.ts";
+import { abandonRegion, fileRead, locateObject, returnSpare, sealRegion, storeInSpare } from "./stored-objects.ts";
 import { addReport, forgetClientWork } from "./task-groups.ts";
 import { addWorkers, joinWorker, removeWorker, setBlocked, stopSpareWorkers, stopWorker } from "./workers.ts";
 
@@ -123,6 +126,14 @@ function apply(state: CoreState, event: CoreEvent): CoreEffect[] {
       return askRoom(state, event);
     case "region-sealed":
       return sealRegion(state, event.objectId, event.slot);
+    case "spare-stored": {
+      const effects = storeInSpare(state, event);
+      return [...effects, ...dropAll(state, dropUnheld(state, event.objectId)), ...refill(state, event.owner)];
+    }
+    case "spare-unused":
+      return returnSpare(state, event);
+    case "spares-revoked":
+      return [...sparesRevoked(state, event.regions, event.slots), ...serve(state, event.atMs)];
     case "region-abandoned":
       return abandonRegion(state, event.objectId, event.slot);
     case "garbage-collected":
@@ -170,7 +181,12 @@ function apply(state: CoreState, event: CoreEvent): CoreEffect[] {
       return relieveMemory(state, event);
     case "ticked":
       forgetUnusedEnvironments(state);
-      return [...assign(state, event.atMs), ...stopSpareWorkers(state, event.atMs), ...makeRoom(state, event.atMs)];
+      return [
+        ...assign(state, event.atMs),
+        ...stopSpareWorkers(state, event.atMs),
+        ...revokeIdle(state, event.atMs),
+        ...makeRoom(state, event.atMs),
+      ];
   }
 }
 

@@ -34,6 +34,9 @@ export function brokenStore(state: CoreState): string[] {
       if (!clients.has(clientId)) broken.push(`${clientId}, who is gone, asks where object ${objectId} is`);
     }
   }
+  for (const { owner } of store.spares.values()) {
+    if (!clients.has(owner)) broken.push(`${owner}, who is gone, has a spare region`);
+  }
   // A file that is being written, or whose object is gone while it is read.
   for (const [file, { sizeBytes }] of store.copies) if (!files.has(file)) fileBytes += sizeBytes;
   if (fileBytes !== store.spilledBytes)
@@ -55,6 +58,7 @@ function brokenRegions({ store, objects }: CoreState): string[] {
     if (region !== undefined) regions.add(region);
   }
   for (const { region } of store.unwanted.values()) regions.add(region);
+  for (const { region } of store.spares.values()) regions.add(region);
   // An object may be dropped while it is copied back.
   for (const { kind, region } of store.copies.values())
     if (kind === "restore" && region !== undefined) regions.add(region);

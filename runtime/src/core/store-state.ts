@@ -3,6 +3,7 @@ import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { WireRegion } from "../protocol/messages.ts";
 import { RegionAllocator } from "./regions.ts";
 import { SlotAllotment, slotsOf } from "./slots.ts";
+import type { Spare, SpareDemand } from "./spares.ts";
 
 /** A spilled object. */
 export interface SpillFile {
@@ -58,6 +59,10 @@ export interface StoreState {
   readonly copies: Map<string, Copy>;
   /** Regions, by slot, that nobody wants although their writer is not done. */
   readonly unwanted: Map<number, { readonly region: WireRegion; readonly writer: ClientId }>;
+  /** Regions that processes have ahead of their need, by slot. */
+  readonly spares: Map<number, Spare>;
+  /** Of processes that asked for room. */
+  readonly spareDemands: Map<ClientId, SpareDemand>;
   /** What processes have mapped whose clients have left. */
   readonly stillMapped: Map<ClientId, readonly ObjectId[]>;
   /** First come, first served. */
@@ -91,6 +96,8 @@ export function createStore({ capacityBytes, spillLimitBytes }: StoreLimits): St
     spilledBytes: 0,
     copies: new Map(),
     unwanted: new Map(),
+    spares: new Map(),
+    spareDemands: new Map(),
     stillMapped: new Map(),
     asks: [],
     collecting: undefined,

@@ -5,7 +5,9 @@
 import type { ClientId, ObjectId } from "../protocol/ids.ts";
 import type { ObjectPlace, WireRegion } from "../protocol/messages.ts";
 import { dependenciesOf, holdObjects } from "./holders.ts";
-import { deleteFile, freeRegion, giveBack, serve, takeRegion } from "./room.ts";
+import { regionBytes } from "./regions.ts";
+import { deleteFile, freeRegion, giveBack, keepForWriter, serve, takeRegion } from "./room.ts";
+import { forgetSpares, freeSpare, spareOf } from "./spares.ts";
 import type { CoreEffect, CoreEvent, CoreState, ObjectRecord } from "./state.ts";
 import type { SpillFile, Stored } from "./store-state.ts";
 
@@ -17,6 +19,26 @@ export function sealRegion(state: CoreState, objectId: ObjectId, slot: number): 
     return [];
   }
   return freeUnwanted(state, slot);
+}
+
+/** A process has stored an object in a spare. Readers may know it, and may even be done with it. */
+export function storeInSpare(state: CoreState, event: Extract<CoreEvent, { type: "spare-stored" }>): CoreEffect[] {
+  const { owner, objectId, tag, lengths, holder, atMs } = event;
+  const spare = spareOf(state, owner, tag);
+  if (spare === undefined) return [];
+  if (regionBytes(lengths) !== regionBytes(spare.region.lengths)) return freeSpare(state, tag.slot);
+  state.store.spares.delete(tag.slot);
+  const demand = state.store.spareDemands.get(owner);
+  if (demand !== undefined) demand.usedMs = atMs;
+  const region = { ...spare.region, lengths };
+  return [
+    ...keepForWriter(state, { objectId, region, writer: owner, holder }),
+    ...sealRegion(state, objectId, tag.slot),
+  ];
+}
+
+export function returnSpare(state: CoreState, event: Extract<CoreEvent, { type: "spare-unused" }>): CoreEffect[] {
+  return spareOf(state, event.owner, event.tag) === undefined ? [] : freeSpare(state, event.tag.slot);
 }
 
 /** Its writer found no memory to write to, and tells nobody of it. */
@@ -37,7 +59,7 @@ function freeUnwanted(state: CoreState, slot: number): CoreEffect[] {
 
 /** A process is gone: what it had not written to its end nobody will ever read. */
 export function dropUnwritten(state: CoreState, writer: ClientId): CoreEffect[] {
-  const effects: CoreEffect[] = [];
+  const effects = forgetSpares(state, writer);
   for (const [slot, unwanted] of state.store.unwanted) {
     if (unwanted.writer === writer) effects.push(...freeUnwanted(state, slot));
   }

@@ -8,10 +8,11 @@ import { type WatchedWorker, watchedWorkers } from "../core/memory.ts";
 import { countStored } from "../core/object-views.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, toAmounts } from "../core/resources.ts";
+import { spareBytes } from "../core/spares.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
 import { formatBytes, ObjectStoreFullError } from "../errors.ts";
-import { type ClientId, clientOfWorker, DRIVER_ID, type WorkerId } from "../protocol/ids.ts";
+import { type ClientId, clientOfWorker, DRIVER_ID, type ObjectId, type WorkerId } from "../protocol/ids.ts";
 import type { ClusterDescription, FromHead, ToHead } from "../protocol/messages.ts";
 import { type Arena, defaultSpillBytes, spillDirectoryOf, spillRoot } from "../store/index.ts";
 import { VERSION } from "../version.ts";
@@ -105,7 +106,7 @@ export class Cluster {
   }
 
   get usedBytes(): number {
-    return this.state.store.allocator.usedBytes;
+    return this.state.store.allocator.usedBytes - spareBytes(this.state.store);
   }
 
   get capacityBytes(): number {
@@ -138,6 +139,8 @@ export class Cluster {
         return;
       }
       case "open-region":
+      case "offer-region":
+      case "revoke-spares":
       case "publish-region":
       case "free-region":
       case "discard-free":
@@ -222,6 +225,24 @@ export class Cluster {
       case "abandon":
         this.apply({ ...message, type: "region-abandoned" });
         return;
+      case "spare-stored": {
+        const { objectId, slot, version, lengths, holder } = message;
+        this.apply({
+          type: "spare-stored",
+          owner: clientId,
+          objectId,
+          tag: { slot, version },
+          lengths,
+          holder,
+          atMs,
+        });
+        return;
+      }
+      case "spare-unused": {
+        const { slot, version } = message;
+        this.apply({ type: "spare-unused", owner: clientId, tag: { slot, version } });
+        return;
+      }
       case "collected":
         this.apply({ type: "garbage-collected", clientId, atMs });
         return;
@@ -319,6 +340,17 @@ export class Cluster {
       if (this.#store?.isWritten(stored.region) === true) {
         this.apply({ type: "region-sealed", objectId, slot: stored.region.slot });
       }
+    }
+    for (const { region, owner } of this.state.store.spares.values()) {
+      if (owner !== writer || this.#store?.isWritten(region) !== true) continue;
+      const note = this.#store.arena.noteOf(region);
+      if (note === undefined) continue;
+      const { objectId, holder, lengths } = note as {
+        objectId: ObjectId;
+        holder: ClientId;
+        lengths: readonly number[];
+      };
+      this.apply({ type: "spare-stored", owner, objectId, tag: region, lengths, holder, atMs: Date.now() });
     }
   }
 

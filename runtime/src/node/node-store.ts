@@ -72,6 +72,15 @@ export class NodeStore {
       case "open-region":
         arena.open(effect.region);
         return;
+      case "offer-region":
+        arena.offer(effect.region);
+        return;
+      case "revoke-spares": {
+        const { regions } = effect;
+        const slots = new Set(regions.filter((region) => arena.revoke(region)).map(({ slot }) => slot));
+        this.#apply({ type: "spares-revoked", regions, slots, atMs: Date.now() });
+        return;
+      }
       case "publish-region":
         arena.seal(effect.region);
         return;

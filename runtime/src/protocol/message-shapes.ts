@@ -208,6 +208,8 @@ export const TO_HEAD: MessageTable = messageTable<ToHead>({
   },
   sealed: { objectId: text(), slot: number() },
   abandon: { objectId: text(), slot: number() },
+  "spare-stored": { objectId: text(), slot: count(), version: count(), lengths: listOf(count()), holder: text() },
+  "spare-unused": { slot: count(), version: count() },
   collected: {},
   locate: { requestId: count(), objectId: text() },
   hold: { objectIds: listOf(text()), holder: optional(text()) },

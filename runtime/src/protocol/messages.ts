@@ -339,6 +339,17 @@ export type ToHead =
   | { readonly type: "sealed"; readonly objectId: ObjectId; readonly slot: number }
   /** The region was not written, and nobody was told of it. */
   | { readonly type: "abandon"; readonly objectId: ObjectId; readonly slot: number }
+  /** An object was stored in a region that the sender had ahead. */
+  | {
+      readonly type: "spare-stored";
+      readonly objectId: ObjectId;
+      readonly slot: number;
+      readonly version: number;
+      readonly lengths: readonly number[];
+      readonly holder: ClientId;
+    }
+  /** Such a region was claimed, and nothing was stored there. */
+  | { readonly type: "spare-unused"; readonly slot: number; readonly version: number }
   /** Answer to `collect`, after the releases that came of it. */
   | { readonly type: "collected" }
   /** Answered by `located`. */
@@ -575,7 +586,15 @@ export type FromHead =
   /** Others wait: give back idle leases at once and so many busy ones as they drain. */
   | { readonly type: "reclaim"; readonly count: number }
   | { readonly type: "worker-died"; readonly workerId: WorkerId; readonly end: ProcessEnd }
-  | { readonly type: "allocated"; readonly requestId: number; readonly region: WireRegion }
+  /** `spares`: as in the message of that name. */
+  | {
+      readonly type: "allocated";
+      readonly requestId: number;
+      readonly region: WireRegion;
+      readonly spares?: readonly WireRegion[];
+    }
+  /** Regions to store objects of this size in without asking, until the head takes them back. */
+  | { readonly type: "spares"; readonly regions: readonly WireRegion[] }
   | { readonly type: "allocate-failed"; readonly requestId: number; readonly error: WireError }
   /** Others need room: collect garbage and release what it held. Answered by `collected`. */
   | { readonly type: "collect" }

@@ -2,8 +2,9 @@
  * The file behind a node's large objects.
  *
  * Written with `pwrite`, which is faster than a copy into a new mapping and answers a full mount with ENOSPC where a mapping
- * would end the process with SIGBUS; through a mapping where one is kept (see `WriteMappings`). Read through private mappings: no copy, and a user who
- * writes into an array changes a page of that process alone.
+ * would end the process with SIGBUS; through a mapping where one is kept (see `WriteMappings`). Small regions are copied to
+ * their readers. Large ones are read through private mappings: no copy, and a user who writes into an array changes a page
+ * of that process alone.
  */
 import {
   closeSync,
@@ -20,11 +21,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { alignUp, BUFFER_ALIGNMENT, regionBytes } from "../core/regions.ts";
-import { slotsOf } from "../core/slots.ts";
+import { type RegionTag, slotsOf } from "../core/slots.ts";
 import { ObjectStoreFullError } from "../errors.ts";
-import { mapFile, punchHole } from "./memory-map.ts";
+import { copyTo, mapFile, punchHole } from "./memory-map.ts";
 import { isSameProcess, processStamp } from "./process-stamp.ts";
-import { PinReader, Pins, type RegionTag, retract, SlotWords } from "./region-words.ts";
+import { PinReader, Pins, retract, SlotWords } from "./region-words.ts";
+import { SpareNotes, type StoredNote } from "./spare-notes.ts";
 import { WriteMappings } from "./write-mappings.ts";
 
 /** Where an object's buffers lie in the arena. Plain data: it crosses wires. */
@@ -59,6 +61,8 @@ const MOUNT_VARIABLE = "MOBULA_SHARED_MEMORY";
 const SMALLEST_MOUNT_BYTES = 256 * 1024 * 1024;
 /** `writeSync` and `readSync` take at most 2 GiB at once. */
 const IO_BYTES = 1 << 30;
+/** Regions of this size or more are mapped when they are read. */
+const MAPPED_BYTES: number = 4 * 1024 ** 2;
 
 /** Safe to open in many processes; who may write where is the allocator's word. */
 export class Arena {
@@ -75,6 +79,7 @@ export class Arena {
   readonly #slots: SlotWords;
   readonly #pinReader: PinReader;
   #pins: Pins | undefined;
+  readonly #notes: SpareNotes;
   readonly #writeMappings = new WriteMappings();
   #fd: number | undefined;
 
@@ -85,6 +90,7 @@ export class Arena {
     this.#fd = fd;
     this.#slots = slots;
     this.#pinReader = new PinReader(directory);
+    this.#notes = new SpareNotes(directory);
   }
 
   /** Make directory (mode 0700) and file (mode 0600). */
@@ -98,6 +104,7 @@ export class Arena {
       writeFileSync(join(directory, "facts"), JSON.stringify(facts), { mode: 0o600 });
       const fd = openSync(join(directory, "arena"), "wx+", 0o600);
       ftruncateSync(fd, alignUp(capacityBytes, 4096)); // sparse: pages come with the first write
+      SpareNotes.create(directory);
       return new Arena(directory, facts, fd, SlotWords.create(directory, slotsOf(capacityBytes)));
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
@@ -128,11 +135,11 @@ export class Arena {
       throw new RangeError(`buffer ${index} does not have the length that its region was made for`);
     }
     const { offset, lengths } = region;
-    const memory = this.#writeMappings.memoryOf(this.#openFd(), offset, regionBytes(lengths));
+    const address = this.#writeMappings.addressOf(this.#openFd(), offset, regionBytes(lengths), this.#slots.discards);
     for (const [index, start] of bufferStarts(region).entries()) {
       const buffer = buffers[index] as Uint8Array;
-      if (memory === undefined) this.#writeAt(buffer, start);
-      else memory.set(buffer, start - offset);
+      if (address === undefined) this.#writeAt(buffer, start);
+      else copyTo(address + (start - offset), buffer);
     }
   }
 
@@ -164,18 +171,34 @@ export class Arena {
     this.#slots.publish(region);
   }
 
+  /** Make a region that was offered to this process its own. Returns false when the head has taken it back. */
+  claim(region: TaggedRegion): boolean {
+    return this.#slots.claim(region);
+  }
+
+  /**
+   * Note what a claimed region will hold: the head reads that when this process ends before it has told.
+   *
+   * @returns false when that could not be noted.
+   */
+  note(region: TaggedRegion, note: StoredNote): boolean {
+    return this.#notes.write(region, note);
+  }
+
   /** Does the region still hold what it held? Only a pin makes that last. */
   isReadable(region: TaggedRegion): boolean {
     return this.#slots.isReadable(region);
   }
 
   /**
-   * The buffers of a region, which stays where it is as long as one of them is in use. A copy when nothing more can be mapped.
+   * The buffers of a region, which stays where it is as long as one of them is in use. A copy when it is small, or nothing
+   * more can be mapped.
    *
    * @param onRelease - called once when every array made from them is collected
    * @returns undefined when the region holds something else by now.
    */
   tryMap(region: TaggedRegion, onRelease?: () => void): Uint8Array[] | undefined {
+    if (isCopied(region)) return this.#copy(region, onRelease);
     const pins = this.#pins;
     try {
       if (pins === undefined) throw new Error("no pins are noted in this process");
@@ -197,7 +220,8 @@ export class Arena {
   /** What was read counts if the region was there before and after. */
   #copy(region: TaggedRegion, onRelease?: () => void): Uint8Array[] | undefined {
     if (!this.#slots.isReadable(region)) return undefined;
-    const bytes = new Uint8Array(regionBytes(region.lengths));
+    // Not from Node's pool, and not filled with zeros first.
+    const bytes = Buffer.allocUnsafeSlow(regionBytes(region.lengths));
     for (let done = 0; done < bytes.length; ) {
       const count = readSync(
         this.#openFd(),
@@ -220,6 +244,8 @@ export class Arena {
   }
 
   discardRange(start: number, end: number): void {
+    // First, so that no writer relies on pages that go: whoever is given the range afterwards sees the count.
+    this.#slots.countDiscard();
     punchHole(this.#openFd(), start, end - start);
   }
 
@@ -228,6 +254,21 @@ export class Arena {
   /** The region is somebody's to write. */
   open(region: TaggedRegion): void {
     this.#slots.open(region);
+  }
+
+  /** The region is a process's to claim. */
+  offer(region: TaggedRegion): void {
+    this.#slots.offer(region);
+  }
+
+  /** Take back what was offered. Returns false when it is claimed. */
+  revoke(region: TaggedRegion): boolean {
+    return this.#slots.revoke(region);
+  }
+
+  /** What a process has stored in a spare. */
+  noteOf(region: TaggedRegion): StoredNote | undefined {
+    return this.#notes.read(region);
   }
 
   /** The region holds nothing any more. */
@@ -273,6 +314,7 @@ export class Arena {
     this.#fd = undefined;
     this.#writeMappings.clear();
     this.#pinReader.close();
+    this.#notes.close();
   }
 
   /** Remove file and directory. The creator calls it; mappings of others stay valid until they are collected. */
@@ -285,6 +327,14 @@ export class Arena {
     if (this.#fd === undefined) throw new Error("the arena is closed");
     return this.#fd;
   }
+}
+
+/**
+ * Are its buffers copied when they are read, not mapped? V8 counts a mapping as memory of its own, and finds that nobody
+ * uses it only when it marks the whole heap; a copy mostly goes with the young generation.
+ */
+export function isCopied({ lengths }: Region): boolean {
+  return regionBytes(lengths) < MAPPED_BYTES;
 }
 
 /** Folders of this user's arenas begin so. */

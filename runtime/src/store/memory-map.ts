@@ -14,6 +14,8 @@ const mmap = libcFunction(
   "void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)",
 );
 const munmap = libcFunction("int munmap(void *address, size_t length)");
+const unmapAddress = libcFunction("int munmap(uintptr_t address, size_t length)");
+const memcpy = libcFunction("void *memcpy(uintptr_t to, const void *from, size_t length)");
 /** Linux only. */
 const fallocate = libcFunction("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
 
@@ -54,13 +56,22 @@ export function mapShared(fd: number, length: number): ArrayBuffer {
   return memory;
 }
 
-/** Map a part of a file with the pages it has, for writes that all processes see. Unmapped when it is collected. */
-export function mapForWriting(fd: number, offset: number, length: number): ArrayBuffer {
+/** Where memory begins in this process. No ArrayBuffer: V8 would count it as memory of its own, and collect it. */
+export type Address = number;
+
+/** Map a part of a file with the pages it has, for writes that all processes see. Lasts until `unmap`. */
+export function mapForWriting(fd: number, offset: number, length: number): Address {
   const address = mapped(fd, offset, length, MAP_SHARED | MAP_POPULATE);
-  const memory = loadKoffi().view(address, length);
-  keepFromMoving(memory);
-  mappings.register(memory, { address, length, onRelease: undefined });
-  return memory;
+  return Number(loadKoffi().address(address));
+}
+
+export function unmap(address: Address, length: number): void {
+  unmapAddress(address, length);
+}
+
+/** Copy bytes to memory that `mapForWriting` gave. */
+export function copyTo(address: Address, bytes: Uint8Array): void {
+  memcpy(address, bytes, bytes.byteLength);
 }
 
 /** Give a part of a file its pages, if it lacks any. Returns whether it has them all; never where the system has no way. */

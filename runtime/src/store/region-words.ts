@@ -2,7 +2,8 @@
  * How readers and the head agree on regions without a message: two tables of words that processes share.
  *
  * `slots` has one word per region: its version once it is written, minus its version while it is being written, 0 when
- * nothing is there. The head writes it; the writer of a region turns minus into plus. `pins-<client>` has one word per
+ * nothing is there; a spare has minus its version and one high bit. The head writes it; the writer of a region turns minus
+ * into plus, and who has a spare takes the bit away. `pins-<client>` has one word per
  * region for one process: how often it has the region mapped. Only that process writes it.
  *
  * The rule that makes this safe: a reader pins first and looks at the slot afterwards; the head empties the slot first
@@ -11,19 +12,13 @@
  */
 import { closeSync, openSync, readdirSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { NOTHING_THERE } from "../core/slots.ts";
+import { NOTHING_THERE, type RegionTag, SPARE_BIT } from "../core/slots.ts";
 import { mapShared } from "./memory-map.ts";
 
 const WORD_BYTES = 4;
 /** Words are made as zeros page by page: a hole in a full mount would end the process that touches it. */
 const PAGE_WORDS = 4096 / WORD_BYTES;
 const PINS_PREFIX = "pins-";
-
-/** Names a region as it was at one time. */
-export interface RegionTag {
-  readonly slot: number;
-  readonly version: number;
-}
 
 /** The table of slots; the head makes it, everybody maps it. */
 export class SlotWords {
@@ -35,9 +30,10 @@ export class SlotWords {
 
   static create(directory: string, count: number): SlotWords {
     const fd = openSync(join(directory, "slots"), "wx+", 0o600);
+    const bytes = (count + 1) * WORD_BYTES;
     try {
-      writeSync(fd, new Uint8Array(count * WORD_BYTES));
-      return new SlotWords(new Int32Array(mapShared(fd, count * WORD_BYTES)));
+      writeSync(fd, new Uint8Array(bytes));
+      return new SlotWords(new Int32Array(mapShared(fd, bytes)));
     } finally {
       closeSync(fd);
     }
@@ -46,15 +42,41 @@ export class SlotWords {
   static open(directory: string, count: number): SlotWords {
     const fd = openSync(join(directory, "slots"), "r+");
     try {
-      return new SlotWords(new Int32Array(mapShared(fd, count * WORD_BYTES)));
+      return new SlotWords(new Int32Array(mapShared(fd, (count + 1) * WORD_BYTES)));
     } finally {
       closeSync(fd);
     }
   }
 
+  /** How often memory was given back to the system, in the word behind the last slot. */
+  get discards(): number {
+    return Atomics.load(this.#words, this.#words.length - 1);
+  }
+
+  countDiscard(): void {
+    Atomics.add(this.#words, this.#words.length - 1, 1);
+  }
+
   /** The region is somebody's to write. */
   open(tag: RegionTag): void {
     Atomics.store(this.#words, tag.slot, -tag.version);
+  }
+
+  /** The region is somebody's to claim. */
+  offer(tag: RegionTag): void {
+    Atomics.store(this.#words, tag.slot, -(tag.version | SPARE_BIT));
+  }
+
+  /** Make an offered region one's own to write. Returns false when the head has taken it back. */
+  claim(tag: RegionTag): boolean {
+    const offered = -(tag.version | SPARE_BIT);
+    return Atomics.compareExchange(this.#words, tag.slot, offered, -tag.version) === offered;
+  }
+
+  /** Take back what was offered. Returns false when it is claimed. */
+  revoke(tag: RegionTag): boolean {
+    const offered = -(tag.version | SPARE_BIT);
+    return Atomics.compareExchange(this.#words, tag.slot, offered, NOTHING_THERE) === offered;
   }
 
   /** The region is written, and may be read. */

@@ -3,7 +3,7 @@
  * `pwrite` takes; the first copy through a mapping takes longer. So a region is written with `pwrite` at first, and mapped
  * when this process writes it a second time, as one does that makes arrays of one size and lets go of them.
  */
-import { mapForWriting, reserve } from "./memory-map.ts";
+import { type Address, mapForWriting, reserve, unmap } from "./memory-map.ts";
 
 /** Smaller ones are not worth a mapping of their own. */
 const LEAST_BYTES = 128 * 1024;
@@ -12,51 +12,63 @@ const KEPT_BYTES: number = 256 * 1024 ** 2;
 /** Regions of which it is known that they were written before. */
 const KNOWN_REGIONS = 1024;
 
+interface Kept {
+  readonly address: Address;
+  readonly length: number;
+  /** The arena's count of discards when its pages were known to be there. */
+  discards: number;
+}
+
 export class WriteMappings {
   /** By offset, the one used last at the end. */
-  readonly #kept = new Map<number, Uint8Array>();
+  readonly #kept = new Map<number, Kept>();
   #keptBytes = 0;
   /** Lengths of regions that were written, by offset. */
   readonly #written = new Map<number, number>();
 
   /**
-   * Memory of a region that this process is about to write, all of it or less; undefined when `pwrite` is the better way.
+   * Where a region lies that this process is about to write, all of it or less; undefined when `pwrite` is the better way.
    * Its pages are there: a copy into it cannot fail, where a full mount would end the process.
+   *
+   * @param discards - how often pages of the arena were given back
    */
-  memoryOf(fd: number, offset: number, length: number): Uint8Array | undefined {
+  addressOf(fd: number, offset: number, length: number, discards: number): Address | undefined {
     if (length < LEAST_BYTES || length > KEPT_BYTES) return undefined;
     if (this.#written.get(offset) !== length) {
       if (this.#written.size >= KNOWN_REGIONS) this.#written.clear();
       this.#written.set(offset, length);
       return undefined;
     }
+    const kept = this.#kept.get(offset);
     // The pages may have been given back since.
-    if (!reserve(fd, offset, length)) return undefined;
-    let memory = this.#kept.get(offset);
-    if (memory?.length !== length) memory = new Uint8Array(mapForWriting(fd, offset, length));
-    this.#keep(offset, memory);
-    return memory;
-  }
-
-  #keep(offset: number, memory: Uint8Array): void {
+    if (kept?.discards !== discards && !reserve(fd, offset, length)) return undefined;
+    if (kept?.length === length) {
+      kept.discards = discards;
+      this.#kept.delete(offset);
+      this.#kept.set(offset, kept);
+      return kept.address;
+    }
     this.#forget(offset);
-    this.#kept.set(offset, memory);
-    this.#keptBytes += memory.length;
+    const address = mapForWriting(fd, offset, length);
+    this.#kept.set(offset, { address, length, discards });
+    this.#keptBytes += length;
     for (const oldest of this.#kept.keys()) {
       if (this.#keptBytes <= KEPT_BYTES) break;
       this.#forget(oldest);
     }
+    return address;
   }
 
-  /** Unmapped when it is collected. */
   #forget(offset: number): void {
-    this.#keptBytes -= this.#kept.get(offset)?.length ?? 0;
+    const kept = this.#kept.get(offset);
+    if (kept === undefined) return;
+    unmap(kept.address, kept.length);
+    this.#keptBytes -= kept.length;
     this.#kept.delete(offset);
   }
 
   clear(): void {
-    this.#kept.clear();
-    this.#keptBytes = 0;
+    for (const offset of [...this.#kept.keys()]) this.#forget(offset);
     this.#written.clear();
   }
 }

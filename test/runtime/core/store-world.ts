@@ -2,8 +2,8 @@
  * A store without disk or processes: memory, files and the words that processes share are plain arrays. Readers take the
  * steps of the real protocol one at a time, so that the head's steps fall between any two of them.
  */
-import type { CoreEffect, StateOptions } from "../../../runtime/src/core/state.ts";
-import type { ObjectId } from "../../../runtime/src/protocol/ids.ts";
+import type { CoreEffect, CoreEvent, StateOptions } from "../../../runtime/src/core/state.ts";
+import type { ClientId, ObjectId } from "../../../runtime/src/protocol/ids.ts";
 import type { FromHead, ObjectPlace, WireRegion } from "../../../runtime/src/protocol/messages.ts";
 import { retract, SlotWords } from "../../../runtime/src/store/region-words.ts";
 import { CoreWorld, sent } from "./core-world.ts";
@@ -23,6 +23,10 @@ export class StoreWorld {
   /** Copies that the disk has not done yet. */
   readonly disk: Copying[] = [];
   readonly messages: (FromHead & { to: string })[] = [];
+  /** Spares by their owner. */
+  readonly given = new Map<string, WireRegion[]>();
+  /** What processes have told the head of their spares, and it has not heard. */
+  readonly onTheirWay: Extract<CoreEvent, { type: "spare-stored" | "spare-unused" }>[] = [];
   /** Where each object was when its writer told others of it. */
   readonly told = new Map<string, WireRegion>();
 
@@ -36,6 +40,10 @@ export class StoreWorld {
 
   perform(effects: readonly CoreEffect[]): void {
     this.messages.push(...sent(effects));
+    for (const message of sent(effects)) {
+      const spares = message.type === "spares" ? message.regions : message.type === "allocated" ? message.spares : [];
+      if (spares !== undefined) this.given.set(message.to, [...(this.given.get(message.to) ?? []), ...spares]);
+    }
     for (const effect of effects) {
       switch (effect.type) {
         case "open-region":
@@ -44,6 +52,17 @@ export class StoreWorld {
         case "publish-region":
           this.slots.publish(effect.region);
           break;
+        case "offer-region":
+          this.slots.offer(effect.region);
+          break;
+        case "revoke-spares": {
+          const { regions } = effect;
+          // Their owners may be quicker.
+          this.meanwhile();
+          const slots = new Set(regions.filter((region) => this.slots.revoke(region)).map(({ slot }) => slot));
+          this.perform(this.core.apply({ type: "spares-revoked", regions, slots, atMs: this.core.nowMs }));
+          break;
+        }
         case "free-region":
           this.slots.empty(effect.region);
           break;
@@ -113,6 +132,42 @@ export class StoreWorld {
   put(id: string, pages: number, options: { writer?: string; holder?: string } = {}): boolean {
     this.ask(id, pages, options);
     return this.write(id);
+  }
+
+  /** A process takes its last spare, and stores an object there. What it tells the head arrives by `arrive`. */
+  store(id: string, owner: string, holder: string, isInterrupted = false): boolean {
+    const region = this.given.get(owner)?.pop();
+    if (region === undefined || !this.slots.claim(region)) return false;
+    const tag = { slot: region.slot, version: region.version };
+    const lengths = region.lengths;
+    if (isInterrupted) {
+      this.onTheirWay.push({ type: "spare-unused", owner: owner as ClientId, tag });
+      return true;
+    }
+    this.#fill(region, id);
+    this.slots.publish(region);
+    this.told.set(id, region);
+    const [objectId, atMs] = [id as ObjectId, this.core.nowMs];
+    const stored = { type: "spare-stored", objectId, tag, lengths, atMs } as const;
+    this.onTheirWay.push({ ...stored, owner: owner as ClientId, holder: holder as ClientId });
+    return true;
+  }
+
+  /** The head hears of what was stored in a spare. */
+  arrive(): (typeof this.onTheirWay)[number] | undefined {
+    const event = this.onTheirWay.shift();
+    if (event !== undefined) this.perform(this.core.apply(event));
+    return event;
+  }
+
+  /** A process is gone: as the head does it, what it stored and did not tell is read from its notes. */
+  leave(client: string): void {
+    for (const event of this.onTheirWay.splice(0)) {
+      if (event.owner !== client) this.onTheirWay.push(event);
+      else if (event.type === "spare-stored") this.perform(this.core.apply(event));
+    }
+    this.given.delete(client);
+    this.perform(this.core.leave(client));
   }
 
   #fill({ offset, lengths }: WireRegion, id: string): void {

@@ -10,6 +10,8 @@ const KINDS = {
   put: 8,
   ask: 2,
   write: 2,
+  store: 8,
+  arrive: 8,
   release: 2,
   read: 8,
   unmap: 9,
@@ -44,7 +46,7 @@ interface Mapping {
 
 /** Readers and the head at work, in any order. */
 class Run {
-  readonly world: StoreWorld = new StoreWorld({ capacityBytes: 8 * PAGE, spillLimitBytes: 30 * PAGE, readers: 2 });
+  readonly world: StoreWorld = new StoreWorld({ capacityBytes: 24 * PAGE, spillLimitBytes: 30 * PAGE, readers: 2 });
   readonly mappings: Mapping[] = [];
   readonly #readers: Pins[];
   #next = 0;
@@ -65,13 +67,19 @@ class Run {
     };
     switch (kind) {
       case "put":
-        world.put(`d.${this.#next++}`, 1 + (pick % 3));
+        world.put(`d.${this.#next++}`, 1 + (pick % 3), { writer: other % 3 === 0 ? "w1" : "d", holder: "d" });
         break;
       case "ask":
         world.ask(`d.${this.#next++}`, 1 + (pick % 5), { writer: other % 3 === 0 ? "w1" : "d", holder: "d" });
         break;
       case "write":
         world.write(id);
+        break;
+      case "store":
+        world.store(`d.${this.#next++}`, other % 3 === 0 ? "w1" : "d", "d", other % 7 === 0);
+        break;
+      case "arrive":
+        this.#arrive();
         break;
       case "release":
         this.#release(id);
@@ -105,13 +113,20 @@ class Run {
     this.check();
   }
 
+  /** Nobody has released it: what is stored in a spare is there when the head hears of it. */
+  #arrive(): void {
+    const event = this.world.arrive();
+    if (event?.type !== "spare-stored" || this.world.placeOf(event.objectId) !== undefined) return;
+    throw new Error(`${event.objectId} was stored, and the head does not have it`);
+  }
+
   #idAt(pick: number): string {
     const ids = [...this.world.core.state.objects.keys()];
     return ids[pick % Math.max(1, ids.length)] ?? "d.none";
   }
 
   #replaceWorker(): void {
-    this.world.perform(this.world.core.leave("w1"));
+    this.world.leave("w1");
     this.world.core.apply({ type: "client-joined", clientId: "w1" as never, kind: "worker" });
   }
 
@@ -181,7 +196,7 @@ describe("the store", () => {
         const run = new Run();
         for (const each of happenings) run.happen(each);
         const { world } = run;
-        for (const client of ["w1", "d"]) world.perform(world.core.leave(client));
+        for (const client of ["w1", "d"]) world.leave(client);
         while (world.copyNext());
         const { allocator, spilledBytes } = world.core.state.store;
         const left = { usedBytes: allocator.usedBytes, spilledBytes, files: world.files.size };

@@ -117,7 +117,7 @@ export class HeadLink {
   allocate(
     asked: Omit<Extract<ToHead, { type: "allocate" }>, "type" | "requestId">,
     giveUpGarbage: () => void,
-  ): { readonly region: WireRegion; readonly arenaDirectory: string } {
+  ): { readonly region: WireRegion; readonly spares: readonly WireRegion[]; readonly arenaDirectory: string } {
     if (this.#isClosed) throw new EngineClosedError();
     this.flush();
     const requestId = this.#nextRequest++;
@@ -125,7 +125,9 @@ export class HeadLink {
     this.#post({ type: "send-sync", requestId, message: { type: "allocate", requestId, ...asked } });
     const answer = this.#awaitSync(giveUpGarbage);
     const reply = answer?.reply;
-    if (reply?.type === "allocated") return { region: reply.region, arenaDirectory: answer?.arenaDirectory ?? "" };
+    if (reply?.type === "allocated") {
+      return { region: reply.region, spares: reply.spares ?? [], arenaDirectory: answer?.arenaDirectory ?? "" };
+    }
     if (reply?.type === "allocate-failed") throw errorFromWire(reply.error);
     throw new EngineClosedError("the head process is gone");
   }

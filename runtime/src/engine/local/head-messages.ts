@@ -58,6 +58,9 @@ export function handleHeadMessage(engine: LocalEngine, message: FromHead): void 
     case "become-actor":
       engine.takeOrder(message);
       return;
+    case "spares":
+      engine.objects.addSpares(message.regions);
+      return;
     case "collect":
       engine.objects.giveUpGarbage();
       return;

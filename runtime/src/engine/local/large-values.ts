@@ -1,10 +1,11 @@
 /** Buffers of large objects: written to shared memory, mapped from there, and found again when they were moved. */
 import { EngineClosedError, hasCode } from "../../errors.ts";
 import type { ClientId, ObjectId } from "../../protocol/ids.ts";
-import type { ObjectPlace, WireRegion } from "../../protocol/messages.ts";
-import { Arena, mapSpillFile } from "../../store/index.ts";
+import type { ObjectPlace, ToHead, WireRegion } from "../../protocol/messages.ts";
+import { Arena, isCopied, mapSpillFile } from "../../store/index.ts";
 import type { Garbage } from "./garbage.ts";
 import type { HeadLink } from "./head-link.ts";
+import { SpareRegions } from "./spare-regions.ts";
 
 /** How often the head may say that there is room while the mount says that there is none. */
 const MOUNT_TRIES = 5;
@@ -18,6 +19,9 @@ export class LargeValues {
   #arenaDirectory: string | undefined;
   #spillDirectory = "";
   #arena: Arena | undefined;
+  readonly #spares = new SpareRegions();
+  /** What the head must hear of the spare that was being written when this thread was stopped. */
+  #unfinished: Extract<ToHead, { type: "spare-unused" }> | undefined;
 
   constructor(link: HeadLink, clientId: ClientId, garbage: Garbage, giveUpGarbage: () => void) {
     this.#link = link;
@@ -48,10 +52,63 @@ export class LargeValues {
    */
   write(owner: ObjectId, buffers: readonly Uint8Array[], holder: ClientId): WireRegion {
     const lengths = buffers.map((buffer) => buffer.byteLength);
+    return this.#writeSpare(owner, buffers, lengths, holder) ?? this.#writeAsked(owner, buffers, lengths, holder);
+  }
+
+  addSpares(regions: readonly WireRegion[]): void {
+    this.#spares.add(regions);
+  }
+
+  /** Without a message to wait for. @returns undefined when there is no spare of that size, or no memory behind it */
+  #writeSpare(
+    objectId: ObjectId,
+    buffers: readonly Uint8Array[],
+    lengths: readonly number[],
+    holder: ClientId,
+  ): WireRegion | undefined {
+    this.#returnUnfinished();
+    for (let spare = this.#spares.take(lengths); spare !== undefined; spare = this.#spares.take(lengths)) {
+      const { slot, version } = spare;
+      const region = { ...spare, lengths };
+      const arena = this.#open();
+      // From here on this thread may be stopped at any point.
+      this.#unfinished = { type: "spare-unused", slot, version };
+      if (!arena.claim(region)) {
+        this.#unfinished = undefined;
+        continue;
+      }
+      try {
+        if (!arena.note(region, { objectId, lengths, holder })) return undefined;
+        arena.write(region, buffers);
+      } catch (error) {
+        if (hasCode(error, "OBJECT_STORE_FULL")) return undefined;
+        throw error;
+      }
+      arena.seal(region);
+      this.#link.send({ type: "spare-stored", objectId, slot, version, lengths, holder });
+      this.#unfinished = undefined;
+      this.#used(lengths);
+      return region;
+    }
+    return undefined;
+  }
+
+  #returnUnfinished(): void {
+    if (this.#unfinished !== undefined) this.#link.send(this.#unfinished);
+    this.#unfinished = undefined;
+  }
+
+  #writeAsked(
+    owner: ObjectId,
+    buffers: readonly Uint8Array[],
+    lengths: readonly number[],
+    holder: ClientId,
+  ): WireRegion {
     for (let attempt = 0; ; attempt++) {
       const asked = { objectId: owner, lengths, holder, ...(attempt === 0 ? {} : { isMountFull: true }) };
-      const { region, arenaDirectory } = this.#link.allocate(asked, this.#giveUpGarbage);
+      const { region, spares, arenaDirectory } = this.#link.allocate(asked, this.#giveUpGarbage);
       this.#arenaDirectory = arenaDirectory;
+      this.#spares.add(spares);
       try {
         const arena = this.#open();
         arena.write(region, buffers);
@@ -61,7 +118,7 @@ export class LargeValues {
         if (!hasCode(error, "OBJECT_STORE_FULL") || attempt >= MOUNT_TRIES) throw error;
         continue;
       }
-      this.#garbage.used(lengths.reduce((sum, length) => sum + length, 0));
+      this.#used(lengths);
       this.#link.send({ type: "sealed", objectId: owner, slot: region.slot });
       return region;
     }
@@ -75,7 +132,9 @@ export class LargeValues {
   /** @returns undefined when they are not there any more: ask `locate`. */
   map(region: WireRegion, onRelease: () => void): Uint8Array[] | undefined {
     const buffers = this.#open().tryMap(region, onRelease);
-    if (buffers !== undefined) this.#used(region.lengths);
+    if (buffers === undefined) return undefined;
+    if (isCopied(region)) this.#garbage.copied(totalOf(region.lengths));
+    else this.#used(region.lengths);
     return buffers;
   }
 
@@ -91,7 +150,7 @@ export class LargeValues {
   }
 
   #used(lengths: readonly number[]): void {
-    this.#garbage.used(lengths.reduce((sum, length) => sum + length, 0));
+    this.#garbage.used(totalOf(lengths));
   }
 
   /** Where the head has the object now. */
@@ -104,4 +163,8 @@ export class LargeValues {
   close(): void {
     this.#arena?.close();
   }
+}
+
+function totalOf(lengths: readonly number[]): number {
+  return lengths.reduce((sum, length) => sum + length, 0);
 }

@@ -83,6 +83,10 @@ export class ObjectTable {
     this.#large.useDirectories(arena, spill);
   }
 
+  addSpares(regions: readonly WireRegion[]): void {
+    this.#large.addSpares(regions);
+  }
+
   /** Collect what is not used any more, and tell the head. */
   giveUpGarbage(): void {
     this.#garbage.collect();
