@@ -10,7 +10,8 @@ import { checkCount } from "./options.ts";
 import type { GetOptions } from "./runtime.ts";
 
 /**
- * Store a value in the cluster, as it is now. Large arrays go to shared memory; tasks see them without a copy.
+ * Store a value in the cluster, as it is now. Large arrays go to shared memory; those of 4 MiB or more
+ * are seen there without a copy.
  *
  * @throws ObjectStoreFullError
  */

@@ -23,7 +23,8 @@ import { join } from "node:path";
 import { alignUp, BUFFER_ALIGNMENT, regionBytes } from "../core/regions.ts";
 import { type RegionTag, slotsOf } from "../core/slots.ts";
 import { ObjectStoreFullError } from "../errors.ts";
-import { copyTo, mapFile, punchHole } from "./memory-map.ts";
+import { LargeCopies } from "./large-copies.ts";
+import { mapFile, punchHole } from "./memory-map.ts";
 import { isSameProcess, processStamp } from "./process-stamp.ts";
 import { PinReader, Pins, retract, SlotWords } from "./region-words.ts";
 import { SpareNotes, type StoredNote } from "./spare-notes.ts";
@@ -81,6 +82,7 @@ export class Arena {
   #pins: Pins | undefined;
   readonly #notes: SpareNotes;
   readonly #writeMappings = new WriteMappings();
+  readonly #copies = new LargeCopies();
   #fd: number | undefined;
 
   private constructor(directory: string, facts: ArenaFacts, fd: number, slots: SlotWords) {
@@ -139,7 +141,7 @@ export class Arena {
     for (const [index, start] of bufferStarts(region).entries()) {
       const buffer = buffers[index] as Uint8Array;
       if (address === undefined) this.#writeAt(buffer, start);
-      else copyTo(address + (start - offset), buffer);
+      else this.#copies.copy(address + (start - offset), buffer);
     }
   }
 
@@ -312,6 +314,7 @@ export class Arena {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+    this.#copies.close();
     this.#writeMappings.clear();
     this.#pinReader.close();
     this.#notes.close();

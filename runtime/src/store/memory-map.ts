@@ -16,6 +16,9 @@ const mmap = libcFunction(
 const munmap = libcFunction("int munmap(void *address, size_t length)");
 const unmapAddress = libcFunction("int munmap(uintptr_t address, size_t length)");
 const memcpy = libcFunction("void *memcpy(uintptr_t to, const void *from, size_t length)");
+const memcpyBetween = libcFunction("void *memcpy(uintptr_t to, uintptr_t from, size_t length)");
+/** Returns where `to` lies. */
+const addressByCopy = libcFunction("uintptr_t memcpy(void *to, const void *from, size_t length)");
 /** Linux only. */
 const fallocate = libcFunction("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
 
@@ -72,6 +75,23 @@ export function unmap(address: Address, length: number): void {
 /** Copy bytes to memory that `mapForWriting` gave. */
 export function copyTo(address: Address, bytes: Uint8Array): void {
   memcpy(address, bytes, bytes.byteLength);
+}
+
+/** Where a buffer lies, as long as it is not collected. */
+export function addressOf(bytes: Uint8Array): Address {
+  return Number(addressByCopy(bytes, bytes, 0));
+}
+
+/** The caller keeps both alive. */
+export function copyAddress(to: Address, from: Address, length: number): void {
+  memcpyBetween(to, from, length);
+}
+
+/** Load what copies need, before there is one. */
+export function prepareCopies(): void {
+  const bytes = new Uint8Array(64);
+  const address = addressOf(bytes);
+  copyAddress(address, address + 32, 32);
 }
 
 /** Give a part of a file its pages, if it lacks any. Returns whether it has them all; never where the system has no way. */

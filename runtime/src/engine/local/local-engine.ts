@@ -59,7 +59,7 @@ import { WorkReport } from "./work-report.ts";
 import { handleWorkerMessage } from "./worker-messages.ts";
 
 /** Shared memory used since the last collection before there is another at once, and when nothing more is used. */
-const GARBAGE_BYTES: number = 256 * 1024 ** 2;
+const GARBAGE_BYTES: number = 1024 ** 3;
 const GARBAGE_IDLE_MS = 300;
 
 /** What only a worker understands. */
