@@ -165,10 +165,10 @@ export class KernelClient {
   /** Open a comm. Its messages come to `onMessage` and `onClose` of the comm. */
   openComm(target: string, data: JsonObject = {}): Comm {
     const commId = randomUUID();
-    const comm = new Comm(commId, (type, commData) => {
+    const comm = new Comm(commId, (type, commData, buffers) => {
       const content = { comm_id: commId, data: commData };
       if (type === "comm_close") this.comms.delete(commId);
-      this.sockets.send("shell", this.composer.message(type, content));
+      this.sockets.send("shell", this.composer.message(type, content, { buffers }));
     });
     this.comms.set(commId, comm);
     this.sockets.send("shell", this.composer.message("comm_open", { comm_id: commId, target_name: target, data }));
@@ -268,11 +268,11 @@ export class KernelClient {
     this.sockets.send(channel, this.composer.message("input_reply", { status: "ok", value }, { parent: header }));
   }
 
-  private routeComm({ header, content }: Message): void {
+  private routeComm({ header, content, buffers }: Message): void {
     const comm = this.comms.get(String(content.comm_id));
     if (!comm) return;
     const data = (content.data ?? {}) as JsonObject;
-    if (header.msg_type === "comm_msg") comm.onMessage(data);
+    if (header.msg_type === "comm_msg") comm.onMessage(data, buffers);
     if (header.msg_type === "comm_close") {
       this.comms.delete(comm.id);
       comm.onClose(data);

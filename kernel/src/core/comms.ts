@@ -1,5 +1,5 @@
 /** Comms: two-way channels between a front end and the address that a target is delegated to. */
-import type { CommContent, CommOpenContent, Header } from "../protocol/messages.ts";
+import type { CommContent, CommOpenContent, Header, Message } from "../protocol/messages.ts";
 import type { CommEndpoint, CommEndpointEvents, FromEndpoint } from "../transport/comm-endpoint.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -53,7 +53,8 @@ export class Comms {
     return Object.fromEntries(matching.map(([commId, comm]) => [commId, { target_name: comm.target }]));
   }
 
-  onOpen({ comm_id: commId, target_name: target, data }: CommOpenContent, parent: Header): void {
+  /** @param request - the message that carries the content. */
+  onOpen({ comm_id: commId, target_name: target, data }: CommOpenContent, { header: parent, buffers }: Message): void {
     const connect = this.served.get(target) ?? this.addressOf(target);
     if (!connect) {
       // Required by the specification; a front end would wait forever otherwise.
@@ -71,7 +72,7 @@ export class Comms {
       }),
     };
     this.open.set(commId, comm);
-    comm.endpoint.send({ type: "comm-open", commId, target, data });
+    comm.endpoint.send({ type: "comm-open", commId, target, data, buffers });
   }
 
   private addressOf(target: string): ((events: CommEndpointEvents) => CommEndpoint) | undefined {
@@ -79,14 +80,14 @@ export class Comms {
     return address === undefined ? undefined : (events) => this.openEndpoint(address, events);
   }
 
-  onMessage({ comm_id: commId, data }: CommContent): void {
-    this.open.get(commId)?.endpoint.send({ type: "comm-message", data });
+  onMessage({ comm_id: commId, data }: CommContent, { buffers }: Message): void {
+    this.open.get(commId)?.endpoint.send({ type: "comm-message", data, buffers });
   }
 
-  onClose({ comm_id: commId, data }: CommContent): void {
+  onClose({ comm_id: commId, data }: CommContent, { buffers }: Message): void {
     const comm = this.open.get(commId);
     if (!comm) return;
-    comm.endpoint.send({ type: "comm-close", data });
+    comm.endpoint.send({ type: "comm-close", data, buffers });
     this.closeEndpoint(commId, comm);
   }
 
@@ -98,7 +99,8 @@ export class Comms {
     if (this.open.get(commId) !== comm) return;
     const type = message.type === "comm-message" ? "comm_msg" : "comm_close";
     if (type === "comm_close") this.closeEndpoint(commId, comm);
-    this.outbox.publish({ type, content: { comm_id: commId, data: message.data } }, comm.parent);
+    const { data, buffers = [] } = message;
+    this.outbox.publish({ type, content: { comm_id: commId, data }, buffers }, comm.parent);
   }
 
   private endpointEnded(commId: string, comm: Comm, reason: string): void {

@@ -7,6 +7,7 @@ import type {
   ExecuteReplyContent,
   ExecuteRequestContent,
   JsonObject,
+  Message,
   ParentHeader,
   Request,
 } from "../protocol/messages.ts";
@@ -131,15 +132,11 @@ export class Kernel {
     if (this.closing) this.refuse(origin, "The kernel is shutting down.");
     else if (!request) this.refuse(origin, `This kernel does not answer ${message.header.msg_type}.`);
     else if (request.type === "execute_request") this.enqueue(origin, request.content, message.metadata);
-    else this.answerRequest(origin, request);
+    else void this.answer(origin, () => this.respond(origin, request, message));
   }
 
   private refuse(origin: Origin, reason: string): void {
     void this.answer(origin, () => Promise.reject(new Error(reason)));
-  }
-
-  private answerRequest(origin: Origin, request: Exclude<Request, { type: "execute_request" }>): void {
-    void this.answer(origin, () => this.respond(origin, request));
   }
 
   /** Busy, the answer, idle. A request without an answer of its own (a comm message) resolves to `undefined`. */
@@ -161,6 +158,7 @@ export class Kernel {
   private async respond(
     origin: Origin,
     request: Exclude<Request, { type: "execute_request" }>,
+    message: Message,
   ): Promise<object | undefined> {
     switch (request.type) {
       case "kernel_info_request":
@@ -186,13 +184,13 @@ export class Kernel {
       case "comm_info_request":
         return { status: "ok", comms: this.comms.list(request.content.target_name) };
       case "comm_open":
-        this.comms.onOpen(request.content, origin.header);
+        this.comms.onOpen(request.content, message);
         break;
       case "comm_msg":
-        this.comms.onMessage(request.content);
+        this.comms.onMessage(request.content, message);
         break;
       case "comm_close":
-        this.comms.onClose(request.content);
+        this.comms.onClose(request.content, message);
     }
     return undefined; // comm messages have no replies
   }

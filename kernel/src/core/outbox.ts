@@ -74,6 +74,7 @@ export class Outbox {
 
   private transmit(broadcast: Broadcast, parent: ParentHeader): void {
     const topic = `kernel.${this.composer.session}.${broadcast.type}`;
-    this.transport.publish(topic, this.composer.message(broadcast.type, broadcast.content, { parent }));
+    const buffers = "buffers" in broadcast ? (broadcast.buffers ?? []) : [];
+    this.transport.publish(topic, this.composer.message(broadcast.type, broadcast.content, { parent, buffers }));
   }
 }

@@ -23,14 +23,14 @@ export class MessageComposer {
   message<Content extends object>(
     msgType: string,
     content: Content,
-    options: { parent?: ParentHeader; metadata?: JsonObject } = {},
+    options: { parent?: ParentHeader; metadata?: JsonObject; buffers?: readonly Uint8Array[] } = {},
   ): Message<Content> {
     return {
       header: this.header(msgType),
       parent_header: options.parent ?? {},
       metadata: options.metadata ?? {},
       content,
-      buffers: [],
+      buffers: options.buffers ?? [],
     };
   }
 }

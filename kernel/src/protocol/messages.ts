@@ -188,6 +188,10 @@ export type Broadcast =
     }
   | { readonly type: "error"; readonly content: ErrorContent }
   | { readonly type: "clear_output"; readonly content: { readonly wait: boolean } }
-  | { readonly type: "comm_msg" | "comm_close"; readonly content: CommContent }
+  | {
+      readonly type: "comm_msg" | "comm_close";
+      readonly content: CommContent;
+      readonly buffers?: readonly Uint8Array[];
+    }
   | { readonly type: "shutdown_reply"; readonly content: { readonly status: "ok"; readonly restart: boolean } }
   | { readonly type: "iopub_welcome"; readonly content: { readonly subscription: string } };

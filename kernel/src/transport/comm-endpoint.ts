@@ -5,12 +5,17 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import type { JsonObject } from "../protocol/messages.ts";
 
-export type ToEndpoint =
-  | { readonly type: "comm-open"; readonly commId: string; readonly target: string; readonly data: JsonObject }
-  | { readonly type: "comm-message"; readonly data: JsonObject }
-  | { readonly type: "comm-close"; readonly data: JsonObject };
+export interface CommPayload {
+  readonly data: JsonObject;
+  /** Binary data beside `data`; base64 texts on the connection. Left out when there is none. */
+  readonly buffers?: readonly Uint8Array[];
+}
 
-export type FromEndpoint = { readonly type: "comm-message" | "comm-close"; readonly data: JsonObject };
+export type ToEndpoint =
+  | ({ readonly type: "comm-open"; readonly commId: string; readonly target: string } & CommPayload)
+  | ({ readonly type: "comm-message" | "comm-close" } & CommPayload);
+
+export type FromEndpoint = { readonly type: "comm-message" | "comm-close" } & CommPayload;
 
 /** One comm's connection. */
 export interface CommEndpoint {
@@ -50,7 +55,7 @@ export function openCommEndpoint(address: string, events: CommEndpointEvents): C
   socket.on("close", () => end(`${address} closed the connection`));
   return {
     send: (message) => {
-      if (!hasEnded) socket.write(`${JSON.stringify(message)}\n`);
+      if (!hasEnded) socket.write(`${formatMessage(message)}\n`);
     },
     close: () => {
       hasEnded = true;
@@ -84,15 +89,25 @@ function readLines(socket: Socket, end: (reason: string) => void, onLine: (line:
   });
 }
 
+function formatMessage(message: ToEndpoint): string {
+  const { buffers, ...rest } = message;
+  if (buffers === undefined || buffers.length === 0) return JSON.stringify(rest);
+  return JSON.stringify({ ...rest, buffers: buffers.map((buffer) => Buffer.from(buffer).toString("base64")) });
+}
+
 function parseMessage(line: string): FromEndpoint | undefined {
-  let value: Partial<FromEndpoint> | null;
+  let value: { readonly type?: unknown; readonly data?: unknown; readonly buffers?: unknown } | null;
   try {
-    value = JSON.parse(line) as Partial<FromEndpoint> | null;
+    value = JSON.parse(line) as typeof value;
   } catch {
     return undefined;
   }
   if (value?.type !== "comm-message" && value?.type !== "comm-close") return undefined;
-  return { type: value.type, data: isObject(value.data) ? value.data : {} };
+  const message: FromEndpoint = { type: value.type, data: isObject(value.data) ? value.data : {} };
+  if (value.buffers === undefined) return message;
+  const texts: unknown = value.buffers;
+  if (!Array.isArray(texts) || !texts.every((text) => typeof text === "string")) return undefined;
+  return { ...message, buffers: texts.map((text) => Buffer.from(text, "base64")) };
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -173,10 +173,10 @@ describe("one kernel", () => {
     const { finished } = await runUntil(client, "console.log('go'); for (;;) {}", "go");
     const comm = client.openComm("cluster", { topics: [] });
     const answer = new Promise((resolve) => {
-      comm.onMessage = resolve;
+      comm.onMessage = (data, buffers) => resolve({ data, buffers: buffers.map((buffer) => [...buffer]) });
     });
-    comm.send({ ping: 1 });
-    expect(await answer).toEqual({ echo: { ping: 1 } });
+    comm.send({ ping: 1 }, [Uint8Array.of(0, 255, 10)]);
+    expect(await answer).toEqual({ data: { echo: { ping: 1 } }, buffers: [[0, 255, 10]] });
     await client.interrupt();
     await finished;
     const closed = new Promise((resolve) => {

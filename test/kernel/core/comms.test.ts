@@ -35,14 +35,26 @@ test("each comm of a delegated target has a connection of its own, and messages 
   const opened = await open("1");
   await open("2");
   expect(connections.map(({ address }) => address)).toEqual(["/run/head.sock", "/run/head.sock"]);
-  expect(connections[0]?.received).toEqual([{ type: "comm-open", commId: "1", target: "cluster", data: { hello: 1 } }]);
+  expect(connections[0]?.received).toEqual([
+    { type: "comm-open", commId: "1", target: "cluster", data: { hello: 1 }, buffers: [] },
+  ]);
   await world.request("comm_msg", { comm_id: "1", data: { ping: 1 } });
-  expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-message", data: { ping: 1 } });
+  expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-message", data: { ping: 1 }, buffers: [] });
   connections[0]?.events.onMessage({ type: "comm-message", data: { pong: 1 } });
   const message = world.broadcasts().at(-1);
   expect(message).toMatchObject({ header: { msg_type: "comm_msg" }, content: { comm_id: "1", data: { pong: 1 } } });
   expect(message?.parent_header.msg_id).toBe(opened.broadcasts[0]?.parent_header.msg_id);
   expect(connections[1]?.received).toHaveLength(1);
+});
+
+test("binary buffers travel with the messages, both ways", async () => {
+  const { world, connections, open } = commWorld();
+  await open("1");
+  const buffers = [Buffer.from([0, 255, 10]), Buffer.alloc(0)];
+  await world.request("comm_msg", { comm_id: "1", data: {} }, { buffers });
+  expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-message", data: {}, buffers });
+  connections[0]?.events.onMessage({ type: "comm-message", data: {}, buffers });
+  expect(world.broadcasts().at(-1)?.buffers).toEqual(buffers);
 });
 
 test("open comms are listed, all or by target", async () => {
@@ -58,7 +70,7 @@ test("a comm closed by the front end tells the address and hangs up", async () =
   await open("1");
   const { broadcasts } = await world.request("comm_close", { comm_id: "1", data: { bye: 1 } });
   expect(kinds(broadcasts)).toEqual(["busy", "idle"]);
-  expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-close", data: { bye: 1 } });
+  expect(connections[0]?.received.at(-1)).toEqual({ type: "comm-close", data: { bye: 1 }, buffers: [] });
   expect(connections[0]?.isClosed).toBe(true);
 });
 

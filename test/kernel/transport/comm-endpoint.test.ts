@@ -68,6 +68,17 @@ test("messages travel as lines of JSON over a unix socket and over tcp", async (
   ]);
 });
 
+test("buffers travel as base64 beside the data", async () => {
+  const { endpoint, messages, peer, received } = await tcpWorld();
+  endpoint.send({ type: "comm-message", data: {}, buffers: [Buffer.from([0, 255, 10])] });
+  endpoint.send({ type: "comm-message", data: {}, buffers: [] });
+  await vi.waitUntil(() => received().split("\n").length === 3);
+  expect(received()).toBe('{"type":"comm-message","data":{},"buffers":["AP8K"]}\n{"type":"comm-message","data":{}}\n');
+  peer.write('{"type":"comm-message","data":{},"buffers":["AP8K",""]}\n');
+  await vi.waitUntil(() => messages.length === 1);
+  expect(messages[0]?.buffers).toEqual([Buffer.from([0, 255, 10]), Buffer.alloc(0)]);
+});
+
 test("a line may come in pieces, also inside a character", async () => {
   const { messages, peer } = await tcpWorld();
   const bytes = Buffer.from('{"type":"comm-message","data":{"fish":"🦈"}}\n');

@@ -8,6 +8,12 @@ import type { RequestChannel } from "../../../kernel/src/transport/transport.ts"
 import { MemoryLanguage } from "./memory-language.ts";
 import { MemorySession } from "./memory-session.ts";
 
+export interface SendOptions {
+  readonly channel?: RequestChannel;
+  readonly metadata?: JsonObject;
+  readonly buffers?: readonly Uint8Array[];
+}
+
 /** A kernel with memory parts, and a front end that talks to it. */
 export class KernelWorld {
   readonly transport = new MemoryTransport();
@@ -43,18 +49,17 @@ export class KernelWorld {
   }
 
   /** Send a message; returns its id. */
-  send(type: string, content: object = {}, options: { channel?: RequestChannel; metadata?: JsonObject } = {}): string {
-    const message = this.composer.message(type, content, { metadata: options.metadata ?? {} });
+  send(type: string, content: object = {}, options: SendOptions = {}): string {
+    const message = this.composer.message(type, content, {
+      metadata: options.metadata ?? {},
+      buffers: options.buffers ?? [],
+    });
     this.transport.request(options.channel ?? "shell", message);
     return message.header.msg_id;
   }
 
   /** Send a request and wait until the kernel is idle after it. */
-  async request(
-    type: string,
-    content: object = {},
-    options: { channel?: RequestChannel; metadata?: JsonObject } = {},
-  ): Promise<Answer> {
+  async request(type: string, content: object = {}, options: SendOptions = {}): Promise<Answer> {
     return this.answerTo(this.send(type, content, options));
   }
 
