@@ -65,6 +65,10 @@ async function kernelConformance() {
     0,
   );
   const skipped = Number(/skipped=(\d+)/.exec(output)?.[1] ?? 0);
+  // The pager is the only thing that this kernel does not have; anything else that is skipped was not tested.
+  const untested = output
+    .split("\n")
+    .filter((line) => / \.\.\. skipped /.test(line) && !line.startsWith("test_pager "));
   console.log(
     output
       .split("\n")
@@ -72,7 +76,7 @@ async function kernelConformance() {
       .map((line) => `  ${line}`)
       .join("\n"),
   );
-  return ran === 0 ? { passed: 0, failed: 1 } : { passed: ran - bad - skipped, failed: bad };
+  return ran === 0 ? { passed: 0, failed: 1 } : { passed: ran - bad - skipped, failed: bad + untested.length };
 }
 
 /** Processes of this checkout, and what Mobula keeps in shared memory and temporary folders. */

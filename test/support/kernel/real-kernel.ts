@@ -7,11 +7,16 @@ import { type KernelClient, type Message, type RunningKernel, startKernel } from
 export const MAIN: string = fileURLToPath(new URL("../../../kernel/dist/main.js", import.meta.url));
 
 /** Start a kernel in `directory`; the caller shuts it down. */
-export function startRealKernel(directory: string, transport: "ipc" | "tcp" = "ipc"): Promise<RunningKernel> {
+export function startRealKernel(
+  directory: string,
+  transport: "ipc" | "tcp" = "ipc",
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningKernel> {
   return startKernel({
     command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
     directory,
     transport,
+    env: { ...process.env, ...env },
   });
 }
 

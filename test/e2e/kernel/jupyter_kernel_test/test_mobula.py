@@ -66,6 +66,37 @@ class MobulaTests(jupyter_kernel_test.KernelTests):
         self.assertEqual([msg["msg_type"] for msg in output_msgs], ["error"])
 
 
+    def test_stdin(self):
+        """A cell asks the user through Jupyter's own client."""
+        self.flush_channels()
+        questions = []
+
+        def answer(message):
+            self.assertEqual(message["msg_type"], "input_request")
+            questions.append(message["content"])
+            self.kc.input("Ada 🦈")
+
+        outputs = []
+        code = "[prompt('name? '), await input('key? ', { password: true })]"
+        reply = self.kc.execute_interactive(
+            code, allow_stdin=True, stdin_hook=answer, output_hook=outputs.append, timeout=30
+        )
+        self.assertEqual(reply["content"]["status"], "ok")
+        self.assertEqual(
+            questions,
+            [{"prompt": "name? ", "password": False}, {"prompt": "key? ", "password": True}],
+        )
+        results = [msg["content"]["data"] for msg in outputs if msg["msg_type"] == "execute_result"]
+        self.assertEqual(results[0]["text/plain"], "[ 'Ada 🦈', 'Ada 🦈' ]")
+
+    def test_no_stdin(self):
+        """Without allow_stdin a question is an error, not a wait without end."""
+        self.flush_channels()
+        code = "prompt('name? ')"
+        reply = self.kc.execute_interactive(code, allow_stdin=False, output_hook=lambda _msg: None, timeout=30)
+        self.assertEqual(reply["content"]["ename"], "InputUnavailableError")
+
+
 class MobulaWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = "mobula"
     support_iopub_welcome = True
