@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { Kernel } from "./core/kernel.ts";
+import { HistoryFile } from "./history-file.ts";
 import { installKernelspec } from "./install.ts";
 import { startLanguage } from "./language/client.ts";
 import { HELP, type RunOptions, readCommand, UsageError } from "./options.ts";
@@ -36,12 +37,14 @@ async function runKernel(options: RunOptions): Promise<void> {
   const directory = readDirectory(options.directory);
   const connection = await readConnectionFile(options.connectionFile);
   const transport = await bindZmqTransport(connection, warn);
+  const history = await HistoryFile.open(options.connectionFile, warn);
   const kernel = new Kernel({
     transport,
     startLanguage: () => startLanguage({ directory }),
     session: createSession({ directory }),
     openCommEndpoint,
     check: options.check,
+    history,
     warn,
     debug,
   });
@@ -55,7 +58,9 @@ async function runKernel(options: RunOptions): Promise<void> {
   });
   kernel.start();
   debug(`process ${process.pid} answers for ${directory}`);
-  await kernel.closed;
+  const { isRestarted } = await kernel.closed;
+  if (isRestarted && !isOrphan) await history.close();
+  else await history.remove();
   // Whoever starts a kernel removes its connection file; here nobody is left who could.
   if (isOrphan) await removeConnectionFile(options.connectionFile, connection);
   debug("closed");

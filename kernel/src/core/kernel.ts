@@ -17,7 +17,7 @@ import type { RequestChannel, Transport } from "../transport/transport.ts";
 import { type CellOutcome, CellRunner } from "./cell-runner.ts";
 import { Comms, type OpenCommEndpoint } from "./comms.ts";
 import { ExecutionQueue, type Job } from "./execution-queue.ts";
-import { History } from "./history.ts";
+import { History, type HistoryStore } from "./history.ts";
 import { Inputs } from "./inputs.ts";
 import { settlesWithin } from "./interruption.ts";
 import { kernelInfo } from "./kernel-info.ts";
@@ -36,6 +36,8 @@ export interface KernelOptions {
   readonly openCommEndpoint: OpenCommEndpoint;
   /** The notebook's level until a `%check` line changes it. Default: `error`. */
   readonly check?: CheckLevel;
+  /** Keeps the history for the process that follows a restart. Default: nobody. */
+  readonly history?: HistoryStore;
   /** Told what went wrong behind an error reply, one sentence each. */
   readonly warn?: (text: string) => void;
   /** Told about each request. */
@@ -49,8 +51,8 @@ const INTERRUPT_REPLY_MS = 1000;
 const CLOSE_PARTS_MS = 3500;
 
 export class Kernel {
-  /** Resolves when the kernel has shut down, on request or by `close`. */
-  readonly closed: Promise<void>;
+  /** Resolves when the kernel has shut down, on request or by `close`; says whether another process will follow it. */
+  readonly closed: Promise<{ readonly isRestarted: boolean }>;
   private readonly transport: Transport;
   private readonly warn: (text: string) => void;
   private readonly debug: (text: string) => void;
@@ -62,13 +64,14 @@ export class Kernel {
   private readonly session: SessionKeeper;
   private readonly runner: CellRunner;
   private readonly queue = new ExecutionQueue((job) => this.runJob(job));
-  private readonly history = new History();
+  private readonly history: History;
   private readonly usage = new UsageMeter();
   private readonly parents = new ParentHeaders();
   private readonly findNotebook = (code: string) => this.languageComms.find(code);
   private executionCount = 0;
   private closing: Promise<void> | undefined;
-  private reportClosed: () => void = () => {};
+  private isRestarted = false;
+  private reportClosed: (end: { readonly isRestarted: boolean }) => void = () => {};
 
   constructor(options: KernelOptions) {
     this.transport = options.transport;
@@ -77,6 +80,7 @@ export class Kernel {
     this.outbox = new Outbox(options.transport);
     this.comms = new Comms(this.outbox, options.openCommEndpoint);
     this.inputs = new Inputs(this.outbox, (id, answer) => options.session.answerInput(id, answer));
+    this.history = new History(options.history);
     this.language = new LanguageKeeper(options.startLanguage);
     this.session = new SessionKeeper(options.session, (exit) => this.onSessionExit(exit));
     this.runner = new CellRunner({
@@ -177,6 +181,7 @@ export class Kernel {
       case "usage_request":
         return this.usage.reply(await this.session.usage());
       case "shutdown_request": {
+        this.isRestarted = request.content.restart;
         const content = { status: "ok", restart: request.content.restart } as const;
         this.outbox.publish({ type: "shutdown_reply", content }, origin.header);
         return content;
@@ -321,7 +326,7 @@ export class Kernel {
     await settlesWithin(this.queue.idle(), 100);
     this.outbox.flush();
     await this.transport.close();
-    this.reportClosed();
+    this.reportClosed({ isRestarted: this.isRestarted });
   }
 }
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -251,7 +251,7 @@ test("a kernel whose cell spins shuts down too", async () => {
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-test("a kernel that was told to restart leaves its sockets to the next process", async () => {
+test("a kernel that was told to restart leaves its sockets and its history to the next process", async () => {
   const kernel = await startForTest("tcp");
   await run(kernel.client, "const lost = 1;");
   await kernel.client.requestShutdown(true);
@@ -262,8 +262,13 @@ test("a kernel that was told to restart leaves its sockets to the next process",
   onTestFinished(() => client.close());
   await client.waitUntilReady();
   expect((await run(client, "typeof lost")).error?.ename).toBe("TypeScriptError");
+  expect(await client.history(9)).toEqual([
+    [1, 1, "const lost = 1;"],
+    [2, 1, "typeof lost"],
+  ]);
   await client.requestShutdown();
   await hasExited;
+  expect(await readdir(dirname(kernel.connectionFile))).toEqual([basename(kernel.connectionFile)]);
 });
 
 test("a kernel ignores Ctrl-C and ends cleanly when it is terminated", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { History } from "../../../kernel/src/core/history.ts";
+import { History, type HistoryEntry } from "../../../kernel/src/core/history.ts";
 
 function history(...inputs: string[]): History {
   const result = new History();
@@ -33,6 +33,30 @@ test("a range ends before its stop, and other sessions are empty", () => {
   expect(kept.query({ ...range, session: 0, start: 1, stop: 2 })).toEqual([[1, 1, "a"]]);
   expect(kept.query({ ...range, session: 1, start: 2 })).toHaveLength(2);
   expect(kept.query({ ...range, session: -1, start: 0 })).toEqual([]);
+});
+
+test("what earlier processes of the kernel executed comes before this one's", () => {
+  const earlier = [
+    { session: 1, line: 1, input: "old", output: null },
+    { session: 2, line: 1, input: "1 + 1", output: "2" },
+  ];
+  const saved: HistoryEntry[] = [];
+  const kept = new History({ earlier, save: (entry) => saved.push(entry) });
+  kept.add(1, "old");
+  kept.setOutput(1, "3");
+  expect(kept.query({ ...tail, n: 9 })).toEqual([
+    [1, 1, "old"],
+    [2, 1, "1 + 1"],
+    [3, 1, "old"],
+  ]);
+  expect(kept.query({ ...range, session: 0, start: 1, output: true })).toEqual([[3, 1, ["old", "3"]]]);
+  expect(kept.query({ ...range, session: -1, start: 1, output: true })).toEqual([[2, 1, ["1 + 1", "2"]]]);
+  expect(kept.query({ ...range, session: 1, start: 1 })).toEqual([[1, 1, "old"]]);
+  expect(kept.query({ ...search, pattern: "old", unique: true })).toEqual([[3, 1, "old"]]);
+  expect(saved).toEqual([
+    { session: 3, line: 1, input: "old", output: null },
+    { session: 3, line: 1, input: "old", output: "3" },
+  ]);
 });
 
 test("a search takes a glob over the whole input; everything else in it is literal", () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Dealer, Request, Subscriber, XSubscriber } from "zeromq";
 import { type Channel, type Connection, channelAddress } from "../../../kernel/src/protocol/connection-file.ts";
 import { decodeFrames, encodeFrames } from "../../../kernel/src/protocol/frames.ts";
@@ -43,7 +43,7 @@ function connectTo<T extends Dealer | Request | Subscriber | XSubscriber>(
   channel: Channel,
 ): T {
   socket.linger = 0;
-  socket.receiveTimeout = 5000;
+  socket.receiveTimeout = 15_000;
   socket.connect(channelAddress(at, channel));
   onTestFinished(() => socket.close());
   return socket;
@@ -93,14 +93,14 @@ test("heartbeats come back as they are", async () => {
   expect((await peer.receive()).map(String)).toEqual(["ping", "pong"]);
 });
 
-test("ten thousand broadcasts arrive in order, and closing waits for them", async () => {
+test("a thousand broadcasts arrive in order, and closing waits for them", async () => {
   const { transport, at } = await echoKernel();
   const subscriber = new Subscriber({ receiveHighWaterMark: 0 });
   connectTo(subscriber, at, "iopub").subscribe();
   await subscriber.receive();
-  for (let n = 0; n < 10_000; n++) transport.publish("t", composer.message("stream", { n }));
+  for (let n = 0; n < 1000; n++) transport.publish("t", composer.message("stream", { n }));
   const closed = transport.close();
-  for (let n = 0; n < 10_000; n++) {
+  for (let n = 0; n < 1000; n++) {
     expect(decodeFrames("secret", await subscriber.receive()).message.content.n).toBe(n);
   }
   await closed;
@@ -116,7 +116,8 @@ test("an address that is taken is refused with its name, and the other sockets a
   const at: Connection = { transport: "tcp", ip: "127.0.0.1", ports: { shell, control, stdin, iopub, hb }, key: "" };
   await expect(echoKernel(at)).rejects.toThrow(`iopub channel to tcp://127.0.0.1:${iopub}`);
   await new Promise((resolve) => servers[4]?.close(resolve));
-  await echoKernel(at);
+  // ZeroMQ closes sockets in a thread of its own.
+  await vi.waitFor(() => echoKernel(at), { timeout: 15_000 });
 });
 
 function listenAnywhere(): Promise<Server> {
