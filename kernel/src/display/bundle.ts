@@ -1,11 +1,17 @@
 /** How any value becomes what a notebook shows of it. */
+import { types } from "node:util";
 import { dataFrameOf } from "./data-frame.ts";
 import { describeFailure, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
 import { imageTypeOf } from "./image-types.ts";
 import { plainJson } from "./plain-json.ts";
-import { plainText } from "./plain-text.ts";
+import { plainText, TEXT_DEPTH } from "./plain-text.ts";
 import { isPlotlyFigure, showFigure } from "./plotly.ts";
 import { showTable } from "./table.ts";
+import { type TreeNode, treeDepth, treeOf } from "./tree.ts";
+import { treeHtml } from "./tree-html.ts";
+
+/** A value whose text has more lines is shown as a tree. */
+const MAX_TEXT_LINES = 12;
 
 /**
  * The representations of `value`, always with `text/plain`. Asks the value's own `Symbol.for("Jupyter.display")` method
@@ -18,7 +24,7 @@ export async function toBundle(value: unknown): Promise<ShownValue | undefined> 
   try {
     const own = await askValue(value);
     if (own !== undefined) return own;
-    return (await recognise(value)) ?? textOnly(value);
+    return (await recognise(value)) ?? showText(value);
   } catch (error) {
     return { data: { "text/plain": `${plainText(value)}\n${describeFailure(error)}` }, metadata: {} };
   }
@@ -49,8 +55,21 @@ async function recognise(value: unknown): Promise<ShownValue | undefined> {
   return showElement(value);
 }
 
-function textOnly(value: unknown): ShownValue {
-  return { data: { "text/plain": plainText(value) }, metadata: {} };
+/** Text, and a tree beside it for a value that text cannot show well. */
+function showText(value: unknown): ShownValue {
+  const text = plainText(value);
+  const tree = treeOf(value);
+  const isFolded = tree !== undefined && deservesTree(value, tree, text);
+  return { data: { ...(isFolded ? { "text/html": treeHtml(tree) } : {}), "text/plain": text }, metadata: {} };
+}
+
+/** Whether a value is too long to read at a glance, or deeper than its text goes. A list of plain values stays text. */
+function deservesTree(value: unknown, tree: TreeNode, text: string): boolean {
+  const depth = treeDepth(tree);
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+  if (isList && depth <= 1) return false;
+  if (types.isNativeError(value)) return depth > 1 || tree.children.length > 1;
+  return depth > TEXT_DEPTH + 1 || text.split("\n").length > MAX_TEXT_LINES;
 }
 
 function showImage(bytes: Uint8Array): ShownValue | undefined {

@@ -21,8 +21,14 @@ describe("any value", () => {
     [new Float64Array(2), "Float64Array(2) [ 0, 0 ]"],
     [new Promise(() => {}), "Promise { <pending> }"],
     [[], "[]"],
-    [{ a: { b: { c: { d: { e: { f: 1 } } } } } }, "{\n  a: {\n    b: { c: { d: { e: [Object] } } }\n  }\n}"],
+    [{ a: { b: { c: { d: { e: 1 } } } } }, "{\n  a: {\n    b: { c: { d: { e: 1 } } }\n  }\n}"],
   ])("%o is text", async (value, text) => expect(await dataOf(value)).toEqual({ "text/plain": text }));
+
+  test("text goes four levels deep; a tree beside it goes on", async () => {
+    const data = await dataOf({ a: { b: { c: { d: { e: { f: 1 } } } } } });
+    expect(data["text/plain"]).toBe("{\n  a: {\n    b: { c: { d: { e: [Object] } } }\n  }\n}");
+    expect(data["text/html"]).toContain("<details");
+  });
 
   test("an error is text with its stack", async () => {
     expect((await dataOf(new RangeError("far")))["text/plain"]).toMatch(/^RangeError: far\n {4}at /);
