@@ -3,6 +3,7 @@ import { types } from "node:util";
 import { dataFrameOf } from "./data-frame.ts";
 import { describeFailure, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
 import { imageTypeOf } from "./image-types.ts";
+import { polarsFrame } from "./library-frames.ts";
 import { plainJson } from "./plain-json.ts";
 import { plainText, TEXT_DEPTH } from "./plain-text.ts";
 import { isPlotlyFigure, showFigure } from "./plotly.ts";
@@ -22,12 +23,21 @@ const MAX_TEXT_LINES = 12;
 export async function toBundle(value: unknown): Promise<ShownValue | undefined> {
   if (value === undefined) return undefined;
   try {
-    const own = await askValue(value);
+    const own = showPolars(value) ?? (await askValue(value));
     if (own !== undefined) return own;
     return (await recognise(value)) ?? showText(value);
   } catch (error) {
     return { data: { "text/plain": `${plainText(value)}\n${describeFailure(error)}` }, metadata: {} };
   }
+}
+
+/**
+ * Tables of Polars have a display method, too, but it leaves out types and shape, shows no last rows, and sends a format
+ * for which VS Code shows nothing at all.
+ */
+function showPolars(value: unknown): ShownValue | undefined {
+  const frame = typeof value === "object" && value !== null ? polarsFrame(value) : undefined;
+  return frame === undefined ? undefined : showTable(frame);
 }
 
 /** What the value's display method answers. */

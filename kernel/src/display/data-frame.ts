@@ -1,4 +1,5 @@
 /** Recognises tabular data, without importing the libraries that make it. */
+import { libraryFrame } from "./library-frames.ts";
 
 /** Rows and columns behind one small face. */
 export interface DataFrame {
@@ -6,15 +7,18 @@ export interface DataFrame {
   readonly columns: readonly { readonly name: string; readonly type: string; readonly isNumeric: boolean }[];
   /** Values of one row, in the order of `columns`. */
   row(index: number): readonly unknown[];
+  /** What the number of rows leaves out, as `read so far`. */
+  readonly note?: string;
 }
 
 /** Rows looked at to find out columns and their types. */
 const SAMPLE_ROWS = 1000;
 
-/** A table view of an array of records, an Arrow table, record batch or vector; undefined for anything else. */
+/** A table view of an array of records or of a library's table or column; undefined for anything else. */
 export function dataFrameOf(value: unknown): DataFrame | undefined {
   if (Array.isArray(value)) return fromRecords(value);
-  return fromArrowTable(value) ?? fromArrowVector(value);
+  if (typeof value !== "object" || value === null) return undefined;
+  return fromArrowTable(value) ?? fromArrowVector(value) ?? libraryFrame(value);
 }
 
 /** A table view of records, whether or not their keys agree. */

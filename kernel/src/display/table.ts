@@ -14,7 +14,7 @@ const MAX_COLUMNS = 30;
 const MAX_CELL_LENGTH = 80;
 const MAX_TEXT_CELL_LENGTH = 32;
 
-/** Show `rows` as a table: records, an Arrow table, batch or vector. */
+/** Show `rows` as a table: records, or a table of Arrow, Polars, DuckDB or Danfo. */
 export function table(rows: unknown, options: TableOptions = {}): Displayable {
   const frame = dataFrameOf(rows) ?? fromRows(toRecords(rows));
   const { data } = showTable(frame, options);
@@ -51,33 +51,49 @@ function takeExcerpt(frame: DataFrame, maxRows: number): Excerpt {
   const isCut = frame.columns.length > MAX_COLUMNS;
   const ellipsis = { name: "…", type: "", isNumeric: false };
   const columns = isCut ? [...frame.columns.slice(0, MAX_COLUMNS), ellipsis] : frame.columns;
-  const readRow = (index: number): string[] => {
-    const cells = frame.row(index).slice(0, MAX_COLUMNS).map(showCell);
-    return isCut ? [...cells, "…"] : cells;
+  const readRow = (index: number): readonly unknown[] => {
+    return frame.row(index).slice(0, MAX_COLUMNS);
   };
   const { rowCount } = frame;
   const headCount = rowCount <= maxRows ? rowCount : Math.ceil(maxRows / 2);
   const tailCount = rowCount <= maxRows ? 0 : maxRows - headCount;
-  return {
-    shape: `${count(rowCount, "row")} × ${count(frame.columns.length, "column")}`,
-    columns,
-    head: Array.from({ length: headCount }, (_, index) => readRow(index)),
-    tail: Array.from({ length: tailCount }, (_, index) => readRow(rowCount - tailCount + index)),
+  const head = Array.from({ length: headCount }, (_, index) => readRow(index));
+  const tail = Array.from({ length: tailCount }, (_, index) => readRow(rowCount - tailCount + index));
+  const digits = columns.map((_, at) => fractionDigits([...head, ...tail].map((row) => row[at])));
+  const show = (row: readonly unknown[]): string[] => {
+    const cells = row.map((value, at) => showCell(value, digits[at] ?? 0));
+    return isCut ? [...cells, "…"] : cells;
   };
+  const note = frame.note === undefined ? "" : ` ${frame.note}`;
+  return {
+    shape: `${count(rowCount, "row")}${note} × ${count(frame.columns.length, "column")}`,
+    columns,
+    head: head.map(show),
+    tail: tail.map(show),
+  };
+}
+
+/** Digits after the point that the numbers of a column need, so that their points stand below each other. */
+function fractionDigits(values: readonly unknown[]): number {
+  const numbers = values.filter((value) => typeof value === "number").map(formatNumber);
+  return Math.max(0, ...numbers.map((text) => /^-?\d+\.(\d+)$/.exec(text)?.[1]?.length ?? 0));
 }
 
 function count(n: number, noun: string): string {
   return `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-function showCell(value: unknown): string {
-  return shorten(cellText(value), MAX_CELL_LENGTH);
+function showCell(value: unknown, digits: number): string {
+  const text = cellText(value);
+  const isPlainNumber = typeof value === "number" && digits > 0 && /^-?\d+(\.\d+)?$/.test(text);
+  return isPlainNumber ? value.toFixed(digits) : shorten(text, MAX_CELL_LENGTH);
 }
 
 function cellText(value: unknown): string {
   if (value === undefined) return "";
   if (typeof value === "string") return value;
   if (typeof value === "number") return formatNumber(value);
+  if (typeof value === "bigint") return String(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "invalid date" : formatDate(value);
   if (value === null || typeof value !== "object") return inspect(value);
   const { toJSON } = value as { toJSON?: unknown };
@@ -119,7 +135,7 @@ function renderHtml({ shape, columns, head, tail }: Excerpt): string {
   const body = [...head.map(row), ...(tail.length > 0 ? [gap] : []), ...tail.map(row)];
   return [
     `<div style="overflow-x:auto"><div style="${DIM};font-size:85%">${escapeMarkup(shape)}</div>`,
-    `<table style="border-collapse:collapse;color:inherit"><thead><tr>${names.join("")}</tr><tr>${types.join("")}</tr></thead>`,
+    `<table style="border-collapse:collapse;color:inherit;font-variant-numeric:tabular-nums"><thead><tr>${names.join("")}</tr><tr>${types.join("")}</tr></thead>`,
     `<tbody>${body.join("")}</tbody></table></div>`,
   ].join("\n");
 }
