@@ -2,14 +2,15 @@
 import { types } from "node:util";
 import { dataFrameOf } from "./data-frame.ts";
 import { describeFailure, JUPYTER_DISPLAY, type MimeBundle, type ShownValue } from "./displayable.ts";
+import { showElement, showImage } from "./image.ts";
 import { imageTypeOf } from "./image-types.ts";
 import { polarsFrame } from "./library-frames.ts";
-import { plainJson } from "./plain-json.ts";
 import { plainText, TEXT_DEPTH } from "./plain-text.ts";
 import { isPlotlyFigure, showFigure } from "./plotly.ts";
 import { showTable } from "./table.ts";
 import { type TreeNode, treeDepth, treeOf } from "./tree.ts";
 import { treeHtml } from "./tree-html.ts";
+import { showVega } from "./vega.ts";
 
 /** A value whose text has more lines is shown as a tree. */
 const MAX_TEXT_LINES = 12;
@@ -58,11 +59,9 @@ async function recognise(value: unknown): Promise<ShownValue | undefined> {
   if (typeof value !== "object" || value === null) return undefined;
   const frame = dataFrameOf(value);
   if (frame !== undefined) return showTable(frame);
-  if (value instanceof Uint8Array) return showImage(value);
-  const vega = vegaType(value);
-  if (vega !== undefined) return { data: { [vega]: plainJson(value), "text/plain": plainText(value) }, metadata: {} };
+  if (value instanceof Uint8Array) return imageTypeOf(value) === undefined ? undefined : showImage(value);
   if (isPlotlyFigure(value)) return showFigure(value);
-  return showElement(value);
+  return showVega(value) ?? showElement(value);
 }
 
 /** Text, and a tree beside it for a value that text cannot show well. */
@@ -80,28 +79,4 @@ function deservesTree(value: unknown, tree: TreeNode, text: string): boolean {
   if (isList && depth <= 1) return false;
   if (types.isNativeError(value)) return depth > 1 || tree.children.length > 1;
   return depth > TEXT_DEPTH + 1 || text.split("\n").length > MAX_TEXT_LINES;
-}
-
-function showImage(bytes: Uint8Array): ShownValue | undefined {
-  const type = imageTypeOf(bytes);
-  if (type === undefined) return undefined;
-  const data = { [type]: Buffer.from(bytes).toString("base64"), "text/plain": `${type}, ${bytes.length} bytes` };
-  return { data, metadata: {} };
-}
-
-/** JupyterLab renders version 5; newer specifications are labelled as 5, which mostly draws them right. */
-function vegaType(value: object): string | undefined {
-  const { $schema } = value as { $schema?: unknown };
-  if (typeof $schema !== "string") return undefined;
-  if ($schema.includes("/schema/vega-lite/")) return "application/vnd.vegalite.v5+json";
-  return $schema.includes("/schema/vega/") ? "application/vnd.vega.v5+json" : undefined;
-}
-
-/** Elements of a DOM made outside the browser, as plotting libraries return them. */
-function showElement(value: object): ShownValue | undefined {
-  const { outerHTML, nodeType, tagName } = value as { outerHTML?: unknown; nodeType?: unknown; tagName?: unknown };
-  if (typeof outerHTML !== "string" || nodeType !== 1) return undefined;
-  const isSvg = typeof tagName === "string" && tagName.toLowerCase() === "svg";
-  const type = isSvg ? "image/svg+xml" : "text/html";
-  return { data: { [type]: outerHTML, "text/plain": `<${String(tagName).toLowerCase()}> element` }, metadata: {} };
 }

@@ -56,9 +56,20 @@ export function md(strings: TemplateStringsArray | string, ...values: readonly u
   return new Markup("text/markdown", compose(strings, values, String));
 }
 
+/**
+ * A formula in LaTeX, which needs no doubled backslashes here. Without delimiters (`$`, `\(`, `\[`, `\begin`) it is shown
+ * on a line of its own.
+ *
+ * @example latex`\frac{${a}}{b}`
+ */
+export function latex(strings: TemplateStringsArray | string, ...values: readonly unknown[]): Displayable {
+  const text = compose(typeof strings === "string" ? strings : strings.raw, values, String);
+  return new Markup("text/latex", /\$|\\\(|\\\[|\\begin\b/.test(text) ? text : `$$${text}$$`);
+}
+
 /** A template's text, or a whole text given as an ordinary argument. */
 function compose(
-  strings: TemplateStringsArray | string,
+  strings: readonly string[] | string,
   values: readonly unknown[],
   show: (value: unknown) => string,
 ): string {

@@ -4,11 +4,14 @@ export {
   type Displayable,
   html,
   JUPYTER_DISPLAY,
+  latex,
   type MimeBundle,
   md,
   type ShownValue,
   svg,
 } from "./displayable.ts";
+export { type ImageOptions, image } from "./image.ts";
+export { type JsonOptions, json } from "./json.ts";
 export { type PlotlyFigure, plotly } from "./plotly.ts";
 export { clearOutput, type DisplayOptions, display, displaysShown } from "./show.ts";
 export { type TableOptions, table } from "./table.ts";

@@ -1,6 +1,17 @@
 import { tableFromArrays, vectorFromArray } from "apache-arrow";
 import { describe, expect, test } from "vitest";
-import { html, JUPYTER_DISPLAY, md, plotly, svg, table, toBundle } from "../../../kernel/src/display/index.ts";
+import {
+  html,
+  image,
+  JUPYTER_DISPLAY,
+  json,
+  latex,
+  md,
+  plotly,
+  svg,
+  table,
+  toBundle,
+} from "../../../kernel/src/display/index.ts";
 
 async function dataOf(value: unknown): Promise<Readonly<Record<string, unknown>>> {
   return (await toBundle(value))?.data ?? {};
@@ -86,6 +97,14 @@ describe("template tags", () => {
   });
 });
 
+describe("latex", () => {
+  test("keeps backslashes, and stands on a line of its own unless it says otherwise", async () => {
+    expect((await dataOf(latex`\frac{${1}}{b}`))["text/latex"]).toBe("$$\\frac{1}{b}$$");
+    expect((await dataOf(latex`where $x$ is`))["text/latex"]).toBe("where $x$ is");
+    expect((await dataOf(latex("\\begin{align}a\\end{align}")))["text/latex"]).toBe("\\begin{align}a\\end{align}");
+  });
+});
+
 describe("tables", () => {
   test("records become a table with shape, types and right-aligned numbers", async () => {
     const data = await dataOf([
@@ -166,8 +185,49 @@ describe("pictures and charts", () => {
   });
 
   test("DOM elements are their markup", async () => {
-    expect((await dataOf({ nodeType: 1, tagName: "svg", outerHTML: "<svg/>" }))["image/svg+xml"]).toBe("<svg/>");
+    const drawing = await dataOf({ nodeType: 1, tagName: "svg", outerHTML: '<svg width="1"/>' });
+    expect(drawing["text/html"]).toBe('<svg width="1"/>');
+    expect(drawing["image/svg+xml"]).toBe('<svg xmlns="http://www.w3.org/2000/svg" width="1"/>');
+    expect(await dataOf({ outerHTML: "<figure></figure>" })).toEqual({
+      "text/html": "<figure></figure>",
+      "text/plain": "<figure> element",
+    });
     expect((await dataOf({ nodeType: 1, tagName: "P", outerHTML: "<p/>" }))["text/html"]).toBe("<p/>");
+  });
+
+  test("builders with toSpec are charts; places that draw nothing get a line of text", async () => {
+    const specification = {
+      $schema: "https://vega.github.io/schema/vega-lite/v5.json",
+      mark: { type: "bar" },
+      title: "T",
+    };
+    const data = await dataOf({ toSpec: () => specification });
+    expect(data).toEqual({
+      "application/vnd.vegalite.v5+json": specification,
+      "text/plain": 'Vega-Lite chart "T": bar',
+    });
+    const vega = await dataOf({ $schema: "https://vega.github.io/schema/vega/v5.json", marks: [] });
+    expect(vega["application/vnd.vega.v5+json"]).toEqual({ $schema: expect.any(String), marks: [] });
+  });
+
+  test("image() tells pictures by their first bytes, and takes a size", async () => {
+    const bytes = (...parts: readonly (string | number)[]): Uint8Array =>
+      Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from([part]))));
+    const types = async (content: Uint8Array | string) => Object.keys((await dataOf(image(content))) ?? {})[0];
+    expect(await types(bytes(0xff, 0xd8, 0xff))).toBe("image/jpeg");
+    expect(await types(bytes("GIF89a"))).toBe("image/gif");
+    expect(await types(bytes("RIFF1234WEBP"))).toBe("image/webp");
+    expect(await types(bytes('<?xml version="1.0"?>\n<svg></svg>'))).toBe("image/svg+xml");
+    expect(await types("<!-- made by --> <svg/>")).toBe("image/svg+xml");
+    expect(() => image(bytes("hello"))).toThrow(TypeError);
+    expect(() => image("<p>no picture</p>")).toThrow(TypeError);
+    expect((await toBundle(image(bytes("GIF89a"), { width: 40 })))?.metadata).toEqual({ "image/gif": { width: 40 } });
+  });
+
+  test("json() is for the front end's own viewer", async () => {
+    const shown = await toBundle(json({ a: [1n, new Date(0)] }, { expanded: true }));
+    expect(shown?.data["application/json"]).toEqual({ a: [1, "1970-01-01T00:00:00.000Z"] });
+    expect(shown?.metadata).toEqual({ "application/json": { expanded: true } });
   });
 
   test("a Plotly figure has its specification, a picture in two formats, and text, but no html", async () => {

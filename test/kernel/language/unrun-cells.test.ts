@@ -35,11 +35,11 @@ describe("cells that have not run", () => {
       "Property 'trim' does not exist on type 'number'.",
     ]);
     const cells = [
-      { id: "a", code: "later" },
-      { id: "b", code: "const later = 1" },
+      { id: "a", code: "below" },
+      { id: "b", code: "const below = 1" },
     ];
     expect(notebook.language.diagnose({ cells, cellId: "a", check: "error" })).toMatchObject([
-      { message: "Cannot find name 'later'.", start: 0, length: 5 },
+      { message: "Cannot find name 'below'.", start: 0, length: 5 },
     ]);
   });
 
