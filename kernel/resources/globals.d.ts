@@ -25,6 +25,26 @@ interface ArrowLike {
  */
 declare function display(value: unknown, options?: { id?: string; update?: boolean }): Promise<void>;
 
+/** A formula in LaTeX, as it is written: backslashes need no doubling. */
+declare function latex(strings: TemplateStringsArray | string, ...values: unknown[]): Displayable;
+
+/**
+ * A picture: a PNG, JPEG, GIF or WebP as bytes, or an SVG document as bytes or text.
+ *
+ * @param options.width - on the page, in CSS pixels; `height` likewise.
+ */
+declare function image(
+  content: Uint8Array | ArrayBuffer | string,
+  options?: { width?: number; height?: number },
+): Displayable;
+
+/**
+ * A value in the front end's own viewer for JSON.
+ *
+ * @param options.expanded - fold everything out at first.
+ */
+declare function json(value: unknown, options?: { expanded?: boolean }): Displayable;
+
 /** HTML to show. Inserted values are escaped, except those made by `html` or `svg`. */
 declare function html(strings: TemplateStringsArray, ...values: unknown[]): Displayable;
 

@@ -1,6 +1,7 @@
 import { builtinModules } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
+import { standInFor } from "../tslab/stand-ins.ts";
 
 const BUILTIN_MODULES = new Set(builtinModules);
 
@@ -30,10 +31,12 @@ export class ModuleResolver {
     const key = `${dirname(containingFile)}\n${mode ?? ""}\n${specifier}`;
     const known = this.#modules.get(key);
     if (known) return known;
-    const resolve = (from: string) =>
-      ts.resolveModuleName(specifier, from, options, ts.sys, undefined, undefined, mode);
+    const resolve = (from: string, wanted = specifier) =>
+      ts.resolveModuleName(wanted, from, options, ts.sys, undefined, undefined, mode);
     let found = resolve(containingFile);
-    if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) found = resolve(this.#fallbackFile);
+    if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) {
+      found = resolve(this.#fallbackFile, standInFor(specifier));
+    }
     if (isTyped(found.resolvedModule) || isLibrary(containingFile)) this.#modules.set(key, found);
     return found;
   }

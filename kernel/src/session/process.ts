@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { clearOutput, display, html, md, plotly, svg, table } from "../display/index.ts";
+import { clearOutput, display, html, image, json, latex, md, plotly, svg, table } from "../display/index.ts";
 import { CellInput } from "./cell-input.ts";
 import { defineValue, deleteGlobal } from "./cell-names.ts";
 import { CellRegistry } from "./cell-registry.ts";
@@ -137,6 +137,9 @@ function installGlobals(): void {
     html,
     md,
     svg,
+    latex,
+    image,
+    json,
     table,
     plotly,
     clearOutput,

@@ -350,6 +350,9 @@ describe("notebook sense", () => {
     "import fs = require('node:fs'); fs.readFileSync",
     "import.meta.url",
     "await display(html`<b>${1}</b>`); table([{ a: 1 }]); plotly({ data: [] }); md`x`; svg`y`; clearOutput(true)",
+    "display(latex`\\frac{${1}}{2}`); image('<svg/>', { width: 9 }); json({ a: 1 }, { expanded: true })",
+    "const image = 1, json = 2, latex = 3; image + json + latex",
+    "import * as tslab from 'tslab'; tslab.display.png(new Uint8Array(1)); tslab.newDisplay().html('x'); tslab.versions.node",
     "const display = 1; display + 1",
     "const name = 1, status = 2, event = 3, length = 4, top = 5, process = 6; name + process",
     "enum E { A } namespace N { export const x = E.A } class P { constructor(private x = 1) { this.x } } N.x",
@@ -358,6 +361,11 @@ describe("notebook sense", () => {
     "const React = { createElement: (...args: unknown[]) => args }; declare global { namespace JSX { interface IntrinsicElements { b: {} } } } <b/>",
   ])("%s", (code) => {
     expect(notebook.errors(code)).toEqual([]);
+  });
+
+  test("the stand-in for tslab is typed", () => {
+    expect(notebook.errors("import { display } from 'tslab'; display.html(1)")).toHaveLength(1);
+    expect(notebook.errors("import { lost } from 'tslab'")).toHaveLength(1);
   });
 
   test("JSX without React says what to import", () => {

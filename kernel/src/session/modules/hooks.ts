@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import type { LoadHook, ResolveHook } from "node:module";
 import { fileURLToPath } from "node:url";
+import { standInFor } from "../../tslab/stand-ins.ts";
 import { LocalVersions } from "./local-versions.ts";
 
 type NextResolve = Parameters<ResolveHook>[2];
@@ -51,7 +52,7 @@ async function resolveWithFallbacks(
     }
     if (!isMissing(error) || isPath(specifier)) throw error;
     try {
-      return await nextResolve(specifier, { ...context, parentURL: import.meta.url });
+      return await nextResolve(standInFor(specifier), { ...context, parentURL: import.meta.url });
     } catch {
       throw error;
     }
