@@ -64,6 +64,36 @@ declare function table(rows: Iterable<object> | ArrowLike, options?: { rows?: nu
 /** A Plotly chart: `data` holds its traces. */
 declare function plotly(figure: { data: object[]; layout?: object }): Displayable;
 
+/** A widget: a module in the browser and a state that the notebook and the browser both change. It shows itself. */
+interface NotebookWidget<State extends object> extends Displayable {
+  /** The state as it is now. Change it with `set`. */
+  readonly state: Readonly<State>;
+  get<Key extends keyof State>(key: Key): State[Key];
+  /** Change parts of the state, here and in the browser. */
+  set(changed: { readonly [Key in keyof State]?: State[Key] }): void;
+  /** Hear what the browser changed. Returns the way to stop. */
+  onChange(handler: (changed: { readonly [Key in keyof State]?: State[Key] }) => void): () => void;
+  /** Send something to the front end, which hears it with `model.on("msg:custom", …)`. */
+  send(content: unknown): void;
+  /** Hear what the front end sends with `model.send(…)`. Returns the way to stop. */
+  onMessage(handler: (content: unknown) => void): () => void;
+  /** Empty its places on the page. */
+  close(): void;
+}
+
+/**
+ * Make a widget.
+ *
+ * @param definition.esm - text of an ES module as anywidget takes it: `export default { render({ model, el }) { … } }`.
+ * @param definition.css - styles for it.
+ * @param definition.state - what both sides see at first: values that JSON can hold.
+ */
+declare function widget<State extends object>(definition: {
+  esm: string;
+  css?: string;
+  state: State;
+}): NotebookWidget<State>;
+
 /**
  * Remove what this cell has shown so far.
  *

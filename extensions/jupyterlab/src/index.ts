@@ -4,8 +4,15 @@ import { languagePlugin } from "./language-plugin.ts";
 import { modelPlugin } from "./model-plugin.ts";
 import { sidebarPlugin } from "./sidebar-plugin.tsx";
 import { statusPlugin } from "./status-plugin.tsx";
+import { widgetPlugin } from "./widget-plugin.ts";
 
 export { IClusterModel } from "./cluster-model.ts";
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [modelPlugin, sidebarPlugin, statusPlugin, languagePlugin];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  modelPlugin,
+  sidebarPlugin,
+  statusPlugin,
+  languagePlugin,
+  widgetPlugin,
+];
 export default plugins;

@@ -1,11 +1,17 @@
 /** The cluster panel in the left side bar. */
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, ISessionContextDialogs, SessionContextDialogs } from "@jupyterlab/apputils";
+import {
+  ICommandPalette,
+  type ISessionContext,
+  ISessionContextDialogs,
+  SessionContextDialogs,
+} from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { IStateDB } from "@jupyterlab/statedb";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 import { ReactWidget, UseSignal } from "@jupyterlab/ui-components";
 import type { Message } from "@lumino/messaging";
+import { Signal } from "@lumino/signaling";
 import type { ReactElement } from "react";
 import { IClusterModel } from "./cluster-model.ts";
 import { addCommands, CommandIDs, revealCell, shownNotebook } from "./commands.ts";
@@ -13,6 +19,7 @@ import { rayIcon } from "./icon.ts";
 import { ClusterPanel } from "./panel/cluster-panel.tsx";
 import type { PanelActions, PanelServices } from "./panel/context.ts";
 import { ClosedSections } from "./panel/sections.ts";
+import { VariablesLink } from "./variables/variables-link.ts";
 
 const PANEL_ID = "mobula-cluster";
 const RANK = 600;
@@ -93,6 +100,8 @@ function introduceOnce(app: JupyterFrontEnd, model: IClusterModel, stateDB: ISta
 
 class ClusterSidebar extends ReactWidget {
   readonly #model: IClusterModel;
+  readonly #variablesChanged = new Signal<this, void>(this);
+  #variables: { readonly context: ISessionContext; readonly link: VariablesLink } | null = null;
   readonly #services: () => PanelServices;
 
   constructor(model: IClusterModel, services: () => PanelServices) {
@@ -100,12 +109,33 @@ class ClusterSidebar extends ReactWidget {
     this.#model = model;
     this.#services = services;
     this.addClass("mobula-Sidebar");
+    model.changed.connect(() => this.#followVariables());
+  }
+
+  /** Listen to the kernel of the document on show, and to no other. */
+  #followVariables(): void {
+    const context = this.#model.document?.sessionContext;
+    if (context === this.#variables?.context) return;
+    this.#variables?.link.dispose();
+    this.#variables = context === undefined ? null : { context, link: new VariablesLink(context) };
+    this.#variables?.link.changed.connect(() => this.#variablesChanged.emit());
+    this.#variablesChanged.emit();
   }
 
   protected override render(): ReactElement {
     return (
       <UseSignal signal={this.#model.changed}>
-        {() => <ClusterPanel state={this.#model.state} services={this.#services()} />}
+        {() => (
+          <UseSignal signal={this.#variablesChanged}>
+            {() => (
+              <ClusterPanel
+                state={this.#model.state}
+                services={this.#services()}
+                variables={this.#variables?.link.variables ?? null}
+              />
+            )}
+          </UseSignal>
+        )}
       </UseSignal>
     );
   }

@@ -26,6 +26,7 @@ import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
 import { completeReply, inspectReply, isCompleteReply } from "./language-replies.ts";
 import { type Origin, Outbox } from "./outbox.ts";
 import { ParentHeaders } from "./parent-headers.ts";
+import { SESSION_TARGETS, SessionComms } from "./session-comms.ts";
 import { describeExit, type SessionExit, SessionKeeper } from "./session-keeper.ts";
 import { UsageMeter } from "./usage.ts";
 
@@ -61,6 +62,7 @@ export class Kernel {
   private readonly inputs: Inputs;
   private readonly language: LanguageKeeper;
   private readonly languageComms: LanguageComms;
+  private readonly sessionComms: SessionComms;
   private readonly session: SessionKeeper;
   private readonly runner: CellRunner;
   private readonly queue = new ExecutionQueue((job) => this.runJob(job));
@@ -95,6 +97,8 @@ export class Kernel {
       warn: this.warn,
     });
     this.comms.serve(LANGUAGE_TARGET, (events) => this.languageComms.accept(events));
+    this.sessionComms = new SessionComms(options.session);
+    for (const target of SESSION_TARGETS) this.comms.serve(target, (events) => this.sessionComms.accept(events));
     options.session.onEvent((event) => this.onSessionEvent(event));
     this.closed = new Promise((resolve) => {
       this.reportClosed = resolve;
@@ -272,6 +276,9 @@ export class Kernel {
       case "comm-target-withdrawn":
         this.comms.withdraw(event.target);
         return;
+      case "comm":
+        this.sessionComms.fromSession(event.commId, event.message);
+        return;
       case "input-requested":
         this.inputs.ask(event, this.originOf(event.execution));
         return;
@@ -307,6 +314,7 @@ export class Kernel {
 
   private onSessionExit(exit: SessionExit): void {
     this.comms.withdrawAll();
+    this.sessionComms.endAll(describeExit(exit));
     void this.language.restart();
     this.languageComms.worldChanged();
     if (this.runner.isExecuting) return; // the cell tells the user

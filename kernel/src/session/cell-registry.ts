@@ -37,6 +37,12 @@ export class CellRegistry {
     return this.#names.has(globalName);
   }
 
+  /** The names that cells declare, imports left out. A name that a built-in has already lives under another. */
+  declaredNames(): readonly { readonly name: string; readonly globalName: string }[] {
+    const declared = [...this.#names].filter(([, imported]) => imported === undefined);
+    return declared.map(([globalName]) => ({ name: globalName.replace(/^\u01C3/, ""), globalName }));
+  }
+
   importOf(globalName: string): ImportedName | undefined {
     return this.#names.get(globalName);
   }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
+import type { ToEndpoint } from "../transport/comm-endpoint.ts";
 import { endGroup } from "./process-group.ts";
 import type { ExecuteOutcome, ExecuteRequest, Execution, InputAnswer, Session, SessionEvent } from "./session.ts";
 import {
@@ -118,6 +119,10 @@ class ProcessSession implements Session {
     if (this.#running !== undefined && names.length > 0) send(this.#running, { type: "delete-globals", names });
   }
 
+  tellComm(commId: string, message: ToEndpoint): void {
+    if (this.#running !== undefined) send(this.#running, { type: "comm", commId, message });
+  }
+
   async usage(): Promise<Usage> {
     const running = this.#require();
     const id = this.#nextId++;
@@ -193,6 +198,7 @@ class ProcessSession implements Session {
       case "input-requested":
       case "comm-target-delegated":
       case "comm-target-withdrawn":
+      case "comm":
         this.#emit(event);
     }
   }

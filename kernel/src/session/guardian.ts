@@ -62,6 +62,7 @@ function handle(command: SessionCommand): void {
       postInput(command);
       return;
     case "execute":
+    case "comm":
     case "delete-globals":
       mainThread.postMessage(command);
   }

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { clearOutput, display, html, image, json, latex, md, plotly, svg, table } from "../display/index.ts";
+import { serveWidgets, widget } from "../widgets/widget.ts";
 import { CellInput } from "./cell-input.ts";
 import { defineValue, deleteGlobal } from "./cell-names.ts";
 import { CellRegistry } from "./cell-registry.ts";
 import { CellRunner } from "./cell-runner.ts";
 import { installCellTimers } from "./cell-timers.ts";
+import { CommServer } from "./comm-server.ts";
 import type { TracebackContext } from "./errors/traceback.ts";
 import { EventWriter } from "./event-writer.ts";
 import { runInContext } from "./execution-context.ts";
@@ -24,6 +26,7 @@ import { silenceLoaderWarning } from "./script.ts";
 import { SharedState } from "./shared-state.ts";
 import { installStandardInput } from "./standard-input.ts";
 import { PREPARE_EXPRESSION, TerminationGuard } from "./termination.ts";
+import { VariablesTeller } from "./variables.ts";
 import type { MainCommand } from "./wire.ts";
 
 /** Deep enough that the user's frames are there after the kernel's and Node's have been left out. */
@@ -53,6 +56,8 @@ const runner = new CellRunner({
   onEnd: (execution, outcome) => {
     host.emitCellEnd(execution);
     writer.send({ type: "executed", messageId: execution.messageId, outcome });
+    // After the end is reported: the list may take a moment, and nobody waits for it.
+    setImmediate(() => variables.tell());
   },
 });
 
@@ -64,6 +69,13 @@ const cellInput = new CellInput({
   running: () => runner.running,
   onInterrupt: () => runner.interrupt(() => {}),
 });
+
+const comms = new CommServer({
+  send: (commId, message) => writer.send({ type: "comm", commId, message }),
+  onError: (error) => console.error(error),
+});
+const variables = new VariablesTeller(registry, comms);
+serveWidgets(comms);
 
 const termination = new TerminationGuard();
 const guardian = startGuardian();
@@ -119,8 +131,12 @@ function handle(command: MainCommand | { readonly type: "interrupt" }): void {
       termination.repair();
       runner.interrupt(() => shared.sawInterrupt());
       return;
+    case "comm":
+      comms.receive(command.commId, command.message);
+      return;
     case "delete-globals":
       for (const name of command.names) deleteGlobal(name, registry);
+      variables.tell();
   }
 }
 
@@ -142,6 +158,7 @@ function installGlobals(): void {
     json,
     table,
     plotly,
+    widget,
     clearOutput,
     ...inputGlobals(cellInput),
     require: createRequire(base),

@@ -1,5 +1,6 @@
 /** What the kernel asks of the process that runs the user's cells, and what it hears from it. */
 import type { CompiledCell } from "../language/language.ts";
+import type { FromEndpoint, ToEndpoint } from "../transport/comm-endpoint.ts";
 
 /** A MIME bundle: representation by MIME type. Binary types are base64 text. */
 export type MimeBundle = Readonly<Record<string, unknown>>;
@@ -74,6 +75,8 @@ export type SessionEvent =
   /** The kernel connects comms of `target` to `address` and forwards their messages without waking the session. */
   | { readonly type: "comm-target-delegated"; readonly target: string; readonly address: string }
   | { readonly type: "comm-target-withdrawn"; readonly target: string }
+  /** What the session itself says over a comm that it answers. */
+  | { readonly type: "comm"; readonly commId: string; readonly message: FromEndpoint }
   /** The process is gone: it crashed, called `process.exit` or ran out of memory. Its variables are lost. */
   | {
       readonly type: "exited";
@@ -93,6 +96,8 @@ export interface Session {
   answerInput(id: number, answer: InputAnswer): void;
   /** Remove global names of deleted cells. */
   deleteGlobals(names: readonly string[]): void;
+  /** Pass on a message of a comm that the session answers. */
+  tellComm(commId: string, message: ToEndpoint): void;
   /** CPU and memory for `usage_request`; answered by the guardian thread, also while a cell spins. */
   usage(): Promise<{ readonly cpuPercent: number; readonly rssBytes: number; readonly pid: number }>;
   onEvent(listener: (event: SessionEvent) => void): void;

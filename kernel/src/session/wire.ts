@@ -3,6 +3,7 @@
  * UTF-8 JSON. Events go from the session's main thread to the kernel on file descriptor 3. Commands come from the
  * kernel, and replies go back, on descriptor 4, which belongs to the guardian thread.
  */
+import type { ToEndpoint } from "../transport/comm-endpoint.ts";
 import type { ExecuteOutcome, ExecuteRequest, InputAnswer, SessionEvent } from "./session.ts";
 
 /** Descriptor the main thread writes events to. It blocks, so that output appears while a cell spins. */
@@ -30,6 +31,7 @@ export type InputMessage = InputAnswered | { readonly type: "input-interrupted";
 /** Guardian → main thread. */
 export type MainCommand =
   | { readonly type: "execute"; readonly request: ExecuteRequest }
+  | { readonly type: "comm"; readonly commId: string; readonly message: ToEndpoint }
   | { readonly type: "delete-globals"; readonly names: readonly string[] };
 
 /** Guardian → kernel. */

@@ -5,6 +5,7 @@ import type {
   Session,
   SessionEvent,
 } from "../../../kernel/src/session/session.ts";
+import type { ToEndpoint } from "../../../kernel/src/transport/comm-endpoint.ts";
 
 /**
  * A session that runs nothing: a test says what each cell does by its text. `print` and the others report events on the
@@ -59,6 +60,10 @@ export class MemorySession implements Session {
 
   deleteGlobals(names: readonly string[]): void {
     this.log.push(["deleteGlobals", names]);
+  }
+
+  tellComm(commId: string, message: ToEndpoint): void {
+    this.log.push(["tellComm", commId, message]);
   }
 
   usage(): Promise<{ cpuPercent: number; rssBytes: number; pid: number }> {

@@ -2,6 +2,7 @@
 import type { ReactElement } from "react";
 import type { LinkState } from "../link/state.ts";
 import type { ClusterInfo } from "../protocol.ts";
+import type { Variables } from "../variables/variables-link.ts";
 import { ActivitySection } from "./activity.tsx";
 import { PanelContext, type PanelServices, usePanel } from "./context.ts";
 import { formatDuration } from "./format.ts";
@@ -9,14 +10,17 @@ import { Glyph } from "./glyph.tsx";
 import { PhaseNotice } from "./notices.tsx";
 import { ActorsSection, WorkersSection } from "./processes.tsx";
 import { ResourcesSection } from "./resources.tsx";
+import { VariablesSection } from "./variables.tsx";
 
 interface PanelProps {
   /** Null when no document with a kernel is open. */
   readonly state: LinkState | null;
   readonly services: PanelServices;
+  /** What the cells have declared; null while no kernel tells. */
+  readonly variables?: Variables | null;
 }
 
-export function ClusterPanel({ state, services }: PanelProps): ReactElement {
+export function ClusterPanel({ state, services, variables }: PanelProps): ReactElement {
   const phase = state?.phase ?? null;
   const isLive = phase?.name === "live";
   const data = phase?.name === "live" || phase?.name === "lost" ? state?.data : undefined;
@@ -33,6 +37,7 @@ export function ClusterPanel({ state, services }: PanelProps): ReactElement {
             <ActorsSection data={data} />
           </div>
         )}
+        {variables && <VariablesSection variables={variables} />}
       </div>
     </PanelContext.Provider>
   );

@@ -14,6 +14,7 @@ export const NOTEBOOK_HELPERS: readonly string[] = [
   "json",
   "table",
   "plotly",
+  "widget",
   "clearOutput",
   "prompt",
   "confirm",
