@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
@@ -30,6 +30,7 @@ beforeAll(async () => {
   const notebook = join(folder, "cells.ipynb");
   writeFileSync(notebook, JSON.stringify(notebookOf(CELLS)));
   [lab, browser] = await Promise.all([startJupyterLab([relative(ROOT, notebook)]), startBrowser()]);
+  showDocumentationPanel(join(lab.folder, "../settings"));
   page = await openNotebook(browser, lab, "cells.ipynb");
 });
 afterAll(async () => {
@@ -73,7 +74,54 @@ describe("the language service in JupyterLab's cells", () => {
     expect(await editor(1).innerText()).toContain("total.toFixed(1)");
   });
 
-  test("it goes on while a cell spins", async () => {
+  test("a hover shows the type of a name, and its documentation", async () => {
+    await hoverOver(1, "area");
+    await page
+      .locator(".mobula-Hover")
+      .getByText("Area of a rectangle, in square metres.")
+      .waitFor({ timeout: 10_000 });
+    expect(await page.locator(".mobula-Hover").innerText()).toContain(
+      "function area(width: number, height: number): number",
+    );
+    await screenshot(page, "language-hover-light");
+  });
+
+  test("completion knows kinds and documentation, and adds the import of a name that needs one", async () => {
+    await write(2, "tot");
+    await page.keyboard.press("Tab");
+    const completer = page.locator(".jp-Completer");
+    await completer.getByText("total").first().waitFor({ timeout: 10_000 });
+    await completer.getByText("const total: number").first().waitFor({ timeout: 10_000 });
+    await page.keyboard.press("Escape");
+    await write(2, "await tas");
+    await page.keyboard.press("Tab");
+    await completer.getByText("task", { exact: true }).first().waitFor({ timeout: 10_000 });
+    await screenshot(page, "language-completion-light");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => text(2)).toBe('import { task } from "mobula";\nawait task');
+  });
+
+  test("Shift-Tab between arguments shows the signature and the parameter that stands there", async () => {
+    await write(2, "area(2, )");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Shift+Tab");
+    const tooltip = page.locator(".jp-Tooltip");
+    await tooltip.waitFor({ timeout: 10_000 });
+    await tooltip.getByText("height: number", { exact: true }).waitFor({ timeout: 10_000 });
+    await screenshot(page, "language-signature-light");
+    await page.keyboard.press("Escape");
+  });
+
+  test("go to definition moves the cursor to the cell that declares the name", async () => {
+    await write(2, "area");
+    await page.keyboard.press("F12");
+    await page.locator('.jp-Cell.jp-mod-active[data-windowed-list-index="0"]').waitFor({ timeout: 10_000 });
+    await page.keyboard.insertText("my");
+    await expect.poll(() => text(0)).toContain("function myarea(");
+    await page.keyboard.press("Control+z");
+  });
+
+  test("all of it goes on while a cell spins", async () => {
     await write(2, "for (;;) {}");
     await page.keyboard.press("Control+Enter");
     await page.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]').first().waitFor();
@@ -81,10 +129,37 @@ describe("the language service in JupyterLab's cells", () => {
     await mark(1, "error").waitFor({ timeout: 10_000 });
     expect(await mark(1, "error").allInnerTexts()).toEqual(["total"]);
     await screenshot(page, "language-busy");
+    await write(1, "const total = area(2, 3);\ntot");
+    await page.keyboard.press("Tab");
+    await page.locator(".jp-Completer").getByText("total").first().waitFor({ timeout: 10_000 });
+    await page.keyboard.press("Escape");
     await write(1, "const total = area(2, 3);");
     await mark(1, "error").waitFor({ state: "detached", timeout: 10_000 });
+    await rename(0, "area", "surface");
+    await expect.poll(() => text(1)).toBe("const total = surface(2, 3);");
+    expect(await text(0)).toContain("function surface(width");
+    expect(await mark(1, "error").count()).toBe(0);
     await menu(page, "Kernel", "Interrupt Kernel");
     await kernelIsIdle(page, 20_000);
+  });
+
+  test("a renaming that would change a meaning is refused with a reason", async () => {
+    await rename(0, "surface", "total");
+    await page.getByText("'total' exists already in a cell that uses 'surface'.").first().waitFor({ timeout: 10_000 });
+    expect(await text(0)).toContain("function surface(width");
+  });
+
+  test("screenshots in the dark theme", async () => {
+    await setTheme(page, "Dark");
+    await hoverOver(1, "surface");
+    await page.locator(".mobula-Hover").waitFor({ timeout: 10_000 });
+    await screenshot(page, "language-hover-dark");
+    await write(2, "su");
+    await page.keyboard.press("Tab");
+    await page.locator(".jp-Completer").getByText("surface").first().waitFor({ timeout: 10_000 });
+    await screenshot(page, "language-completion-dark");
+    await page.keyboard.press("Escape");
+    await setTheme(page, "Light");
   });
 
   test("a level of `off` takes the marks away", async () => {
@@ -96,6 +171,13 @@ describe("the language service in JupyterLab's cells", () => {
   });
 });
 
+/** JupyterLab shows what is known about a completion when its user wants to. */
+function showDocumentationPanel(settings: string): void {
+  const folderOfPlugin = join(settings, "@jupyterlab/completer-extension");
+  mkdirSync(folderOfPlugin, { recursive: true });
+  writeFileSync(join(folderOfPlugin, "manager.jupyterlab-settings"), '{ "showDocumentationPanel": true }');
+}
+
 function cell(index: number): Locator {
   return page.locator(`.jp-Notebook .jp-Cell[data-windowed-list-index="${index}"]`);
 }
@@ -106,6 +188,61 @@ function editor(index: number): Locator {
 
 function mark(index: number, category: "error" | "warning" | "unused" | "deprecated"): Locator {
   return cell(index).locator(`.mobula-Mark.mobula-is-${category}`);
+}
+
+async function text(index: number): Promise<string> {
+  return (await editor(index).locator(".cm-line").allInnerTexts()).map((line) => line.replace(/\n$/, "")).join("\n");
+}
+
+/** Rest the pointer on a word of a cell until something shows; a pointer that does not move shows nothing. */
+async function hoverOver(index: number, word: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        await page.mouse.move(4, 4);
+        const box = await placeOf(index, word);
+        await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 5 });
+        return await page
+          .locator(".mobula-Hover")
+          .waitFor({ timeout: 2000 })
+          .then(
+            () => true,
+            () => false,
+          );
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(true);
+}
+
+/** Where a word stands on the screen. */
+async function placeOf(index: number, word: string): Promise<{ x: number; y: number; width: number; height: number }> {
+  return await editor(index).evaluate((content, wanted) => {
+    const walker = document.createTreeWalker(content, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const at = (node.textContent ?? "").search(new RegExp(`\\b${wanted}\\b`));
+      if (at < 0) continue;
+      range.setStart(node, at);
+      range.setEnd(node, at + wanted.length);
+      const { x, y, width, height } = range.getBoundingClientRect();
+      return { x, y, width, height };
+    }
+    throw new Error(`no '${wanted}' in the cell`);
+  }, word);
+}
+
+/** Rename the name at a word, as a person does: the cursor on it, F2, the new name. */
+async function rename(index: number, word: string, newName: string): Promise<void> {
+  const box = await placeOf(index, word);
+  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await page.keyboard.press("F2");
+  const input = page.locator(".jp-Dialog input");
+  await input.waitFor({ timeout: 10_000 });
+  expect(await input.inputValue()).toBe(word);
+  await input.fill(newName);
+  await page.keyboard.press("Enter");
+  await input.waitFor({ state: "detached" });
 }
 
 /** Replace the text of a cell, as by typing; the cursor stands at its end. */

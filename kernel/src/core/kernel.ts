@@ -69,7 +69,6 @@ export class Kernel {
   private readonly history: History;
   private readonly usage = new UsageMeter();
   private readonly parents = new ParentHeaders();
-  private readonly findNotebook = (code: string) => this.languageComms.find(code);
   private executionCount = 0;
   private closing: Promise<void> | undefined;
   private isRestarted = false;
@@ -172,9 +171,11 @@ export class Kernel {
       case "kernel_info_request":
         return kernelInfo;
       case "complete_request":
-        return completeReply(await this.language.get(), request.content, this.findNotebook);
+        return completeReply(await this.language.get(), request.content, (code) => this.languageComms.find(code));
       case "inspect_request":
-        return inspectReply(await this.language.get(), request.content, this.findNotebook);
+        return inspectReply(await this.language.get(), request.content, (code) => {
+          return this.languageComms.find(code) ?? this.languageComms.belowAll();
+        });
       case "is_complete_request":
         return isCompleteReply(await this.language.get(), request.content);
       case "history_request":

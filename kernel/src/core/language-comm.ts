@@ -18,6 +18,9 @@ export interface LanguageCommParts {
   readonly warn: (text: string) => void;
 }
 
+/** The id of a cell that no notebook has. */
+const NOBODY = "";
+
 /** All comms of the target; one for each notebook that is open somewhere. */
 export class LanguageComms {
   private readonly parts: LanguageCommParts;
@@ -38,11 +41,17 @@ export class LanguageComms {
    * do; undefined when no cell has this text.
    */
   find(code: string): NotebookText | undefined {
-    for (const comm of this.open) {
-      const notebook = comm.find(code);
-      if (notebook) return notebook;
+    for (const { cells } of this.open) {
+      const cellId = cells.find((cell) => cell.code === code)?.id;
+      if (cellId !== undefined) return { cells, cellId };
     }
     return undefined;
+  }
+
+  /** A place below all cells of a notebook: for a text that was typed so lately that nobody knows whose it is. */
+  belowAll(): NotebookText | undefined {
+    const cells = [...this.open].at(-1)?.cells;
+    return cells && { cells: [...cells, { id: NOBODY, code: "" }], cellId: NOBODY };
   }
 
   /** A cell ran, or the type world began anew. */
@@ -60,7 +69,7 @@ class LanguageComm implements CommEndpoint {
   private readonly parts: LanguageCommParts;
   private readonly events: CommEndpointEvents;
   private readonly forgetMe: () => void;
-  private cells: readonly Cell[] = [];
+  private told: readonly Cell[] = [];
   private revision = 0;
   /** Cells whose diagnostics are wanted still; replaced as a whole, so that a newer request ends an older one. */
   private wanted: string[] = [];
@@ -87,10 +96,9 @@ class LanguageComm implements CommEndpoint {
     this.forgetMe();
   }
 
-  find(code: string): NotebookText | undefined {
-    const cells = this.texts();
-    const cellId = cells.find((cell) => cell.code === code)?.id;
-    return cellId === undefined ? undefined : { cells, cellId };
+  /** As they were told last, without magic lines. */
+  get cells(): CellText[] {
+    return this.told.map(({ id, code }) => ({ id, code }));
   }
 
   tell(reply: LanguageReply): void {
@@ -100,7 +108,7 @@ class LanguageComm implements CommEndpoint {
   private take(request: LanguageRequest): void {
     switch (request.type) {
       case "cells":
-        this.cells = updatedCells(this.cells, request);
+        this.told = updatedCells(this.told, request);
         this.revision = request.revision;
         return;
       case "check":
@@ -123,7 +131,7 @@ class LanguageComm implements CommEndpoint {
 
   private async answerTo(question: LanguageQuestion): Promise<unknown> {
     const { cellId, offset } = question;
-    const notebook = { cells: this.texts(), cellId };
+    const notebook = { cells: this.cells, cellId };
     const code = notebook.cells.find(({ id }) => id === cellId)?.code;
     if (code === undefined) throw new Error(`The kernel does not know cell ${cellId}.`);
     const language = await this.parts.language.get();
@@ -141,10 +149,6 @@ class LanguageComm implements CommEndpoint {
       case "rename":
         return language.rename({ ...notebook, offset, newName: question.newName });
     }
-  }
-
-  private texts(): CellText[] {
-    return this.cells.map(({ id, code }) => ({ id, code }));
   }
 
   /** One cell at a time, so that a completion asked for meanwhile waits for one cell only. */
@@ -165,12 +169,12 @@ class LanguageComm implements CommEndpoint {
   }
 
   private async checkCell(cellId: string): Promise<void> {
-    const { cells, revision } = this;
-    const index = cells.findIndex(({ id }) => id === cellId);
+    const { cells, told, revision } = this;
+    const index = told.findIndex(({ id }) => id === cellId);
     if (index < 0) return;
-    const check = cells.slice(0, index + 1).findLast(({ level }) => level)?.level ?? this.parts.checkLevel();
+    const check = told.slice(0, index + 1).findLast(({ level }) => level)?.level ?? this.parts.checkLevel();
     const language = await this.parts.language.get();
-    const diagnostics = await language.diagnose({ cells: this.texts(), cellId, check });
+    const diagnostics = await language.diagnose({ cells, cellId, check });
     this.tell({ type: "diagnostics", revision, cellId, diagnostics });
   }
 }

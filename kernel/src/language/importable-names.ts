@@ -50,13 +50,13 @@ export class ImportableNames {
     return names.flatMap((name) => this.find(name)).slice(0, limit);
   }
 
-  /** Dependencies of the nearest `package.json`. */
+  /** Dependencies of the nearest `package.json`; what it needs for development is not for notebooks. */
   #projectPackages(): string[] {
     const path = ts.findConfigFile(this.#options.directory, (file) => ts.sys.fileExists(file), "package.json");
     if (!path) return [];
     try {
-      const { dependencies, devDependencies } = JSON.parse(readFileSync(path, "utf8")) as Record<string, object>;
-      return Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !name.startsWith("@types/"));
+      const { dependencies } = JSON.parse(readFileSync(path, "utf8")) as Record<string, object>;
+      return Object.keys({ ...dependencies }).filter((name) => !name.startsWith("@types/"));
     } catch {
       return []; // a package.json that is being written; the names are a convenience
     }

@@ -189,6 +189,9 @@ describe("the language comm", () => {
       ["complete", { code: "other", offset: 1 }],
     ]);
     expect(frontEnd.world.language.log[1]).not.toHaveProperty("1.notebook");
+    await frontEnd.world.request("inspect_request", { code: "just typed", cursor_pos: 1 });
+    const cells = [{ id: "a" }, { id: "b" }, { id: "", code: "" }];
+    expect(frontEnd.world.language.log[2]).toMatchObject(["inspect", { notebook: { cellId: "", cells } }]);
   });
 
   test("what cannot be read, or fails, is a warning", async () => {

@@ -3,6 +3,8 @@ import type { Extension } from "@codemirror/state";
 import { type EditorView, ViewPlugin } from "@codemirror/view";
 import type { ICellModel } from "@jupyterlab/cells";
 import type { CodeEditor } from "@jupyterlab/codeeditor";
+import type { IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import { hoverExtension } from "./hover.ts";
 import { marksExtension } from "./marks.ts";
 import type { NotebookLanguage } from "./notebook-language.ts";
 
@@ -10,9 +12,17 @@ import type { NotebookLanguage } from "./notebook-language.ts";
 export type FindLanguage = (cell: ICellModel) => NotebookLanguage | undefined;
 
 /** @returns null for editors of anything but a code cell. */
-export function cellExtension(model: CodeEditor.IModel, find: FindLanguage): Extension | null {
+export function cellExtension(
+  model: CodeEditor.IModel,
+  find: FindLanguage,
+  rendermime: IRenderMimeRegistry,
+): Extension | null {
   if (!isCodeCell(model)) return null;
-  return [marksExtension, ViewPlugin.define((view) => attachment(view, model, find))];
+  return [
+    marksExtension,
+    hoverExtension(model, find, rendermime),
+    ViewPlugin.define((view) => attachment(view, model, find)),
+  ];
 }
 
 function attachment(view: EditorView, cell: ICellModel, find: FindLanguage) {
@@ -34,6 +44,7 @@ function attachment(view: EditorView, cell: ICellModel, find: FindLanguage) {
   };
 }
 
-function isCodeCell(model: CodeEditor.IModel): model is ICellModel {
+/** Whether an editor shows a code cell, of a notebook or of anything else. */
+export function isCodeCell(model: CodeEditor.IModel): model is ICellModel {
   return (model as Partial<ICellModel>).type === "code" && typeof (model as Partial<ICellModel>).id === "string";
 }

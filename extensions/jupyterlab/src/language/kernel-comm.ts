@@ -2,11 +2,23 @@
 import type { ISessionContext } from "@jupyterlab/apputils";
 import type { Kernel } from "@jupyterlab/services";
 import type { JSONObject } from "@lumino/coreutils";
-import { LANGUAGE_TARGET, type LanguageReply, type LanguageRequest } from "./protocol.ts";
+import {
+  LANGUAGE_TARGET,
+  type LanguageQuestion,
+  type LanguageQuestions,
+  type LanguageReply,
+  type LanguageRequest,
+} from "./protocol.ts";
+
+type QuestionKind = keyof LanguageQuestions;
+
+/** A question of one kind, about a place in a cell. */
+export type QuestionOf<K extends QuestionKind> = Extract<LanguageQuestion, { readonly kind: K }>;
 
 export interface KernelCommEvents {
   /** A new comm is open; the kernel knows nothing yet. */
   onOpen(): void;
+  /** What is not an answer to a question. */
   onReply(reply: LanguageReply): void;
   /** The kernel is gone, or is not Mobula's. */
   onClose(): void;
@@ -21,6 +33,8 @@ export class KernelComm {
   readonly #events: KernelCommEvents;
   #kernel: Kernel.IKernelConnection | null = null;
   #comm: Kernel.IComm | null = null;
+  readonly #waiting = new Map<number, (reply: LanguageReply | undefined) => void>();
+  #lastQuestion = 0;
   #isRestarting = false;
   #isDisposed = false;
 
@@ -43,6 +57,17 @@ export class KernelComm {
     } catch {
       this.#drop(); // A dead kernel or a disposed connection throws where it should answer.
     }
+  }
+
+  /** @returns undefined when the kernel goes, or cannot answer; a front end can do without. */
+  async ask<K extends QuestionKind>(question: QuestionOf<K>): Promise<LanguageQuestions[K]["answer"] | undefined> {
+    if (!this.#comm) return undefined;
+    const id = ++this.#lastQuestion;
+    const reply = await new Promise<LanguageReply | undefined>((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.send({ type: "ask", id, question });
+    });
+    return reply?.type === "answer" ? (reply.answer as LanguageQuestions[K]["answer"]) : undefined;
   }
 
   dispose(): void {
@@ -81,13 +106,19 @@ export class KernelComm {
     const comm = kernel.createComm(LANGUAGE_TARGET);
     this.#comm = comm;
     comm.onMsg = (message) => {
-      if (comm === this.#comm) this.#events.onReply(message.content.data as unknown as LanguageReply);
+      if (comm === this.#comm) this.#take(message.content.data as unknown as LanguageReply);
     };
     comm.onClose = () => {
       if (comm === this.#comm) this.#drop();
     };
     comm.open();
     this.#events.onOpen();
+  }
+
+  #take(reply: LanguageReply): void {
+    if (reply.type !== "answer" && reply.type !== "failed") return this.#events.onReply(reply);
+    this.#waiting.get(reply.id)?.(reply);
+    this.#waiting.delete(reply.id);
   }
 
   #hearStatus(status: Kernel.Status): void {
@@ -103,6 +134,8 @@ export class KernelComm {
   #drop(): void {
     const comm = this.#comm;
     this.#comm = null;
+    for (const resolve of this.#waiting.values()) resolve(undefined);
+    this.#waiting.clear();
     if (!comm) return;
     if (!comm.isDisposed) comm.dispose();
     if (!this.#isDisposed) this.#events.onClose();

@@ -4,9 +4,9 @@ import type { ICellModel } from "@jupyterlab/cells";
 import type { DocumentRegistry } from "@jupyterlab/docregistry";
 import type { INotebookModel } from "@jupyterlab/notebook";
 import { CellSync } from "./cell-sync.ts";
-import { KernelComm } from "./kernel-comm.ts";
+import { KernelComm, type QuestionOf } from "./kernel-comm.ts";
 import { showMarks } from "./marks.ts";
-import type { CellText, LanguageReply, LiveDiagnostic } from "./protocol.ts";
+import type { CellText, LanguageQuestions, LanguageReply, LiveDiagnostic } from "./protocol.ts";
 
 /** The kernel is asked when nobody has typed for this time. */
 const REST_MS = 300;
@@ -20,6 +20,8 @@ export class NotebookLanguage {
   readonly #editors = new Map<string, Set<EditorView>>();
   /** The cell typed in last, which the user looks at. */
   #activeId: string | undefined;
+  /** The kernel heard of changes that it has not been asked to check. */
+  #isUnchecked = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #wakeUp = () => this.#wake();
 
@@ -63,6 +65,20 @@ export class NotebookLanguage {
     this.#wake();
   }
 
+  /** A kernel of ours listens. */
+  get isActive(): boolean {
+    return this.#comm.isOpen;
+  }
+
+  /** Ask about the text as it is at this moment. */
+  async ask<K extends keyof LanguageQuestions>(
+    question: QuestionOf<K>,
+  ): Promise<LanguageQuestions[K]["answer"] | undefined> {
+    if (!this.#comm.isOpen) return undefined;
+    this.#tellCells();
+    return await this.#comm.ask(question);
+  }
+
   dispose(): void {
     clearTimeout(this.#timer);
     this.#context.model?.contentChanged.disconnect(this.#wakeUp);
@@ -74,18 +90,20 @@ export class NotebookLanguage {
     if (!this.#comm?.isOpen) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#tellCells()) this.#check();
+      this.#tellCells();
+      if (this.#isUnchecked) this.#check();
     }, REST_MS);
   }
 
-  /** @returns whether there was something to tell. */
-  #tellCells(): boolean {
+  #tellCells(): void {
     const update = this.#sync.update(this.#cells());
-    if (update) this.#comm.send(update);
-    return update !== undefined;
+    if (!update) return;
+    this.#isUnchecked = true;
+    this.#comm.send(update);
   }
 
   #check(): void {
+    this.#isUnchecked = false;
     const ids = this.#cells().map(({ id }) => id);
     const active = ids.indexOf(this.#activeId ?? "");
     // What is typed matters to the cells below it first.
@@ -100,6 +118,9 @@ export class NotebookLanguage {
         return;
       case "diagnostics":
         this.#show(reply);
+        return;
+      case "answer":
+      case "failed": // the comm gives them to who asked
     }
   }
 

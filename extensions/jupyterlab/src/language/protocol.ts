@@ -5,11 +5,20 @@
 import type { LANGUAGE_TARGET as KernelTarget } from "@mobula/kernel/protocol";
 
 export type {
+  CellEdit,
+  CellPlace,
   CellText,
+  Completion,
+  CompletionItem,
+  HoverText,
+  LanguageQuestion,
+  LanguageQuestions,
   LanguageReply,
   LanguageRequest,
   LiveDiagnostic,
+  NamePlaces,
   QuickFix,
+  Renaming,
   TextEdit,
 } from "@mobula/kernel/protocol";
 
