@@ -11,6 +11,7 @@ const ARROWS: { from: string; mayImport: readonly string[]; why: string }[] = [
     from: "kernel/src/core",
     mayImport: [
       "kernel/src/core",
+      "kernel/src/debug",
       "kernel/src/protocol",
       "kernel/src/traceback",
       "kernel/src/language/language.ts",
@@ -20,6 +21,7 @@ const ARROWS: { from: string; mayImport: readonly string[]; why: string }[] = [
     ],
     why: "the kernel's logic runs without sockets, TypeScript or processes",
   },
+  { from: "kernel/src/debug", mayImport: ["kernel/src/debug"], why: "the debugger's logic is pure" },
   {
     from: "runtime/src/core",
     mayImport: ["runtime/src/core", "runtime/src/protocol"],
@@ -53,9 +55,12 @@ test.each(ARROWS)("$from imports only what it may: $why", ({ from, mayImport }) 
   expect(wrong).toEqual([]);
 });
 
-test.each(["kernel/src/core", "runtime/src/core"])("%s opens no file, socket, process or compiler", (folder) => {
-  expect(importsOf(folder).filter(({ specifier }) => OUTSIDE.test(specifier))).toEqual([]);
-});
+test.each(["kernel/src/core", "kernel/src/debug", "runtime/src/core"])(
+  "%s opens no file, socket, process or compiler",
+  (folder) => {
+    expect(importsOf(folder).filter(({ specifier }) => OUTSIDE.test(specifier))).toEqual([]);
+  },
+);
 
 test("the scheduler's logic reads no clock and no chance: time arrives inside events", () => {
   const text = (file: string): string => withoutComments(readFileSync(join(ROOT, file), "utf8"));

@@ -1,7 +1,10 @@
 /** The kernel process: joins transport, core, language and session, and sees to it that nothing outlives it. */
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { Kernel } from "./core/kernel.ts";
+import { escapePattern } from "./debug/scripts.ts";
 import { HistoryFile } from "./history-file.ts";
 import { installKernelspec } from "./install.ts";
 import { startLanguage } from "./language/client.ts";
@@ -12,6 +15,8 @@ import { openCommEndpoint } from "./transport/comm-endpoint.ts";
 import { bindZmqTransport } from "./transport/zmq.ts";
 
 const PARENT_POLL_MS = 1000;
+/** Where the packages of this project stand side by side: in a checkout, or below `node_modules`. */
+const PACKAGES = new URL("../../", import.meta.url).href;
 
 async function main(args: readonly string[]): Promise<void> {
   const command = readCommand(args);
@@ -43,6 +48,12 @@ async function runKernel(options: RunOptions): Promise<void> {
     startLanguage: () => startLanguage({ directory }),
     session: createSession({ directory }),
     openCommEndpoint,
+    debugger: {
+      // A folder that does not exist: the front end needs names for cells, not files.
+      pathPrefix: join(tmpdir(), `mobula-cells-${process.pid}`, "/"),
+      internalPatterns: [`^${escapePattern(PACKAGES)}[^/]+/dist/`],
+      readFile: (path) => readFile(path, "utf8"),
+    },
     check: options.check,
     history,
     warn,

@@ -25,7 +25,7 @@ test("the kernelspec starts this Node.js with the absolute path of the kernel", 
     language: "typescript",
     interrupt_mode: "message",
     kernel_protocol_version: "5.5",
-    metadata: { debugger: false },
+    metadata: { debugger: true },
   });
   expect((await readdir(spec)).sort()).toEqual(["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]);
 });

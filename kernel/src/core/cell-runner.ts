@@ -2,6 +2,7 @@
 import type { CellDiagnostic, CheckLevel, CompiledCell } from "../language/language.ts";
 import type { ErrorContent, JsonObject, MimeBundle } from "../protocol/messages.ts";
 import type { ExecuteOutcome, Execution } from "../session/session.ts";
+import type { Debugger } from "./debugger.ts";
 import { toErrorContent, toWarningText } from "./diagnostics.ts";
 import type { Job } from "./execution-queue.ts";
 import { InterruptedError, orInterrupted } from "./interruption.ts";
@@ -23,6 +24,7 @@ export interface CellRunnerParts {
   readonly language: LanguageKeeper;
   readonly session: SessionKeeper;
   readonly outbox: Outbox;
+  readonly debugger: Debugger;
   /** The notebook's level until a `%check` line changes it. */
   readonly check: CheckLevel;
 }
@@ -78,6 +80,7 @@ export class CellRunner {
 
     const expressions = await orInterrupted(this.compileExpressions(job), signal);
     await orInterrupted(this.parts.session.start(), signal);
+    await orInterrupted(this.parts.debugger.prepare(cell, job.content.code, executionCount), signal);
     const outcome = await this.execute(job, cell, expressions, executionCount);
     (await this.parts.language.get()).commit(cell.version, outcome.assigned);
     return toCellOutcome(outcome, expressions, signal.aborted);

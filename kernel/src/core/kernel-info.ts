@@ -28,12 +28,12 @@ function describeKernel(): KernelInfoReplyContent {
       nbconvert_exporter: "script",
     },
     banner: `Mobula ${own}: TypeScript ${typescript} on Node.js ${process.versions.node}`,
-    debugger: false,
+    debugger: true,
     help_links: [
       { text: "TypeScript", url: "https://www.typescriptlang.org/docs/" },
       { text: "Node.js", url: "https://nodejs.org/docs/latest/api/" },
     ],
-    supported_features: [],
+    supported_features: ["debugger"],
   };
 }
 

@@ -16,6 +16,7 @@ import type { Execution, Session, SessionEvent } from "../session/session.ts";
 import type { RequestChannel, Transport } from "../transport/transport.ts";
 import { type CellOutcome, CellRunner } from "./cell-runner.ts";
 import { Comms, type OpenCommEndpoint } from "./comms.ts";
+import { Debugger, type DebuggerOptions } from "./debugger.ts";
 import { ExecutionQueue, type Job } from "./execution-queue.ts";
 import { History, type HistoryStore } from "./history.ts";
 import { Inputs } from "./inputs.ts";
@@ -35,6 +36,7 @@ export interface KernelOptions {
   readonly startLanguage: StartLanguage;
   readonly session: Session;
   readonly openCommEndpoint: OpenCommEndpoint;
+  readonly debugger: DebuggerOptions;
   /** The notebook's level until a `%check` line changes it. Default: `error`. */
   readonly check?: CheckLevel;
   /** Keeps the history for the process that follows a restart. Default: nobody. */
@@ -64,6 +66,7 @@ export class Kernel {
   private readonly languageComms: LanguageComms;
   private readonly sessionComms: SessionComms;
   private readonly session: SessionKeeper;
+  private readonly debugger: Debugger;
   private readonly runner: CellRunner;
   private readonly queue = new ExecutionQueue((job) => this.runJob(job));
   private readonly history: History;
@@ -84,10 +87,16 @@ export class Kernel {
     this.history = new History(options.history);
     this.language = new LanguageKeeper(options.startLanguage);
     this.session = new SessionKeeper(options.session, (exit) => this.onSessionExit(exit));
+    this.debugger = new Debugger({
+      ...options.debugger,
+      session: options.session,
+      publish: (event) => this.outbox.publish({ type: "debug_event", content: event }, {}),
+    });
     this.runner = new CellRunner({
       language: this.language,
       session: this.session,
       outbox: this.outbox,
+      debugger: this.debugger,
       check: options.check ?? "error",
     });
     this.languageComms = new LanguageComms({
@@ -183,6 +192,8 @@ export class Kernel {
       case "interrupt_request":
         await this.interrupt();
         return { status: "ok" };
+      case "debug_request":
+        return this.debugger.request(request.content);
       case "usage_request":
         return this.usage.reply(await this.session.usage());
       case "shutdown_request": {
@@ -284,6 +295,7 @@ export class Kernel {
         this.inputs.ask(event, this.originOf(event.execution));
         return;
       case "exited": // the keeper reports it
+      case "inspector-event": // for the debugger
         return;
       case "stream":
       case "display":

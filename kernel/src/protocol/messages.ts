@@ -78,6 +78,14 @@ export interface CommContent {
   readonly data: JsonObject;
 }
 
+/** A request of the Debug Adapter Protocol, with the additions that the messaging specification names. */
+export interface DebugRequestContent {
+  readonly type: "request";
+  readonly seq: number;
+  readonly command: string;
+  readonly arguments: JsonObject;
+}
+
 /** Every request this kernel knows, with its content checked. */
 export type Request =
   | { readonly type: "execute_request"; readonly content: ExecuteRequestContent }
@@ -92,6 +100,7 @@ export type Request =
   | { readonly type: "comm_close"; readonly content: CommContent }
   | { readonly type: "shutdown_request"; readonly content: { readonly restart: boolean } }
   | { readonly type: "interrupt_request" }
+  | { readonly type: "debug_request"; readonly content: DebugRequestContent }
   | { readonly type: "usage_request" };
 
 // ---- Input (stdin) --------------------------------------------------------------------------------------------------
@@ -193,5 +202,7 @@ export type Broadcast =
       readonly content: CommContent;
       readonly buffers?: readonly Uint8Array[];
     }
+  /** An event of the Debug Adapter Protocol. */
+  | { readonly type: "debug_event"; readonly content: { readonly type: "event"; readonly event: string } }
   | { readonly type: "shutdown_reply"; readonly content: { readonly status: "ok"; readonly restart: boolean } }
   | { readonly type: "iopub_welcome"; readonly content: { readonly subscription: string } };

@@ -1,5 +1,5 @@
 /** Checks the content of requests, which comes from other programs. Behind `readRequest` the types are believed. */
-import type { HistoryRequestContent, JsonObject, Request } from "./messages.ts";
+import type { DebugRequestContent, HistoryRequestContent, JsonObject, Request } from "./messages.ts";
 
 /** A request whose content is not what the messaging specification asks for. */
 export class InvalidRequestError extends Error {
@@ -38,6 +38,8 @@ export function readRequest(msgType: string, content: JsonObject): Request | und
       return { type: msgType, content: readComm(content) };
     case "shutdown_request":
       return { type: msgType, content: { restart: readBoolean(content, "restart", false) } };
+    case "debug_request":
+      return { type: msgType, content: readDebugRequest(content) };
     case "kernel_info_request":
     case "interrupt_request":
     case "usage_request":
@@ -95,6 +97,15 @@ function readHistory(content: JsonObject): HistoryRequestContent {
     default:
       throw new InvalidRequestError('\'hist_access_type\' must be "tail", "range" or "search".');
   }
+}
+
+function readDebugRequest(content: JsonObject): DebugRequestContent {
+  return {
+    type: "request",
+    seq: readNumber(content, "seq", 0),
+    command: readString(content, "command"),
+    arguments: readObject(content, "arguments"),
+  };
 }
 
 /** JSON's `null` stands for "not given" in several clients. */

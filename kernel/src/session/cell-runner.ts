@@ -31,6 +31,8 @@ type Bundle = Readonly<Record<string, unknown>>;
 export interface CellRunnerOptions {
   readonly registry: CellRegistry;
   readonly traceback: TracebackContext;
+  /** A debugger is attached, which wants to know what nobody catches. */
+  readonly isDebugging: () => boolean;
   /** Called before the awaits of a stopped cell end. */
   readonly onInterrupt: (context: ExecutionContext) => void;
   /** The cell has ended. Called synchronously: a promise reaction could be lost when code is terminated. */
@@ -40,6 +42,8 @@ export interface CellRunnerOptions {
 export class CellRunner {
   readonly #options: CellRunnerOptions;
   #running: RunningCell | undefined;
+  /** The end of a debugged cell, whose rejection arrives as one that nobody handles. */
+  readonly #ends = new WeakMap<Promise<unknown>, RunningCell>();
 
   constructor(options: CellRunnerOptions) {
     this.#options = options;
@@ -59,12 +63,41 @@ export class CellRunner {
     const names = new CellNames(cell.declarations, registry);
     const running: RunningCell = { request, context, names, importedNames: [] };
     this.#running = running;
+    if (this.#options.isDebugging()) {
+      this.#startDebugged(running);
+      return;
+    }
     runInContext(context, () => {
       this.#run(running).then(
         (ending) => this.#end(running, ending),
-        (error: unknown) => this.#end(running, { status: "error", error: this.#explain(error) }),
+        (error: unknown) => this.#fail(running, error),
       );
     });
+  }
+
+  /**
+   * V8 says whether a throw is caught by looking for handlers on the stack and on promises. Neither ours nor that of Node's
+   * message port must count for one of the user's: so the cell runs from a timer, and its rejection reaches nobody but
+   * `takeRejection`.
+   */
+  #startDebugged(running: RunningCell): void {
+    startTimer(() => {
+      runInContext(running.context, () => {
+        const end = this.#run(running).then((ending) => this.#end(running, ending));
+        this.#ends.set(end, running);
+      });
+    }, 0);
+  }
+
+  /** Is the rejection that nobody handled the end of a cell? Then end it. */
+  takeRejection(promise: Promise<unknown>, reason: unknown): boolean {
+    const running = this.#ends.get(promise);
+    if (running !== undefined) this.#fail(running, reason);
+    return running !== undefined;
+  }
+
+  #fail(running: RunningCell, error: unknown): void {
+    this.#end(running, { status: "error", error: this.#explain(error) });
   }
 
   /**

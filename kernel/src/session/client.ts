@@ -48,6 +48,7 @@ interface Deferred<Value> {
   readonly reject: (error: Error) => void;
 }
 
+type JsonObject = Readonly<Record<string, unknown>>;
 type Usage = Awaited<ReturnType<Session["usage"]>>;
 
 /** A running process and what is expected of it. */
@@ -62,6 +63,7 @@ interface Running {
   readonly ended: Deferred<void>;
   readonly interrupts: Map<number, Deferred<void>>;
   readonly usages: Map<number, Deferred<Usage>>;
+  readonly inspections: Map<number, Deferred<JsonObject>>;
   execution?: { readonly messageId: string; readonly deferred: Deferred<ExecuteOutcome> };
   isReady: boolean;
   isClosing: boolean;
@@ -132,6 +134,19 @@ class ProcessSession implements Session {
     return deferred.promise;
   }
 
+  async inspect(method: string, params: JsonObject): Promise<JsonObject> {
+    const running = this.#require();
+    const id = this.#nextId++;
+    const deferred = defer<JsonObject>();
+    running.inspections.set(id, deferred);
+    send(running, { type: "inspect", id, method, params });
+    return deferred.promise;
+  }
+
+  endInspection(): void {
+    if (this.#running !== undefined) send(this.#running, { type: "end-inspection" });
+  }
+
   onEvent(listener: (event: SessionEvent) => void): void {
     this.#listeners.push(listener);
   }
@@ -140,6 +155,8 @@ class ProcessSession implements Session {
     const running = this.#running;
     if (running === undefined) return;
     running.isClosing = true;
+    // Paused code would not hear SIGTERM.
+    send(running, { type: "end-inspection" });
     await endProcesses(running);
     await running.ended.promise;
   }
@@ -216,12 +233,29 @@ class ProcessSession implements Session {
   }
 
   #onReply(running: Running, reply: GuardianReply): void {
-    if (reply.type === "usage") {
-      const { cpuPercent, rssBytes } = reply;
-      running.usages.get(reply.id)?.resolve({ cpuPercent, rssBytes, pid: running.pid });
-      running.usages.delete(reply.id);
-      return;
+    switch (reply.type) {
+      case "usage": {
+        const { cpuPercent, rssBytes } = reply;
+        running.usages.get(reply.id)?.resolve({ cpuPercent, rssBytes, pid: running.pid });
+        running.usages.delete(reply.id);
+        return;
+      }
+      case "inspected": {
+        const inspection = running.inspections.get(reply.id);
+        running.inspections.delete(reply.id);
+        if (reply.error === undefined) inspection?.resolve(reply.result);
+        else inspection?.reject(new Error(reply.error));
+        return;
+      }
+      case "inspector-event":
+        this.#emit(reply);
+        return;
+      case "interrupt-done":
+        this.#onInterrupted(running, reply);
     }
+  }
+
+  #onInterrupted(running: Running, reply: Extract<GuardianReply, { type: "interrupt-done" }>): void {
     if (!reply.isDelivered) {
       const text = "The cell is inside native code that cannot be interrupted. Interrupt again later, or restart.\n";
       this.#emit({ type: "stream", name: "stderr", text, ...latest(this.#latest) });
@@ -243,6 +277,7 @@ class ProcessSession implements Session {
     running.execution?.deferred.reject(error);
     running.ready.reject(error);
     for (const waiting of running.usages.values()) waiting.reject(error);
+    for (const waiting of running.inspections.values()) waiting.reject(error);
     for (const waiting of running.interrupts.values()) waiting.resolve(); // Nothing runs any more.
     if (running.isReady && !running.isClosing) {
       this.#emit({ type: "exited", code, signal, stderrTail: withoutNativeStack(running.stderrTail) });
@@ -269,6 +304,7 @@ function launch({ directory, env }: SessionOptions): Running {
     ended: defer(),
     interrupts: new Map(),
     usages: new Map(),
+    inspections: new Map(),
     isReady: false,
     isClosing: false,
     stderrTail: "",

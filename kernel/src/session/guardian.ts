@@ -5,6 +5,7 @@
 import { Session as InspectorSession } from "node:inspector";
 import { Socket } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { InspectorLink } from "./inspector-link.ts";
 import { otherMembers, signalGroup } from "./process-group.ts";
 import { SharedState } from "./shared-state.ts";
 import {
@@ -39,11 +40,13 @@ const shared = new SharedState(sharedBuffer);
 const mainThread = parentPort as MessagePort;
 const socket = new Socket({ fd: COMMAND_FD, readable: true, writable: true });
 const reader = new FrameReader<SessionCommand>();
+const inspectorLink = new InspectorLink(shared, (method, params) => reply({ type: "inspector-event", method, params }));
 let cpu = { atMs: performance.now(), usage: process.cpuUsage() };
 
 // Keeps this thread alive while it waits for answers of the inspector.
 mainThread.ref();
-mainThread.on("message", () => {});
+// The main thread says only one thing: it is about to exit.
+mainThread.on("message", () => inspectorLink.disconnect());
 socket.on("data", (chunk: Buffer) => {
   for (const command of reader.push(chunk)) handle(command);
 });
@@ -60,6 +63,14 @@ function handle(command: SessionCommand): void {
       return;
     case "input-answered":
       postInput(command);
+      return;
+    case "inspect":
+      inspectorLink.command(command.method, command.params, (result, error) =>
+        reply({ type: "inspected", id: command.id, result, ...(error === undefined ? {} : { error }) }),
+      );
+      return;
+    case "end-inspection":
+      inspectorLink.disconnect();
       return;
     case "execute":
     case "comm":
@@ -98,6 +109,7 @@ async function interrupt(id: number): Promise<void> {
   const seenBefore = shared.interruptsSeen;
   const isSeen = (): boolean => shared.interruptsSeen !== seenBefore;
   let hasSignalled = false;
+  inspectorLink.releasePause();
   mainThread.postMessage({ type: "interrupt" });
   endInputWait();
   while (!(await becomesTrue(isSeen, ACKNOWLEDGE_MS)) && performance.now() - startMs < GIVE_UP_AFTER_MS) {
@@ -108,6 +120,7 @@ async function interrupt(id: number): Promise<void> {
     endInputWait();
     await terminateExecution(isSeen);
   }
+  inspectorLink.restorePauses();
   reply({ type: "interrupt-done", id, isDelivered: isSeen() });
 }
 

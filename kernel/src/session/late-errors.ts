@@ -3,7 +3,12 @@ import { type TracebackContext, toCellError } from "./errors/traceback.ts";
 import { currentContext } from "./execution-context.ts";
 import type { PrintText } from "./output.ts";
 
-export function installLateErrors(traceback: TracebackContext, print: PrintText): void {
+/** @param takeRejection - says whether a rejection is dealt with elsewhere. */
+export function installLateErrors(
+  traceback: TracebackContext,
+  print: PrintText,
+  takeRejection: (promise: Promise<unknown>, reason: unknown) => boolean,
+): void {
   const report = (kind: string, error: unknown): void => {
     const context = currentContext();
     const { ename, traceback: lines } = toCellError(error, traceback);
@@ -11,5 +16,7 @@ export function installLateErrors(traceback: TracebackContext, print: PrintText)
     print(context?.execution, "stderr", `${kind} ${lines.join("\n")}\n`);
   };
   process.on("uncaughtException", (error: unknown) => report("Uncaught", error));
-  process.on("unhandledRejection", (reason: unknown) => report("Unhandled rejection:", reason));
+  process.on("unhandledRejection", (reason: unknown, promise: Promise<unknown>) => {
+    if (!takeRejection(promise, reason)) report("Unhandled rejection:", reason);
+  });
 }

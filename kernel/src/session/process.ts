@@ -12,6 +12,7 @@ import { CellRegistry } from "./cell-registry.ts";
 import { CellRunner } from "./cell-runner.ts";
 import { installCellTimers } from "./cell-timers.ts";
 import { CommServer } from "./comm-server.ts";
+import { installDebugViews } from "./debug-views.ts";
 import type { TracebackContext } from "./errors/traceback.ts";
 import { EventWriter } from "./event-writer.ts";
 import { runInContext } from "./execution-context.ts";
@@ -34,6 +35,8 @@ const STACK_FRAMES = 50;
 /** Exit code of a process that could not go on: `EX_SOFTWARE`. */
 const INTERNAL_ERROR = 70;
 const TERMINATED = 128 + 15;
+/** How long an exit waits for the debugger to let go. */
+const DISCONNECT_MS = 500;
 /** When the kernel is gone, the user's `exit` handlers run this long after SIGTERM, before the guardian's SIGKILL. */
 const ORPHAN_EXIT_MS = 700;
 
@@ -52,6 +55,7 @@ const host = new SessionHost(directory, writer, registry);
 const runner = new CellRunner({
   registry,
   traceback,
+  isDebugging: () => shared.isDebugging,
   onInterrupt: ({ execution }) => host.emitInterrupt(execution),
   onEnd: (execution, outcome) => {
     host.emitCellEnd(execution);
@@ -83,11 +87,16 @@ endWithTheKernel();
 termination.install(shared);
 await silenceLoaderWarning();
 registerModuleHooks();
-installLateErrors(traceback, (execution, name, text) => host.stream(execution, name, text));
+installLateErrors(
+  traceback,
+  (execution, name, text) => host.stream(execution, name, text),
+  (promise, reason) => runner.takeRejection(promise, reason),
+);
 installOutput((execution, name, text) => host.stream(execution, name, text));
 installStandardInput(cellInput);
 installCellTimers(isUsersFile);
 host.install();
+installDebugViews();
 installGlobals();
 guardian.on("message", (command: MainCommand | { readonly type: "interrupt" }) =>
   // Without a context: a termination can leave the one of its cell behind.
@@ -118,6 +127,10 @@ function endWithTheKernel(): void {
     else process.exit(TERMINATED);
   });
   process.on("exit", () => {
+    if (shared.isInspected) {
+      guardian.postMessage("exiting");
+      shared.awaitDisconnection(DISCONNECT_MS);
+    }
     if (shared.isParentLost) signalGroup(process.pid, "SIGKILL");
   });
 }

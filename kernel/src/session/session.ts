@@ -77,6 +77,12 @@ export type SessionEvent =
   | { readonly type: "comm-target-withdrawn"; readonly target: string }
   /** What the session itself says over a comm that it answers. */
   | { readonly type: "comm"; readonly commId: string; readonly message: FromEndpoint }
+  /** An event of the DevTools protocol. */
+  | {
+      readonly type: "inspector-event";
+      readonly method: string;
+      readonly params: Readonly<Record<string, unknown>>;
+    }
   /** The process is gone: it crashed, called `process.exit` or ran out of memory. Its variables are lost. */
   | {
       readonly type: "exited";
@@ -100,6 +106,15 @@ export interface Session {
   tellComm(commId: string, message: ToEndpoint): void;
   /** CPU and memory for `usage_request`; answered by the guardian thread, also while a cell spins. */
   usage(): Promise<{ readonly cpuPercent: number; readonly rssBytes: number; readonly pid: number }>;
+  /**
+   * Send a command of the DevTools protocol to V8's inspector, also while a cell spins or is paused. The first one opens a
+   * connection, which stays until `endInspection` or the end of the process.
+   *
+   * @throws the inspector's complaint; an error with code SESSION_EXITED when the process is gone.
+   */
+  inspect(method: string, params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
+  /** End the inspector's connection: breakpoints are gone, and paused code goes on. */
+  endInspection(): void;
   onEvent(listener: (event: SessionEvent) => void): void;
   /** End the process; whatever it started must be gone when this resolves. */
   close(): Promise<void>;

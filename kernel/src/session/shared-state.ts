@@ -11,7 +11,9 @@ const TERMINATION_POSTED = 2;
 const PARENT_LOST = 3;
 const INPUT_ANSWERS = 4;
 const AWAITED_INPUT = 5;
-const WORDS = 6;
+const INSPECTED = 6;
+const DEBUGGING = 7;
+const WORDS = 8;
 
 const FREE = 0;
 const WRITING = 1;
@@ -97,6 +99,30 @@ export class SharedState {
   /** Guardian: the kernel is gone. */
   loseParent(): void {
     Atomics.store(this.#words, PARENT_LOST, 1);
+  }
+
+  /** Guardian: the debugger has a session with V8's inspector, which would hold up the exit of the process. */
+  setInspected(isInspected: boolean): void {
+    Atomics.store(this.#words, INSPECTED, isInspected ? 1 : 0);
+  }
+
+  /** Main thread: wait, spinning so that the inspector can interrupt, until the debugger's session is over. */
+  awaitDisconnection(timeoutMs: number): void {
+    const deadline = Date.now() + timeoutMs;
+    while (this.isInspected && Date.now() < deadline);
+  }
+
+  get isInspected(): boolean {
+    return Atomics.load(this.#words, INSPECTED) === 1;
+  }
+
+  /** Guardian: breakpoints and pauses are possible. */
+  setDebugging(isDebugging: boolean): void {
+    Atomics.store(this.#words, DEBUGGING, isDebugging ? 1 : 0);
+  }
+
+  get isDebugging(): boolean {
+    return Atomics.load(this.#words, DEBUGGING) === 1;
   }
 
   get isParentLost(): boolean {

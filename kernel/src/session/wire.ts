@@ -6,6 +6,8 @@
 import type { ToEndpoint } from "../transport/comm-endpoint.ts";
 import type { ExecuteOutcome, ExecuteRequest, InputAnswer, SessionEvent } from "./session.ts";
 
+type JsonObject = Readonly<Record<string, unknown>>;
+
 /** Descriptor the main thread writes events to. It blocks, so that output appears while a cell spins. */
 export const EVENT_FD = 3;
 /** Descriptor of the guardian thread: commands in, replies out. Its end of file means that the kernel is gone. */
@@ -16,7 +18,10 @@ export type SessionCommand =
   | MainCommand
   | InputAnswered
   | { readonly type: "interrupt"; readonly id: number }
-  | { readonly type: "usage"; readonly id: number };
+  | { readonly type: "usage"; readonly id: number }
+  /** A command of the DevTools protocol for V8's inspector. */
+  | { readonly type: "inspect"; readonly id: number; readonly method: string; readonly params: JsonObject }
+  | { readonly type: "end-inspection" };
 
 /** Goes to the main thread by a port of its own, because the thread may be waiting for it. */
 export interface InputAnswered {
@@ -37,11 +42,13 @@ export type MainCommand =
 /** Guardian → kernel. */
 export type GuardianReply =
   | { readonly type: "interrupt-done"; readonly id: number; readonly isDelivered: boolean }
-  | { readonly type: "usage"; readonly id: number; readonly cpuPercent: number; readonly rssBytes: number };
+  | { readonly type: "usage"; readonly id: number; readonly cpuPercent: number; readonly rssBytes: number }
+  | { readonly type: "inspected"; readonly id: number; readonly result: JsonObject; readonly error?: string }
+  | { readonly type: "inspector-event"; readonly method: string; readonly params: JsonObject };
 
 /** Main thread → kernel. */
 export type ChildEvent =
-  | Exclude<SessionEvent, { type: "exited" }>
+  | Exclude<SessionEvent, { type: "exited" | "inspector-event" }>
   | { readonly type: "ready" }
   | { readonly type: "executed"; readonly messageId: string; readonly outcome: ExecuteOutcome };
 

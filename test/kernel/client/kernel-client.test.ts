@@ -7,7 +7,7 @@ import { Kernel } from "../../../kernel/src/core/kernel.ts";
 import type { Connection } from "../../../kernel/src/protocol/connection-file.ts";
 import { openCommEndpoint } from "../../../kernel/src/transport/comm-endpoint.ts";
 import { bindZmqTransport } from "../../../kernel/src/transport/zmq.ts";
-import { kinds } from "../../support/kernel/kernel-world.ts";
+import { DEBUGGER, kinds } from "../../support/kernel/kernel-world.ts";
 import { MemoryLanguage } from "../../support/kernel/memory-language.ts";
 import { MemorySession } from "../../support/kernel/memory-session.ts";
 
@@ -19,7 +19,13 @@ async function served() {
   const session = new MemorySession();
   const language = new MemoryLanguage();
   const transport = await bindZmqTransport(connection, () => {});
-  const kernel = new Kernel({ transport, session, startLanguage: () => language, openCommEndpoint });
+  const kernel = new Kernel({
+    transport,
+    session,
+    startLanguage: () => language,
+    openCommEndpoint,
+    debugger: DEBUGGER,
+  });
   kernel.start();
   onTestFinished(async () => {
     await kernel.close();

@@ -56,9 +56,9 @@ test("every known request is answered on shell and on control, between busy and 
 
 test("unknown and broken requests get an error reply; an unknown message is only busy and idle", async () => {
   const world = new KernelWorld();
-  expect((await world.request("debug_request", {})).reply).toMatchObject({
-    header: { msg_type: "debug_reply" },
-    content: { status: "error", evalue: "This kernel does not answer debug_request." },
+  expect((await world.request("create_subshell_request", {})).reply).toMatchObject({
+    header: { msg_type: "create_subshell_reply" },
+    content: { status: "error", evalue: "This kernel does not answer create_subshell_request." },
   });
   expect((await world.request("execute_request", {})).reply).toMatchObject({
     header: { msg_type: "execute_reply" },

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { OpenCommEndpoint } from "../../../kernel/src/core/comms.ts";
+import type { DebuggerOptions } from "../../../kernel/src/core/debugger.ts";
 import { Kernel } from "../../../kernel/src/core/kernel.ts";
 import { MessageComposer } from "../../../kernel/src/protocol/header.ts";
 import type { JsonObject, Message } from "../../../kernel/src/protocol/messages.ts";
@@ -13,6 +14,12 @@ export interface SendOptions {
   readonly metadata?: JsonObject;
   readonly buffers?: readonly Uint8Array[];
 }
+/** A debugger that reads no file. */
+export const DEBUGGER: DebuggerOptions = {
+  pathPrefix: "/cells/",
+  internalPatterns: [],
+  readFile: (path) => Promise.resolve(`// ${path}`),
+};
 
 /** A kernel with memory parts, and a front end that talks to it. */
 export class KernelWorld {
@@ -37,6 +44,7 @@ export class KernelWorld {
         this.languages.push(language);
         return language;
       },
+      debugger: DEBUGGER,
       openCommEndpoint: options.openCommEndpoint ?? refuseEndpoint,
       warn: (text) => this.warnings.push(text),
     });

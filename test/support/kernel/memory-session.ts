@@ -18,6 +18,8 @@ export class MemorySession implements Session {
     status: "ok",
     assigned: [],
   });
+  /** What V8's inspector answers. */
+  onInspect: (method: string) => Promise<Readonly<Record<string, unknown>>> = () => Promise.resolve({});
   onStart: () => Promise<void> = () => Promise.resolve();
   private readonly listeners: ((event: SessionEvent) => void)[] = [];
   private readonly answers = new Map<number, (answer: InputAnswer) => void>();
@@ -68,6 +70,15 @@ export class MemorySession implements Session {
 
   usage(): Promise<{ cpuPercent: number; rssBytes: number; pid: number }> {
     return Promise.resolve({ cpuPercent: 50, rssBytes: 1e9, pid: 7 });
+  }
+
+  inspect(method: string): Promise<Readonly<Record<string, unknown>>> {
+    this.log.push(["inspect", method]);
+    return this.onInspect(method);
+  }
+
+  endInspection(): void {
+    this.log.push("endInspection");
   }
 
   onEvent(listener: (event: SessionEvent) => void): void {
