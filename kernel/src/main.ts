@@ -49,8 +49,9 @@ async function runKernel(options: RunOptions): Promise<void> {
     session: createSession({ directory }),
     openCommEndpoint,
     debugger: {
-      // A folder that does not exist: the front end needs names for cells, not files.
-      pathPrefix: join(tmpdir(), `mobula-cells-${process.pid}`, "/"),
+      // A folder that does not exist: the front end needs names for cells, not files. JupyterLab shows "Cell [2]" instead
+      // of the path when it has this word.
+      pathPrefix: join(tmpdir(), `mobula-ipykernel_${process.pid}`, "/"),
       internalPatterns: [`^${escapePattern(PACKAGES)}[^/]+/dist/`],
       readFile: (path) => readFile(path, "utf8"),
     },

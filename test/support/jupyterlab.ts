@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { installKernelspec } from "../../kernel/src/install.ts";
 
 export const ROOT: string = resolve(import.meta.dirname, "../..");
 /** Screenshots and executed notebooks; kept after the run, to be looked at. */
@@ -42,6 +43,8 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
   const tracker = join(home, "settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings");
   mkdirSync(dirname(tracker), { recursive: true });
   writeFileSync(tracker, JSON.stringify({ windowingMode: "defer" }));
+  // The kernel of this checkout, whichever the Python environment names.
+  await installKernelspec({ target: { type: "data-dir", directory: join(home, "data") } });
   const port = await freePort();
   const token = "test-token";
   const options = [
@@ -60,6 +63,7 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
     JUPYTER_DATA_DIR: join(home, "data"),
     JUPYTER_RUNTIME_DIR: join(home, "runtime"),
     JUPYTER_NO_CONFIG: "1",
+    JUPYTER_PREFER_ENV_PATH: "0",
   };
   const child = spawn(join(VENV, "bin", "jupyter"), ["lab", ...options], { env, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";

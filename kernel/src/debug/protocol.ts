@@ -39,7 +39,7 @@ export interface DapEvent {
 export interface DapVariable {
   readonly name: string;
   readonly value: string;
-  readonly type: string;
+  readonly type?: string;
   /** 0: nothing to expand. */
   readonly variablesReference: number;
   readonly evaluateName?: string;

@@ -60,7 +60,7 @@ export class Requests {
       () =>
         this.#move(motion);
     this.#answers = {
-      initialize: () => this.#initialize(),
+      initialize: (args) => this.#initialize(args),
       attach: () => this.#attach(),
       configurationDone: () => ({}),
       debugInfo: () => this.#debugInfo(),
@@ -104,7 +104,8 @@ export class Requests {
     yield* inspect("Debugger.setPauseOnExceptions", { state });
   }
 
-  #initialize(): JsonObject {
+  #initialize({ clientID }: JsonObject): JsonObject {
+    this.#context.variables.hasTypes = clientID !== "jupyterlab";
     this.#context.start();
     return CAPABILITIES;
   }

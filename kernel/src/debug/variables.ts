@@ -57,6 +57,8 @@ export class Variables {
   readonly #cells: CellBook;
   readonly #handles = new Map<number, Handle>();
   #nextReference = 1;
+  /** JupyterLab's tree shows the type in place of the value, unless there is none. */
+  hasTypes = true;
 
   constructor(cells: CellBook) {
     this.#cells = cells;
@@ -151,7 +153,7 @@ export class Variables {
     return {
       name,
       value: describeValue(remote),
-      type: typeOf(remote),
+      ...(this.hasTypes ? { type: typeOf(remote) } : {}),
       variablesReference: isExpandable(remote) ? this.add({ type: "object", remote, group }) : 0,
       ...(size === undefined ? {} : { indexedVariables: size }),
     };
@@ -159,8 +161,8 @@ export class Variables {
 
   /** The result of an evaluation. */
   result(remote: RemoteObject, group: string): JsonObject {
-    const { value: result, type, variablesReference, indexedVariables } = this.#show({ name: "", remote }, group);
-    return { result, type, variablesReference, ...(indexedVariables === undefined ? {} : { indexedVariables }) };
+    const { name: _name, value: result, ...rest } = this.#show({ name: "", remote }, group);
+    return { result, ...rest };
   }
 
   *#object(remote: RemoteObject, group: string, paging: Partial<Range>): Conversation<DapVariable[]> {
@@ -185,7 +187,6 @@ export class Variables {
       ranges.push({
         name: `[${from} … ${from + range.count - 1}]`,
         value: `${range.count} entries`,
-        type: "",
         variablesReference: this.add({ type: "range", remote, group, range }),
         indexedVariables: range.count,
         presentationHint: { kind: "virtual" },
@@ -225,7 +226,7 @@ export class Variables {
     if (get === undefined || get.type === "undefined") return [];
     const reference = this.add({ type: "getter", remote: owner, group, name });
     const presentationHint = { lazy: true };
-    return [{ name, value: "(getter)", type: "", variablesReference: reference, presentationHint }];
+    return [{ name, value: "(getter)", variablesReference: reference, presentationHint }];
   }
 
   *#callGetter({ remote, name, group }: Extract<Handle, { type: "getter" }>): Conversation<RemoteObject> {
