@@ -1,10 +1,10 @@
 // `npm run check`: types, lint, format. Each is one check of `npm test`.
 import { pathToFileURL } from "node:url";
 import { checkDocs } from "./docs.mjs";
-import { run, runScript } from "./lib/steps.mjs";
+import { run, runScript, SetupError } from "./lib/steps.mjs";
+import { compile } from "./setup.mjs";
 
 const CHECKS = [
-  { name: "types", args: ["node_modules/typescript/bin/tsc", "-b"] },
   { name: "types of the tests", args: ["node_modules/typescript/bin/tsc", "-p", "test"] },
   { name: "lint", args: ["node_modules/oxlint/bin/oxlint", "--type-aware", "--deny-warnings"] },
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "check", "."] },
@@ -13,17 +13,29 @@ const CHECKS = [
 /** @returns {Promise<{ passed: number, failed: number }>} */
 export async function check() {
   const counts = { passed: 0, failed: 0 };
+  const tell = (name, problem) => {
+    console.log(`  ${problem === undefined ? "✓" : "✗"} ${name}`);
+    if (problem !== undefined) console.log(problem);
+    counts[problem === undefined ? "passed" : "failed"]++;
+  };
+  tell("types", await compileProblem());
   for (const { name, args } of CHECKS) {
     const { code, output } = await run(process.execPath, args);
-    console.log(`  ${code === 0 ? "✓" : "✗"} ${name}`);
-    if (code !== 0) console.log(output);
-    counts[code === 0 ? "passed" : "failed"]++;
+    tell(name, code === 0 ? undefined : output);
   }
-  const problem = await checkDocs();
-  console.log(`  ${problem === undefined ? "✓" : "✗"} API reference`);
-  if (problem !== undefined) console.log(problem);
-  counts[problem === undefined ? "passed" : "failed"]++;
+  tell("API reference", await checkDocs());
   return counts;
+}
+
+/** The compiler is run by way of the build: alone it would leave the runtime's modules as single files. */
+async function compileProblem() {
+  try {
+    await compile();
+    return undefined;
+  } catch (error) {
+    if (error instanceof SetupError) return error.message;
+    throw error;
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

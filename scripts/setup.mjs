@@ -2,6 +2,7 @@
 import { existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { bundleRuntime, isBundled } from "./lib/bundle.mjs";
 import { setUpChromium } from "./lib/chromium.mjs";
 import { setUpPython, VENV } from "./lib/python.mjs";
 import { fingerprint, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
@@ -70,18 +71,9 @@ async function installPackages() {
   });
 }
 
-/** Compile kernel and runtime, then build the JupyterLab extension. */
+/** Compile kernel and runtime, and build the JupyterLab extension. */
 export async function build() {
-  await step("Build kernel and runtime", {
-    inputs: fingerprint({ paths: ["kernel", "runtime", "tsconfig.base.json", "tsconfig.json"] }),
-    outputs: ["kernel/dist/main.js", "runtime/dist/index.js", "runtime/dist/cli/main.js"].map((path) =>
-      join(ROOT, path),
-    ),
-    work: () =>
-      run(process.execPath, ["node_modules/typescript/bin/tsc", "-b"], {
-        failure: "The build failed; the compiler's words are above.",
-      }),
-  });
+  await compile();
   await step("Build JupyterLab extension", {
     inputs: fingerprint({
       paths: [
@@ -96,6 +88,25 @@ export async function build() {
       run("npm", ["run", "build", "--workspace", "extensions/jupyterlab", "--loglevel=error"], {
         failure: "The extension's build failed; its words are above.",
       }),
+  });
+}
+
+/** Check and compile kernel and runtime, and join the runtime's modules. */
+export async function compile() {
+  await step("Build kernel and runtime", {
+    inputs: fingerprint({
+      paths: ["kernel", "runtime", "scripts/lib/bundle.mjs", "tsconfig.base.json", "tsconfig.json"],
+    }),
+    outputs: ["kernel/dist/main.js", "runtime/dist/index.js", "runtime/dist/cli/main.js"].map((path) =>
+      join(ROOT, path),
+    ),
+    isDone: isBundled,
+    work: async () => {
+      await run(process.execPath, ["node_modules/typescript/bin/tsc", "-b"], {
+        failure: "The build failed; the compiler's words are above.",
+      });
+      await bundleRuntime();
+    },
   });
 }
 

@@ -33,6 +33,17 @@ describe("tasks", () => {
     expect(await echo(value)).toEqual(value);
   });
 
+  it("import the package that their worker itself runs on", async () => {
+    const meets = task(async () => {
+      const mobula = await import("mobula");
+      const never = mobula.task(() => new Promise(() => {}), { cpus: 0 })();
+      const error: unknown = await mobula.get(never, { timeoutMs: 10 }).catch((thrown: unknown) => thrown);
+      mobula.cancel(never);
+      return [never instanceof mobula.ObjectRef, error instanceof mobula.GetTimeoutError];
+    });
+    expect(await meets()).toEqual([true, true]);
+  });
+
   it("without a name go by how their text begins", async () => {
     const failing = task((): number => JSON.parse("{ this is certainly not JSON"));
     expect((await failure(failing())).message).toMatch(/^Task '\(\) => JSON\.parse\("\{ this is cert…' failed/);

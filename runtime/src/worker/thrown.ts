@@ -1,7 +1,8 @@
 /** What user code threw, as the one who waits for it should see it. */
 
 /** Frames of this package's worker program, below the user's. */
-const OWN_FRAME = /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node)[/\\]|\(?node:[a-z_/]+/;
+const OWN_FRAME =
+  /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|chunks)[/\\]|\(?node:[a-z_/]+/;
 
 /** The stack without the frames that led from the worker to the user's function. */
 export function userStack(stack: string): string {

@@ -1,5 +1,5 @@
 // A driver whose own code spins, and a worker that spins, too: both must be seen from outside.
-import { init, task } from "mobula";
+import { init, listTasks, task } from "mobula";
 
 await init({ cpus: 2, name: "busy" });
 const spinning = task(
@@ -13,7 +13,9 @@ const spinning = task(
 const quick = task(() => 1, { name: "quick" });
 await quick();
 for (let index = 0; index < 5; index++) void spinning(60_000);
-await new Promise((resolve) => setTimeout(resolve, 500));
+// Both workers must have one: nobody gives out work while this thread spins.
+while ((await listTasks({ state: "RUNNING" })).items.length < 2)
+  await new Promise((resolve) => setTimeout(resolve, 20));
 process.stdout.write("spins\n");
 await new Promise((resolve) => setTimeout(resolve, 10));
 const end = performance.now() + 60_000;

@@ -55,7 +55,8 @@ function dump(withinMs: number): Promise<readonly StackFrame[]> {
 }
 
 /** Frames below the user's: this package's, and Node's own. */
-const OWN_FILE = /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|protocol|closure)[/\\]|^node:/;
+const OWN_FILE =
+  /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|protocol|closure|chunks)[/\\]|^node:/;
 
 /** What led to the user's code says nothing to them; but when nothing else runs, it is what there is. */
 function withoutOwnFrames(frames: readonly StackFrame[]): readonly StackFrame[] {
