@@ -8,6 +8,7 @@ import { escapePattern } from "./debug/scripts.ts";
 import { HistoryFile } from "./history-file.ts";
 import { installKernelspec } from "./install.ts";
 import { startLanguage } from "./language/client.ts";
+import { lastingLanguage } from "./language/lasting-language.ts";
 import { HELP, type RunOptions, readCommand, UsageError } from "./options.ts";
 import { readConnectionFile, removeConnectionFile } from "./protocol/connection-file.ts";
 import { createSession } from "./session/client.ts";
@@ -45,7 +46,7 @@ async function runKernel(options: RunOptions): Promise<void> {
   const history = await HistoryFile.open(options.connectionFile, warn);
   const kernel = new Kernel({
     transport,
-    startLanguage: () => startLanguage({ directory }),
+    startLanguage: () => lastingLanguage(() => startLanguage({ directory })),
     session: createSession({ directory }),
     openCommEndpoint,
     debugger: {

@@ -14,7 +14,7 @@ export class LanguageThreadError extends Error {
 /**
  * Start the language thread of a notebook. It loads TypeScript and the library files in the background; calls made
  * meanwhile are answered in order. When the thread dies, calls that wait for it and later calls reject with code
- * `LANGUAGE_THREAD_ENDED`; the names of the notebook are lost, so the way on is a new thread and a new session.
+ * `LANGUAGE_THREAD_ENDED`, and the names of the notebook are lost with it; `lasting-language.ts` brings them back.
  */
 export function startLanguage(options: NotebookLanguageOptions): Language {
   return new LanguageClient(options);

@@ -1,6 +1,7 @@
 import ts from "typescript";
 import type { Completion, CompletionItem } from "../protocol/language-comm.ts";
 import { type ImportableNames, importEdit } from "./importable-names.ts";
+import { withoutCellModules } from "./module-names.ts";
 import type { LiveName } from "./notebook-world.ts";
 
 /** A cell's text as a module that the language service can be asked about. */
@@ -110,7 +111,9 @@ function signatureOf(
  * called it leaves out the word.
  */
 export function withoutAlias(display: string, imported: readonly LiveName[]): string {
-  const text = display.replace(/^\(alias\) /, "").replace(/\nimport [^\n]*$/, "");
+  const text = withoutCellModules(display)
+    .replace(/^\(alias\) /, "")
+    .replace(/\nimport [^\n]*$/, "");
   const name = /^[^\s(<]+(?=[(<])/.exec(text)?.[0];
   const isFunction = text !== display && imported.some((live) => live.name === name && live.kind === "function");
   return isFunction ? `function ${text}` : text;

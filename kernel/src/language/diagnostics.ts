@@ -1,6 +1,7 @@
 import ts from "typescript";
 import type { EngineSyntaxError } from "./cell/engine-syntax.ts";
 import type { CellDiagnostic, CheckLevel } from "./language.ts";
+import { explainCellModules } from "./module-names.ts";
 import type { LiveName } from "./notebook-world.ts";
 
 /** Errors that speak of how a file is compiled, and make no sense for a cell. */
@@ -88,7 +89,7 @@ function categoryAt(level: CheckLevel): "error" | "warning" {
 }
 
 function content(error: ts.Diagnostic): Pick<CellDiagnostic, "code" | "message"> {
-  return { code: error.code, message: ts.flattenDiagnosticMessageText(error.messageText, "\n") };
+  return { code: error.code, message: explainCellModules(ts.flattenDiagnosticMessageText(error.messageText, "\n")) };
 }
 
 /** Errors at the end of a text point behind its last character; keep them inside. */

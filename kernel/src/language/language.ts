@@ -82,6 +82,14 @@ export interface CellDiagnostic {
   readonly length: number;
 }
 
+export interface CompileRequest {
+  readonly code: string;
+  readonly cellId?: string;
+  readonly check: CheckLevel;
+  /** The cell's version, when it had one before the language began anew. Default: the next one. */
+  readonly version?: number;
+}
+
 export interface CompileReply {
   /** Absent when a diagnostic blocks the cell: always for syntax errors, for type errors at level `error`. */
   readonly cell?: CompiledCell;
@@ -110,7 +118,7 @@ export interface Language {
    * Check and compile a cell against the names of earlier cells. The names it declares become visible to later cells
    * at `commit`, not before, so a cell that is refused or never runs leaves the type world unchanged.
    */
-  compile(request: { code: string; cellId?: string; check: CheckLevel }): Promise<CompileReply>;
+  compile(request: CompileRequest): Promise<CompileReply>;
   /** The cell ran. `assigned`: the declared names that got a value (all of them, unless the cell threw half-way). */
   commit(version: number, assigned: readonly string[]): void;
   /** Cells deleted in the front end; what they declared leaves the type world. Returns the global names to delete. */

@@ -30,6 +30,7 @@ import type {
   CheckLevel,
   CompiledCell,
   CompileReply,
+  CompileRequest,
   Completeness,
   CompleteRequest,
   InspectRequest,
@@ -94,12 +95,11 @@ export class NotebookLanguage {
   }
 
   /** @see Language.compile */
-  compile({ code, cellId, check }: { code: string; cellId?: string; check: CheckLevel }): CompileReply {
+  compile({ code, cellId, check, version = this.#lastVersion + 1 }: CompileRequest): CompileReply {
     const parsed = parseCell(code);
     const syntaxErrors = [...syntaxDiagnostics(parsed.errors, code), ...misplacedReturns(parsed.sourceFile)];
     if (syntaxErrors.length > 0) return { diagnostics: syntaxErrors };
     const level = checkDirective(code) ?? check;
-    const version = this.#lastVersion + 1;
     const analysed = analyseCell(parsed.sourceFile, parsed.isTsx);
     const placed = this.#place(version, code, analysed, this.#surroundings(analysed, cellId));
     const { diagnostics, typeImports } = this.#check(placed, level, cellId);
@@ -107,7 +107,7 @@ export class NotebookLanguage {
     const compiled = this.#emit(version, placed, typeImports, cellId);
     const engineError = engineSyntaxError(compiled.body) ?? engineSyntaxError(compiled.hoisted);
     if (engineError) return this.#refuse(version, [...diagnostics, engineDiagnostic(engineError, code)]);
-    this.#lastVersion = version;
+    this.#lastVersion = Math.max(this.#lastVersion, version);
     this.#world.add({
       version,
       ...(cellId !== undefined && { cellId }),

@@ -86,7 +86,7 @@ const guardian = startGuardian();
 endWithTheKernel();
 termination.install(shared);
 await silenceLoaderWarning();
-registerModuleHooks();
+registerModuleHooks(directory);
 installLateErrors(
   traceback,
   (execution, name, text) => host.stream(execution, name, text),

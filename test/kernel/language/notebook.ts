@@ -10,10 +10,15 @@ export class Notebook implements Disposable {
   readonly language: NotebookLanguage;
 
   /** @param files - contents by path, relative to the notebook's directory. */
-  constructor(files: Readonly<Record<string, string>> = {}) {
-    this.directory = mkdtempSync(join(tmpdir(), "mobula-notebook-"));
+  constructor(files: Readonly<Record<string, string>> = {}, directory?: string) {
+    this.directory = directory ?? mkdtempSync(join(tmpdir(), "mobula-notebook-"));
     for (const [path, text] of Object.entries(files)) this.write(path, text);
     this.language = new NotebookLanguage({ directory: this.directory });
+  }
+
+  /** A notebook in a directory that somebody else made. */
+  static at(directory: string): Notebook {
+    return new Notebook({}, directory);
   }
 
   write(path: string, text: string): void {
@@ -52,6 +57,6 @@ export class Notebook implements Disposable {
 
   [Symbol.dispose](): void {
     this.language.close();
-    rmSync(this.directory, { recursive: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -161,6 +161,25 @@ describe("imports", () => {
     });
     writeFileSync(join(directory, "inner.ts"), "export const unit: string = 'km';");
     expect(await cells.run(load)).toMatchObject({ result: { data: { "text/plain": "'3 km1'" } } });
+  });
+
+  test("what the paths of the project's tsconfig.json mean, in cells and in files of the project", async () => {
+    mkdirSync(join(directory, "mapped"));
+    const paths = { "~/*": ["./mapped/*"], settings: ["./mapped/settings.ts"] };
+    writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions: { paths } }));
+    writeFileSync(join(directory, "mapped/settings.ts"), "export const size: number = 3;");
+    writeFileSync(
+      join(directory, "mapped/shape.ts"),
+      'import { size } from "settings";\nimport { join } from "node:path";\nexport const area = (): string => join("a", String(size));',
+    );
+    const load = { imports: [named("~/shape", "area"), named("settings", "size")], body: "return [area(), size]" };
+    expect(await cells.run(load)).toMatchObject({ result: { data: { "text/plain": "[ 'a/3', 3 ]" } } });
+    writeFileSync(join(directory, "mapped/settings.ts"), "export const size: number = 40;");
+    expect(await cells.run(load)).toMatchObject({ result: { data: { "text/plain": "[ 'a/40', 40 ]" } } });
+    expect(await cells.value("(await import('~/shape')).area()")).toBe("'a/40'");
+    expect(await cells.run({ imports: [named("~/missing", "x")] })).toMatchObject({ status: "error" });
+    rmSync(join(directory, "tsconfig.json"));
+    expect(await cells.run({ imports: [named("~/shape", "area")] })).toMatchObject({ status: "error" });
   });
 
   test("import() and import.meta work inside the body and inside functions", async () => {

@@ -3,21 +3,37 @@
  * of the kernel's own installation. Node runs this file in a thread of its own.
  */
 import { readFile } from "node:fs/promises";
-import type { LoadHook, ResolveHook } from "node:module";
-import { fileURLToPath } from "node:url";
+import { type InitializeHook, isBuiltin, type LoadHook, type ResolveHook } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { standInFor } from "../../tslab/stand-ins.ts";
 import { LocalVersions } from "./local-versions.ts";
+import { PathMappings } from "./path-mappings.ts";
 
 type NextResolve = Parameters<ResolveHook>[2];
 type Resolution = Awaited<ReturnType<NextResolve>>;
 
 const TYPESCRIPT = /\.[mc]?tsx?$/;
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".mjs", ".cjs", "/index.ts", "/index.js"];
+/** Where the compiled kernel lies. */
+const KERNEL_FILES = new URL("../../", import.meta.url).href;
 const versions = new LocalVersions();
+let mappings: PathMappings | undefined;
+
+/** What {@link registerModuleHooks} hands over. */
+export interface HookData {
+  /** The notebook's directory. */
+  readonly directory: string;
+}
+
+export const initialize: InitializeHook<HookData> = ({ directory }) => {
+  mappings = new PathMappings(directory);
+};
 
 export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
-  const resolution = await resolveWithFallbacks(specifier, context, nextResolve);
-  if (!isLocal(specifier, resolution)) return resolution;
+  const mapped = await resolveMapped(specifier, context, nextResolve);
+  const resolution = mapped ?? (await resolveWithFallbacks(specifier, context, nextResolve));
+  if (!mapped && !isPath(specifier)) return resolution;
+  if (!isLocal(resolution)) return resolution;
   return { ...resolution, url: versions.versionedUrl(resolution.url, context.parentURL) };
 };
 
@@ -34,6 +50,28 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   }
   return nextLoad(url, context);
 };
+
+/** By the `paths` of the project, which come before packages; packages themselves have nothing to do with them. */
+async function resolveMapped(
+  specifier: string,
+  context: Parameters<ResolveHook>[1],
+  nextResolve: NextResolve,
+): Promise<Resolution | undefined> {
+  if (!mappings || !isOfProject(context.parentURL) || isPath(specifier) || isBuiltin(specifier)) return undefined;
+  for (const path of await mappings.candidates(specifier)) {
+    try {
+      return await resolveWithFallbacks(pathToFileURL(path).href, context, nextResolve);
+    } catch (error) {
+      if (!isMissing(error) && (error as { code?: unknown }).code !== "ERR_UNSUPPORTED_DIR_IMPORT") throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Neither a package nor the kernel, whose own imports must not wait for what it reads. */
+function isOfProject(url: string | undefined): boolean {
+  return url?.startsWith("file:") === true && !url.includes("/node_modules/") && !url.startsWith(KERNEL_FILES);
+}
 
 async function resolveWithFallbacks(
   specifier: string,
@@ -70,8 +108,8 @@ function alternatives(specifier: string): string[] {
 }
 
 /** A file that its author edits beside the notebook, in contrast to an installed package. */
-function isLocal(specifier: string, { url, format }: Resolution): boolean {
-  if (!isPath(specifier) || !url.startsWith("file:") || url.includes("/node_modules/")) return false;
+function isLocal({ url, format }: Resolution): boolean {
+  if (!url.startsWith("file:") || url.includes("/node_modules/")) return false;
   // Node keeps CommonJS modules by file name, so a new URL would not give a new module.
   return format !== "commonjs" && format !== "builtin" && !url.endsWith(".node") && !url.endsWith(".wasm");
 }
