@@ -7,7 +7,7 @@ import { printJson, printTable } from "../test/bench/lib/report.mjs";
 import { ROOT, runScript, SetupError } from "./lib/steps.mjs";
 import { setUp } from "./setup.mjs";
 
-const SUITES = ["core"];
+const SUITES = ["core", "kernel"];
 
 await runScript(async () => {
   const { values, positionals } = readArguments();
@@ -23,7 +23,7 @@ await runScript(async () => {
   }
   const say = console.log;
   if (values.json) console.log = console.error; // standard output carries rows only
-  await setUp({ bench: true });
+  await setUp({ bench: suite });
   const { bench, peers, versions } = await import(`../test/bench/${suite}.mjs`);
   const today = new Date().toISOString().slice(0, 10);
   console.log(`${suite}, ${today}: ${versions()}; ${values.cpus} of ${availableParallelism()} CPUs (${cpuModel()})`);

@@ -1,14 +1,15 @@
 // Everything a fresh clone needs, in steps that are skipped when they are done: `npm run setup`.
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleRuntime, isBundled } from "./lib/bundle.mjs";
 import { setUpChromium } from "./lib/chromium.mjs";
 import { setUpPython, VENV } from "./lib/python.mjs";
-import { fingerprint, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
+import { fingerprint, PEERS, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
 
 const OLDEST_NODE = [20, 19];
 const DISK_NEEDED_GB = 2;
+const KERNEL_PEERS = ["tslab@1.0.22", "deno@2.9.6"];
 const MANIFESTS = [
   "package.json",
   "package-lock.json",
@@ -21,9 +22,10 @@ const MANIFESTS = [
 /**
  * Packages, builds, Python environment, and kernel and extension installed into it.
  *
- * @param {{ tests?: boolean, bench?: boolean, python?: boolean }} wanted `python: false` leaves JupyterLab out
+ * @param {{ tests?: boolean, bench?: "core" | "kernel", python?: boolean }} wanted `bench` names the suite whose peers are
+ *   needed; `python: false` leaves JupyterLab out
  */
-export async function setUp({ tests = false, bench = false, python = true } = {}) {
+export async function setUp({ tests = false, bench, python = true } = {}) {
   const start = performance.now();
   console.log("Set-up");
   checkNode();
@@ -31,9 +33,10 @@ export async function setUp({ tests = false, bench = false, python = true } = {}
   await installPackages();
   await build();
   if (python) {
-    await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench ? ["bench"] : [])]);
+    await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench === "core" ? ["bench"] : [])]);
     await installIntoJupyter();
   }
+  if (bench === "kernel") await installPeers();
   if (tests) await setUpChromium();
   console.log(`Set-up done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
 }
@@ -106,6 +109,24 @@ export async function compile() {
         failure: "The build failed; the compiler's words are above.",
       });
       await bundleRuntime();
+    },
+  });
+}
+
+/** Kernels to compare with. Their packages would only be in the way of everybody else. */
+async function installPeers() {
+  await step(`Peers: ${KERNEL_PEERS.join(", ")}`, {
+    inputs: fingerprint({ texts: [process.version, ...KERNEL_PEERS] }),
+    outputs: [join(PEERS, "node_modules", "tslab"), join(PEERS, "node_modules", "deno")],
+    work: () => {
+      mkdirSync(PEERS, { recursive: true });
+      return run(
+        "npm",
+        ["install", "--prefix", PEERS, "--ignore-scripts", "--no-save", "--loglevel=error", ...KERNEL_PEERS],
+        {
+          failure: "npm could not install the kernels to compare with; see its words above.",
+        },
+      );
     },
   });
 }

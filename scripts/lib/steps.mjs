@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const STAMPS = join(ROOT, ".setup");
+/** Other kernels, installed for their benchmark alone. */
+export const PEERS = join(STAMPS, "peers");
 
 /** A failure that the user can act on: printed as one sentence, without a stack. */
 export class SetupError extends Error {}

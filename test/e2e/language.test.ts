@@ -75,11 +75,7 @@ describe("the language service in JupyterLab's cells", () => {
   });
 
   test("a hover shows the type of a name, and its documentation", async () => {
-    await hoverOver(1, "area");
-    await page
-      .locator(".mobula-Hover")
-      .getByText("Area of a rectangle, in square metres.")
-      .waitFor({ timeout: 10_000 });
+    await hoverOver(1, "area", "Area of a rectangle, in square metres.");
     expect(await page.locator(".mobula-Hover").innerText()).toContain(
       "function area(width: number, height: number): number",
     );
@@ -151,8 +147,7 @@ describe("the language service in JupyterLab's cells", () => {
 
   test("screenshots in the dark theme", async () => {
     await setTheme(page, "Dark");
-    await hoverOver(1, "surface");
-    await page.locator(".mobula-Hover").waitFor({ timeout: 10_000 });
+    await hoverOver(1, "surface", "surface");
     await screenshot(page, "language-hover-dark");
     await write(2, "su");
     await page.keyboard.press("Tab");
@@ -194,8 +189,11 @@ async function text(index: number): Promise<string> {
   return (await editor(index).locator(".cm-line").allInnerTexts()).map((line) => line.replace(/\n$/, "")).join("\n");
 }
 
-/** Rest the pointer on a word of a cell until something shows; a pointer that does not move shows nothing. */
-async function hoverOver(index: number, word: string): Promise<void> {
+/**
+ * Rest the pointer on a word of a cell until the hover says what is expected: a pointer that does not move shows nothing,
+ * and on its way it may rest over another word.
+ */
+async function hoverOver(index: number, word: string, expected: string): Promise<void> {
   await expect
     .poll(
       async () => {
@@ -204,6 +202,8 @@ async function hoverOver(index: number, word: string): Promise<void> {
         await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 5 });
         return await page
           .locator(".mobula-Hover")
+          .getByText(expected)
+          .first()
           .waitFor({ timeout: 2000 })
           .then(
             () => true,

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Resident memory of this program's process tree, shared pages counted once per process that touched them. */
-export function residentMegabytes() {
+/** Resident memory of a program's process tree, by default of this one's, shared pages counted once per process. */
+export function residentMegabytes(root = process.pid) {
   const parents = new Map();
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
@@ -12,7 +12,7 @@ export function residentMegabytes() {
       // ended meanwhile
     }
   }
-  const isOurs = (pid) => pid !== undefined && pid > 1 && (pid === process.pid || isOurs(parents.get(pid)));
+  const isOurs = (pid) => pid !== undefined && pid > 1 && (pid === root || isOurs(parents.get(pid)));
   let pages = 0;
   for (const pid of parents.keys()) {
     if (!isOurs(pid)) continue;

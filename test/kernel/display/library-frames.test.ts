@@ -1,24 +1,11 @@
-import { createRequire } from "node:module";
+import { DuckDBInstance } from "@duckdb/node-api";
+import pl from "nodejs-polars";
 import { describe, expect, test } from "vitest";
 import { table, toBundle } from "../../../kernel/src/display/index.ts";
 
-// The libraries are large and not needed to build this project: they are tried where they are installed. Below, objects
-// with the members that their documentation names stand for them everywhere.
+// Beside the libraries, objects with the members that their documentation names stand for older and newer versions of them.
 async function text(value: unknown): Promise<string> {
   return String((await toBundle(value))?.data["text/plain"]);
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function load(name: string): Promise<Readonly<Record<string, never>>> {
-  return import(/* @vite-ignore */ name) as Promise<Readonly<Record<string, never>>>;
 }
 
 /** `DataType(…)` of Polars: only its text is used. */
@@ -76,9 +63,7 @@ describe("Polars", () => {
     expect(await text(series)).toBe("2 rows × 1 column\n      s\nFloat64\n───────\n    1.0\n    2.5");
   });
 
-  test.skipIf(!isInstalled("nodejs-polars"))("the real package", async () => {
-    // oxlint-disable-next-line typescript/no-explicit-any -- the package may be missing, and its types with it
-    const { default: pl } = (await load("nodejs-polars")) as any;
+  test("the real package", async () => {
     const frame = pl.DataFrame({
       a: [1.5, 22.25, null],
       when: [new Date(0), null, new Date(86_400_000)],
@@ -115,9 +100,7 @@ describe("DuckDB", () => {
     expect(await text({ ...result, isStreaming: true })).not.toContain("rows");
   });
 
-  test.skipIf(!isInstalled("@duckdb/node-api"))("the real package", async () => {
-    // oxlint-disable-next-line typescript/no-explicit-any -- the package may be missing, and its types with it
-    const { DuckDBInstance } = (await load("@duckdb/node-api")) as any;
+  test("the real package", async () => {
     const connection = await (await DuckDBInstance.create(":memory:")).connect();
     const sql =
       "select range::integer as i, date '2020-01-01' + range::integer as d, 1.25::decimal(5,2) as d from range";
