@@ -14,7 +14,8 @@ interface Joining {
 const ROOT = resolve(import.meta.dirname, "..", "..");
 const SOURCES = join(ROOT, "runtime", "src");
 /** Modules that do nothing when they are imported. */
-const QUIET = /^(api|closure|core|errors|index|internal|protocol|store|engine\/(engine|local\/(?!control-thread)))/;
+const QUIET =
+  /^(api|closure|core|errors|index|internal|protocol|store\/(?!copy-thread)|engine\/(engine|local\/(?!control-thread)))/;
 
 let folder: string;
 let dist: string;

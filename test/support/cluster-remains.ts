@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { eventually, isRunning } from "./driver-program.ts";
+import { eventually } from "./driver-program.ts";
+import { isRunning } from "./processes.ts";
 
 /** A folder for everything a cluster makes outside of shared memory; also the mark by which its processes are found. */
 export class OwnTemporaryFolder {

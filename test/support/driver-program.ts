@@ -1,6 +1,5 @@
 /** Driver programs in processes of their own, for tests of what they leave behind. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
@@ -28,16 +27,6 @@ export function firstLine(child: ChildProcess): Promise<string> {
     child.once("exit", (code) => reject(new Error(`the program ended (${code}) and printed nothing`)));
     if (child.stdout !== null) createInterface({ input: child.stdout }).once("line", resolve);
   });
-}
-
-/** Does the process run? One that waits to be reaped by its parent does not. */
-export function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
-  } catch {
-    return false;
-  }
 }
 
 /** Wait until `isTrue`, at most so long. Returns whether it came. */

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Discovery } from "../../runtime/src/node/discovery.ts";
 import { type Finished, type Running, startMobula } from "../runtime/cli/mobula.ts";
-import { eventually, isRunning } from "./driver-program.ts";
+import { eventually } from "./driver-program.ts";
+import { isRunning } from "./processes.ts";
 
 export interface DriverReport {
   readonly pid: number;

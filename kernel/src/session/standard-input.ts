@@ -4,6 +4,7 @@
  */
 import { Readable } from "node:stream";
 import type { CellInput } from "./cell-input.ts";
+import { currentContext, type ExecutionContext } from "./execution-context.ts";
 
 export function installStandardInput(cellInput: CellInput): void {
   const stdin = new CellStandardInput(cellInput);
@@ -15,6 +16,8 @@ class CellStandardInput extends Readable {
   readonly #input: CellInput;
   #isWanted = false;
   #isAsking = false;
+  /** The cell that listens. */
+  #listener: ExecutionContext | undefined;
 
   constructor(input: CellInput) {
     super({ encoding: "utf8", autoDestroy: false });
@@ -23,10 +26,15 @@ class CellStandardInput extends Readable {
 
   /** @throws InputUnavailableError at once, where the author of the cell sees it: a later error of a stream is lost. */
   override resume(): this {
-    this.#input.requireCell("process.stdin");
+    this.#listener = this.#input.requireCell("process.stdin");
     super.resume();
     this.#askSoon();
     return this;
+  }
+
+  override on(event: string | symbol, listener: (...args: never[]) => void): this {
+    if (event === "readable") this.#listener = this.#input.requireCell("process.stdin");
+    return super.on(event, listener as (...args: unknown[]) => void);
   }
 
   override _read(): void {
@@ -51,7 +59,8 @@ class CellStandardInput extends Readable {
       this.#isWanted = false; // Until the stream calls `_read` again.
       this.push(`${line}\n`);
     } catch {
-      this.#forgetReaders(); // The cell was stopped or has ended, and they belong to it.
+      // The cell was stopped or has ended. Who listens now may be the next one, which asks for itself.
+      if (this.#listener === currentContext()) this.#forgetReaders();
     } finally {
       this.#isAsking = false;
     }

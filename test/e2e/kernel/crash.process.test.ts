@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { KernelClient, type RunningKernel } from "../../../kernel/src/client/index.ts";
-import { descendants, isAlive, MAIN, run, runUntil, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { descendants, MAIN, run, runUntil, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { isRunning } from "../../support/processes.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -51,7 +52,7 @@ describe("a crash of a cell", () => {
   let child: number;
   beforeEach(async () => {
     child = Number((await run(kernel.client, START_CHILD)).stdout);
-    expect(isAlive(child)).toBe(true);
+    expect(isRunning(child)).toBe(true);
   });
 
   test.each(Object.entries(CRASHES))(
@@ -64,7 +65,7 @@ describe("a crash of a cell", () => {
       expect(traceback).toContain("run your cells again");
       expect((await run(kernel.client, "typeof lost")).error?.ename).toBe("TypeScriptError");
       expect((await run(kernel.client, "const next = 6 * 7; next")).value).toBe("42");
-      expect(isAlive(child)).toBe(false);
+      await expect.poll(() => isRunning(child)).toBe(false);
       expect(await descendants(kernel.pid as number)).toHaveLength(1);
     },
   );
@@ -113,7 +114,7 @@ test("twenty restarts leave no process behind, and each new kernel works", { tim
   await current.hasExited;
   // Twenty kernels, their sessions, and four processes that cells started.
   expect(new Set(started).size).toBeGreaterThanOrEqual(44);
-  expect(started.filter(isAlive)).toEqual([]);
+  expect(started.filter(isRunning)).toEqual([]);
 });
 
 test.each([
@@ -131,5 +132,5 @@ test.each([
   const pids = [...(await descendants(kernel.pid as number)), Number(await readFile(file, "utf8"))];
   expect(pids.length).toBeGreaterThanOrEqual(2);
   process.kill(kernel.pid as number, "SIGKILL");
-  await vi.waitUntil(() => !pids.some(isAlive), { timeout: 15_000 });
+  await vi.waitUntil(() => !pids.some(isRunning), { timeout: 15_000 });
 });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import type { KernelClient, RunningKernel } from "../../../kernel/src/client/index.ts";
-import { descendants, isAlive, run, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { descendants, run, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { isRunning } from "../../support/processes.ts";
 
 let directory: string;
 let kernel: RunningKernel;
@@ -122,5 +123,5 @@ test("a killed kernel takes a session along that waits for its user", async () =
   expect(pids.length).toBeGreaterThan(0);
   process.kill(killed.pid as number, "SIGKILL");
   await expect(finished).rejects.toMatchObject({ code: "KERNEL_DIED" });
-  await vi.waitUntil(() => !pids.some(isAlive), { timeout: 10_000 });
+  await vi.waitUntil(() => !pids.some(isRunning), { timeout: 10_000 });
 });

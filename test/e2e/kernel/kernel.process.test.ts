@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { KernelClient, type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
-import { descendants, isAlive, MAIN, run, runUntil, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { descendants, MAIN, run, runUntil, startRealKernel } from "../../support/kernel/real-kernel.ts";
+import { isRunning } from "../../support/processes.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -234,7 +235,7 @@ test("a kernel works over tcp too, and its shutdown leaves no process and no fil
   expect(pids.length).toBeGreaterThan(1);
   await kernel.shutdown();
   expect(await kernel.exited).toEqual({ code: 0, signal: null });
-  expect(pids.filter(isAlive)).toEqual([]);
+  expect(pids.filter(isRunning)).toEqual([]);
   await expect(readFile(kernel.connectionFile)).rejects.toThrow("ENOENT");
 });
 
@@ -248,7 +249,7 @@ test("a kernel whose cell spins shuts down too", async () => {
     await end.then((result) => (typeof result === "string" ? result : result.status)),
   );
   expect(await kernel.exited).toEqual({ code: 0, signal: null });
-  expect(pids.filter(isAlive)).toEqual([]);
+  expect(pids.filter(isRunning)).toEqual([]);
 });
 
 test("a kernel that was told to restart leaves its sockets and its history to the next process", async () => {
@@ -279,7 +280,7 @@ test("a kernel ignores Ctrl-C and ends cleanly when it is terminated", async () 
   expect((await run(kernel.client, "kept")).value).toBe("1");
   process.kill(kernel.pid as number, "SIGTERM");
   expect(await kernel.exited).toEqual({ code: 0, signal: null });
-  expect(pids.filter(isAlive)).toEqual([]);
+  expect(pids.filter(isRunning)).toEqual([]);
 });
 
 test("a crash of the session is reported with its signal", async () => {
@@ -297,7 +298,7 @@ test("a killed kernel takes its session along, and its client hears of it", asyn
   const open = kernel.client.execute("await new Promise(() => {})");
   process.kill(kernel.pid as number, "SIGKILL");
   await expect(open).rejects.toMatchObject({ code: "KERNEL_DIED" });
-  await vi.waitUntil(() => !pids.some(isAlive), { timeout: 10_000 });
+  await vi.waitUntil(() => !pids.some(isRunning), { timeout: 10_000 });
 });
 
 test("a kernel ends when the program that started it is gone, and leaves no file", async () => {
@@ -323,7 +324,7 @@ test("a kernel ends when the program that started it is gone, and leaves no file
   const pids = [pid, ...(await descendants(pid))];
   expect(pids.length).toBeGreaterThan(1);
   parent.kill("SIGKILL");
-  await vi.waitUntil(() => !pids.some(isAlive), { timeout: 15_000 });
+  await vi.waitUntil(() => !pids.some(isRunning), { timeout: 15_000 });
   expect(await readdir(folder)).toEqual([]);
 });
 

@@ -225,6 +225,18 @@ describe("process.stdin", () => {
     expect(await returned(body)).toBe("[ 'c' ]");
   });
 
+  test("cells that read follow each other closely", async () => {
+    const body = `
+      process.stdin.resume();
+      const line = await new Promise((resolve) => process.stdin.once("data", resolve));
+      process.stdin.pause();
+      return line;`;
+    for (let cell = 0; cell < 60; cell++) {
+      userTypes(`line ${cell}`);
+      expect(await returned(body)).toBe(`'line ${cell}\\n'`);
+    }
+  });
+
   test("is left by an interrupt as it was", async () => {
     const ask = `
       const { createInterface } = require("node:readline/promises");

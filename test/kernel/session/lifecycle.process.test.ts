@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createSession, SessionExitedError } from "../../../kernel/src/session/client.ts";
+import { isRunning } from "../../support/processes.ts";
 import { makeCell, Recorder, sleep, until } from "./cells.ts";
 
 const client = new URL("../../../kernel/dist/session/client.js", import.meta.url).href;
@@ -31,23 +32,14 @@ function childPid(): number {
   return Number(readFileSync(join(directory, "child"), "utf8"));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
-  } catch {
-    return false;
-  }
-}
-
 describe("close", () => {
   test("ends the process and what its cells started", async () => {
     await cells.session.start();
     await cells.run(START_CHILD);
     const { pid } = await cells.session.usage();
-    expect([isAlive(pid), isAlive(childPid())]).toEqual([true, true]);
+    expect([isRunning(pid), isRunning(childPid())]).toEqual([true, true]);
     await cells.session.close();
-    expect([isAlive(pid), isAlive(childPid())]).toEqual([false, false]);
+    expect([isRunning(pid), isRunning(childPid())]).toEqual([false, false]);
     expect(cells.events.some((event) => event.type === "exited")).toBe(false);
   });
 
@@ -58,7 +50,7 @@ describe("close", () => {
     running.catch(() => {});
     await sleep(100);
     await cells.session.close();
-    expect(isAlive(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
     await expect(running).rejects.toMatchObject({ code: "SESSION_EXITED" });
   });
 
@@ -87,7 +79,7 @@ describe("a process that ends by itself", () => {
     await until(() => cells.events.some((event) => event.type === "exited"));
     expect(cells.events.at(-1)).toMatchObject({ type: "exited", code: 3, signal: null });
     expect(cells.printed()["2"]).toBe("last words\n");
-    expect(isAlive(childPid())).toBe(false);
+    expect(isRunning(childPid())).toBe(false);
     await cells.session.start();
     expect(await cells.value("typeof child")).toBe("'undefined'");
   });
@@ -134,8 +126,8 @@ test.each(["await new Promise(() => {})", "for (;;) {}"])(
     await until(() => existsSync(join(directory, "child")) && printed.includes("\n"), 20_000);
     await sleep(200);
     const sessionPid = Number(printed);
-    expect([isAlive(sessionPid), isAlive(childPid())]).toEqual([true, true]);
+    expect([isRunning(sessionPid), isRunning(childPid())]).toEqual([true, true]);
     kernel.kill("SIGKILL");
-    await until(() => !isAlive(sessionPid) && !isAlive(childPid()), 5000);
+    await until(() => !isRunning(sessionPid) && !isRunning(childPid()), 5000);
   },
 );

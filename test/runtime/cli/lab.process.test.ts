@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findJupyter } from "../../../runtime/src/cli/jupyter.ts";
 import { descendantsOf } from "../../../runtime/src/cli/process-tree.ts";
-import { isRunning, startMobula } from "./mobula.ts";
+import { isRunning } from "../../support/processes.ts";
+import { startMobula } from "./mobula.ts";
 
 /** JupyterLab of the set-up; without one the tests fail with the words that tell how to get it. */
 const jupyter = await findJupyter(undefined);
@@ -75,7 +76,7 @@ describe("mobula lab", () => {
     expect(processes.length).toBeGreaterThanOrEqual(2);
     run.child.kill("SIGINT");
     expect(await run.finished).toMatchObject({ code: 0, stderr: "\nJupyterLab stops …\n" });
-    for (const { pid } of processes) expect(await isRunning(pid)).toBe(false);
+    for (const { pid } of processes) expect(isRunning(pid)).toBe(false);
   });
 
   test("names a port that is taken", async () => {

@@ -1,7 +1,6 @@
 /** Starts the command `mobula` the way a user does. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -44,16 +43,4 @@ export function startMobula(folder: string, args: readonly string[], env: NodeJS
 /** Run `mobula` to its end. */
 export function mobula(folder: string, ...args: readonly string[]): Promise<Finished> {
   return startMobula(folder, args).finished;
-}
-
-/** Whether a process runs. One that ended and that nobody has waited for does not. */
-export async function isRunning(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return !/^\d+ \(.*\) Z/.test(stat);
-  } catch (error) {
-    // Without /proc, the signal alone tells.
-    return (error as NodeJS.ErrnoException).code === "ENOENT" && process.platform !== "linux";
-  }
 }

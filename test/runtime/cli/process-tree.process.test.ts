@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
 import { descendantsOf, ensureGone, type ProcessFacts } from "../../../runtime/src/cli/process-tree.ts";
-import { isRunning } from "./mobula.ts";
+import { isRunning } from "../../support/processes.ts";
 
 /** A process that starts one of its own, which outlives it, and prints a line when both run. */
 const PARENT = `
@@ -26,8 +26,8 @@ test("what a process left behind is found beforehand and ended, and nothing else
   expect(mine.map(({ pid }) => pid)).toEqual(expect.arrayContaining([parent.pid, known[0]?.pid]));
   parent.kill("SIGKILL");
   await once(parent, "exit");
-  expect(await isRunning(known[0]?.pid ?? 0)).toBe(true);
+  expect(isRunning(known[0]?.pid ?? 0)).toBe(true);
   const replaced = { pid: process.pid, parentPid: 0, startTime: "another process had this id" };
   await ensureGone([...known, replaced], 50);
-  while (await isRunning(known[0]?.pid ?? 0)) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (isRunning(known[0]?.pid ?? 0)) await new Promise((resolve) => setTimeout(resolve, 10));
 });

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isRunning, mobula, startMobula } from "./mobula.ts";
+import { isRunning } from "../../support/processes.ts";
+import { mobula, startMobula } from "./mobula.ts";
 
 interface CellSpec {
   source: string;
@@ -69,7 +70,7 @@ function pidsIn(text: string): number[] {
 
 async function expectGone(pids: readonly number[]): Promise<void> {
   expect(pids).toHaveLength(2);
-  for (const pid of pids) expect(await isRunning(pid)).toBe(false);
+  for (const pid of pids) expect(isRunning(pid)).toBe(false);
 }
 
 describe("a notebook that runs to its end", () => {
@@ -250,7 +251,7 @@ describe("a run that does not end by itself", () => {
     expect((await run.finished).code).toBe(130);
     expect(performance.now() - startMs).toBeLessThan(2000);
     const deadline = Date.now() + 5000;
-    while (Date.now() < deadline && (await Promise.all(pids.map(isRunning))).includes(true)) await sleep(50);
+    while (Date.now() < deadline && pids.some(isRunning)) await sleep(50);
     await expectGone(pids);
   });
 
@@ -279,7 +280,7 @@ test("a kernel that dies ends the run with exit code 138, and its notebook holds
   expect(statuses(saved)).toEqual(["completed", "failed", "pending"]);
   const pids = pidsIn(stdout);
   const deadline = Date.now() + 5000;
-  while (Date.now() < deadline && (await Promise.all(pids.map(isRunning))).includes(true)) await sleep(50);
+  while (Date.now() < deadline && pids.some(isRunning)) await sleep(50);
   await expectGone(pids);
 });
 

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { eventually, isRunning } from "../../support/driver-program.ts";
+import { eventually } from "../../support/driver-program.ts";
+import { isRunning } from "../../support/processes.ts";
 import { remainsOf, StandingWorld } from "../../support/standing-cluster.ts";
 
 describe("mobula start", () => {

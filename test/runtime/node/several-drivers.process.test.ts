@@ -9,7 +9,8 @@ import type { ViewReply } from "../../../runtime/src/protocol/cluster-view.ts";
 import { encodeFrame } from "../../../runtime/src/protocol/frames.ts";
 import { PROTOCOL_VERSION } from "../../../runtime/src/protocol/messages.ts";
 import type { ActorRow, JobRow, StateList } from "../../../runtime/src/protocol/state.ts";
-import { eventually, isRunning } from "../../support/driver-program.ts";
+import { eventually } from "../../support/driver-program.ts";
+import { isRunning } from "../../support/processes.ts";
 import { type Driver, type DriverReport, remainsOf, StandingWorld } from "../../support/standing-cluster.ts";
 
 const isLinux = process.platform === "linux";

@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cluster, init, listObjects, shutdown, task } from "../../../runtime/src/index.ts";
-import { eventually, firstLine, isRunning, startProgram } from "../../support/driver-program.ts";
+import { eventually, firstLine, startProgram } from "../../support/driver-program.ts";
+import { isRunning } from "../../support/processes.ts";
 import { StandingWorld } from "../../support/standing-cluster.ts";
 
 const MB = 1024 ** 2;

@@ -14,7 +14,8 @@ import { RemoteEngine, type RemoteOptions } from "../../../runtime/src/engine/re
 import { decode, encode } from "../../../runtime/src/protocol/codec.ts";
 import type { ObjectId } from "../../../runtime/src/protocol/ids.ts";
 import type { ActorDescription } from "../../../runtime/src/protocol/messages.ts";
-import { eventually, firstLine, isRunning, startProgram } from "../../support/driver-program.ts";
+import { eventually, firstLine, startProgram } from "../../support/driver-program.ts";
+import { isRunning } from "../../support/processes.ts";
 import { type RemoteCluster, startRemoteCluster, Wire } from "../../support/remote-cluster.ts";
 
 let cluster: RemoteCluster;

@@ -56,15 +56,6 @@ export async function descendants(pid: number): Promise<number[]> {
   return found.slice(1);
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Start a cell and wait until it has printed `mark`. */
 export async function runUntil(client: KernelClient, code: string, mark: string) {
   let hasStarted: (() => void) | undefined;
