@@ -1,6 +1,6 @@
 /** Standing clusters and their drivers, for tests: in a folder of their own, ended when the test is over. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -93,7 +93,10 @@ export async function remainsOf(
   pids: readonly number[],
   withinMs: number,
 ): Promise<unknown[]> {
-  const left = (): unknown[] => [...pids.filter(isRunning), ...[directory, arena].filter((path) => existsSync(path))];
+  const left = (): unknown[] => [
+    ...pids.filter(isRunning),
+    ...[directory, arena].filter((path) => existsSync(path)).map((path) => `${path}: ${readdirSync(path).join(", ")}`),
+  ];
   await eventually(() => left().length === 0, withinMs);
   return left();
 }

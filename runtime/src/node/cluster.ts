@@ -42,7 +42,7 @@ export class Cluster {
   readonly #environments: Environments;
   readonly #log: (text: string) => void;
   readonly #tick: NodeJS.Timeout;
-  #hasStartedOthers = false;
+  #startingOthers: NodeJS.Timeout | undefined;
   readonly #memoryWatch: MemoryWatch;
   /** Names of what was warned of, because it used far more memory than it declared. */
   readonly #warnedOfMemory = new Set<string>();
@@ -356,9 +356,8 @@ export class Cluster {
 
   /** The first worker is there: time for those that were ordered with it. Who needs them sooner has them started by asking. */
   #startOthers(): void {
-    if (this.#hasStartedOthers) return;
-    this.#hasStartedOthers = true;
-    setTimeout(() => {
+    if (this.#startingOthers !== undefined) return;
+    this.#startingOthers = setTimeout(() => {
       const count = this.#options.prestart - this.state.workers.size;
       if (count > 0) this.apply({ type: "workers-wanted", count });
     }, OTHERS_AFTER_MS);
@@ -433,6 +432,7 @@ export class Cluster {
   /** Kill the workers and remove the arena. */
   close(): void {
     clearInterval(this.#tick);
+    clearTimeout(this.#startingOthers);
     this.#memoryWatch.close();
     this.#environments.close();
     this.#processes.stopAll();

@@ -19,8 +19,12 @@ export function sweepStaleArenas(mount?: string): string[] {
     for (const name of namesIn(folder)) {
       const directory = join(folder, name);
       if (!name.startsWith(PREFIX) || !isStaleArena(directory)) continue;
-      rmSync(directory, { recursive: true, force: true });
-      removed.push(directory);
+      try {
+        rmSync(directory, { recursive: true, force: true });
+        removed.push(directory);
+      } catch {
+        // Another process sweeps it at the same moment.
+      }
     }
   }
   return removed;
