@@ -154,9 +154,21 @@ async function toggleDebugger(page: Page, isOn: boolean): Promise<void> {
   }
 }
 
+/** Run a cell. A page that has just opened may not heed its keys yet, so press again until the cell runs. */
 async function run(page: Page, index: number, { waits = true } = {}): Promise<void> {
-  await cell(page, index).locator(".jp-InputPrompt").first().click();
-  await page.keyboard.press("Control+Enter");
+  const prompt = cell(page, index).locator(".jp-InputPrompt").first();
+  const before = await prompt.innerText();
+  const hasBegun = async (): Promise<boolean> => (await prompt.innerText()) !== before;
+  const deadline = Date.now() + 30_000;
+  while (!(await hasBegun())) {
+    if (Date.now() > deadline) throw new Error(`Cell ${index} does not run.`);
+    await prompt.click();
+    await page.keyboard.press("Control+Enter");
+    await expect
+      .poll(hasBegun, { timeout: 3_000 })
+      .toBe(true)
+      .catch(() => {});
+  }
   if (!waits) return;
   await cell(page, index)
     .locator(".jp-InputPrompt", { hasText: /\[\d+\]/ })
