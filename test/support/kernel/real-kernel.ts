@@ -2,7 +2,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { type KernelClient, type Message, type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
+import {
+  type ExecuteOptions,
+  type KernelClient,
+  type Message,
+  type RunningKernel,
+  startKernel,
+} from "../../../kernel/src/client/index.ts";
 
 export const MAIN: string = fileURLToPath(new URL("../../../kernel/dist/main.js", import.meta.url));
 
@@ -57,12 +63,18 @@ export async function descendants(pid: number): Promise<number[]> {
 }
 
 /** Start a cell and wait until it has printed `mark`. */
-export async function runUntil(client: KernelClient, code: string, mark: string) {
+export async function runUntil(
+  client: KernelClient,
+  code: string,
+  mark: string,
+  options: Pick<ExecuteOptions, "onInput"> = {},
+) {
   let hasStarted: (() => void) | undefined;
   const started = new Promise<void>((resolve) => {
     hasStarted = resolve;
   });
   const finished = client.execute(code, {
+    ...options,
     onMessage: ({ content }) => {
       if (typeof content.text === "string" && content.text.includes(mark)) hasStarted?.();
     },
