@@ -30,6 +30,11 @@ async function tooltipAt(
   if (!hover) return null;
   const renderer = rendermime.createRenderer(MARKDOWN);
   await renderer.renderModel(rendermime.createModel({ data: { [MARKDOWN]: hover.markdown } }));
+  // The answer took a moment. Shown to a pointer that has left, the tooltip would stay, and cover what it points at next.
+  if (!view.dom.matches(":hover")) {
+    renderer.dispose();
+    return null;
+  }
   const dom = document.createElement("div");
   dom.className = "mobula-Hover";
   dom.append(renderer.node);
