@@ -21,7 +21,7 @@ export async function setUpPython(sets) {
       .match(/^[a-z][^=<>~#\s]*/gim)
       ?.join(", ");
     await step(`Python packages: ${packages}`, {
-      inputs: fingerprint({ texts: [python.version], paths: [file] }),
+      inputs: fingerprint({ texts: [python.version], paths: [file, ...ownPackages(file)] }),
       outputs: [VENV_PYTHON],
       work: () =>
         run(VENV_PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", file], {
@@ -29,6 +29,11 @@ export async function setUpPython(sets) {
         }),
     });
   }
+}
+
+/** Folders of the repository that a requirement file installs. */
+function ownPackages(file) {
+  return readFileSync(join(ROOT, file), "utf8").match(/^\.\/\S+/gm) ?? [];
 }
 
 async function findPython() {

@@ -1,17 +1,14 @@
 /** A real JupyterLab of the project's Python environment, and a real Chromium that looks at it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { installKernelspec } from "../../kernel/src/install.ts";
+import { makeJupyterHome, OUTPUT, program, ROOT } from "./jupyter-home.ts";
 
-export const ROOT: string = resolve(import.meta.dirname, "../..");
-/** Screenshots and executed notebooks; kept after the run, to be looked at. */
-export const OUTPUT: string = join(ROOT, "test-output");
+export { OUTPUT, ROOT } from "./jupyter-home.ts";
 
-const VENV = process.env["MOBULA_TEST_VENV"] ?? join(ROOT, ".venv");
 const CHROMIUM = process.env["CHROMIUM"] || "/usr/bin/chromium";
 const CHROMIUM_ARGUMENTS = [
   "--no-sandbox",
@@ -31,11 +28,15 @@ export interface JupyterLab {
   close(): Promise<void>;
 }
 
-/** Start JupyterLab on a free port, with configuration, workspaces and runtime files of its own. */
-export async function startJupyterLab(notebooks: readonly string[]): Promise<JupyterLab> {
-  if (!existsSync(join(VENV, "bin", "jupyter"))) throw new Error(`No JupyterLab in ${VENV}; run: npm run setup`);
-  mkdirSync(OUTPUT, { recursive: true });
-  const home = mkdtempSync(join(OUTPUT, "lab-"));
+/** The front ends that share JupyterLab's parts, and the class that takes their options. */
+const APPLICATIONS = { lab: "LabApp", notebook: "JupyterNotebookApp" } as const;
+
+/** Start JupyterLab, or Notebook 7, on a free port, with configuration, workspaces and runtime files of its own. */
+export async function startJupyterLab(
+  notebooks: readonly string[],
+  application: keyof typeof APPLICATIONS = "lab",
+): Promise<JupyterLab> {
+  const { folder: home, env, remove } = await makeJupyterHome(`${application}-`);
   const folder = join(home, "notebooks");
   mkdirSync(folder);
   for (const notebook of notebooks) cpSync(join(ROOT, notebook), join(folder, notebook.split("/").at(-1) ?? notebook));
@@ -43,8 +44,6 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
   const tracker = join(home, "settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings");
   mkdirSync(dirname(tracker), { recursive: true });
   writeFileSync(tracker, JSON.stringify({ windowingMode: "defer" }));
-  // The kernel of this checkout, whichever the Python environment names.
-  await installKernelspec({ target: { type: "data-dir", directory: join(home, "data") } });
   const port = await freePort();
   const token = "test-token";
   const options = [
@@ -54,18 +53,10 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
     `--ServerApp.port=${port}`,
     "--ServerApp.port_retries=0",
     `--ServerApp.root_dir=${folder}`,
-    `--LabApp.workspaces_dir=${join(home, "workspaces")}`,
-    `--LabApp.user_settings_dir=${join(home, "settings")}`,
+    `--${APPLICATIONS[application]}.workspaces_dir=${join(home, "workspaces")}`,
+    `--${APPLICATIONS[application]}.user_settings_dir=${join(home, "settings")}`,
   ];
-  const env = {
-    ...process.env,
-    JUPYTER_CONFIG_DIR: join(home, "config"),
-    JUPYTER_DATA_DIR: join(home, "data"),
-    JUPYTER_RUNTIME_DIR: join(home, "runtime"),
-    JUPYTER_NO_CONFIG: "1",
-    JUPYTER_PREFER_ENV_PATH: "0",
-  };
-  const child = spawn(join(VENV, "bin", "jupyter"), ["lab", ...options], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program("jupyter"), [application, ...options], { env, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stdout.on("data", (chunk) => (log += chunk));
   child.stderr.on("data", (chunk) => (log += chunk));
@@ -77,7 +68,7 @@ export async function startJupyterLab(notebooks: readonly string[]): Promise<Jup
     folder,
     async close() {
       await stop(child);
-      rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+      remove();
     },
   };
 }
@@ -87,11 +78,17 @@ export async function startBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGUMENTS });
 }
 
-/** Open a notebook in a fresh browser context and wait until its kernel is idle. */
-export async function openNotebook(browser: Browser, lab: JupyterLab, notebook: string): Promise<Page> {
+/** Open an address in a fresh browser context. */
+export async function openPage(browser: Browser, url: string): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
-  await page.goto(`${lab.url}/lab/tree/${encodeURIComponent(notebook)}?token=${lab.token}&reset`);
+  await page.goto(url);
+  return page;
+}
+
+/** Open a notebook in a fresh browser context and wait until its kernel is idle. */
+export async function openNotebook(browser: Browser, lab: JupyterLab, notebook: string): Promise<Page> {
+  const page = await openPage(browser, `${lab.url}/lab/tree/${encodeURIComponent(notebook)}?token=${lab.token}&reset`);
   await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
   const news = page.getByRole("button", { name: "No", exact: true });
   if (await news.isVisible().catch(() => false)) await news.click();

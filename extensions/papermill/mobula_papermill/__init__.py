@@ -1,0 +1,1 @@
+"""Lets papermill set the parameters of TypeScript notebooks."""
