@@ -18,6 +18,7 @@ export class LanguageHost implements ts.LanguageServiceHost {
   readonly #modules = new Map<string, { readonly text: string; readonly revision: number }>();
   #revision = 0;
   #roots: readonly string[] = [];
+  #projectVersion = 1;
 
   constructor(options: LanguageHostOptions) {
     this.#options = options;
@@ -36,9 +37,22 @@ export class LanguageHost implements ts.LanguageServiceHost {
     this.#modules.delete(fileName);
   }
 
-  /** The modules to look at next; others are part of the program only when these import them. */
+  /** The text of a virtual module. */
+  moduleText(fileName: string): string | undefined {
+    return this.#modules.get(fileName)?.text;
+  }
+
+  /**
+   * The modules to look at next; others are part of the program only when these import them. The service looks for
+   * changes of files after this call, and at no other time.
+   */
   setRoots(fileNames: readonly string[]): void {
     this.#roots = fileNames;
+    this.#projectVersion++;
+  }
+
+  getProjectVersion(): string {
+    return String(this.#projectVersion);
   }
 
   getScriptFileNames(): string[] {

@@ -22,6 +22,7 @@ import { compilerOptionsFor } from "./compiler-options.ts";
 import { completenessOf } from "./completeness.ts";
 import { completionsAt } from "./completion.ts";
 import { engineDiagnostic, misplacedReturns, syntaxDiagnostics, typeDiagnostics } from "./diagnostics.ts";
+import { GrowingProgram } from "./growing-program.ts";
 import { nameAt } from "./hover.ts";
 import { typeOnlyImports, unusedAsValues } from "./import-kinds.ts";
 import { ImportableNames } from "./importable-names.ts";
@@ -56,8 +57,8 @@ const KERNEL_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Parsed library files, shared by the notebooks of a process. */
 const LIBRARY_FILES = ts.createDocumentRegistry(ts.sys.useCaseSensitiveFileNames);
 
-/** The version under which text that is still typed is looked at. */
-const DRAFT = 0;
+/** Versions below this one are those of text that is still typed. */
+const FIRST_DRAFT = -2_000_000;
 
 export class NotebookLanguage {
   readonly #directory: string;
@@ -69,7 +70,10 @@ export class NotebookLanguage {
   readonly #unrun: UnrunCells;
   readonly #document: UnrunCells;
   readonly #importable: ImportableNames;
+  readonly #importing = new Set<number>();
+  #growing: GrowingProgram | undefined;
   #lastVersion = 0;
+  #lastDraft = FIRST_DRAFT;
 
   constructor({ directory, typeRoots }: NotebookLanguageOptions) {
     this.#directory = resolve(directory);
@@ -102,6 +106,7 @@ export class NotebookLanguage {
     const level = checkDirective(code) ?? check;
     const analysed = analyseCell(parsed.sourceFile, parsed.isTsx);
     const placed = this.#place(version, code, analysed, this.#surroundings(analysed, cellId));
+    if (level !== "off") this.#include(placed);
     const { diagnostics, typeImports } = this.#check(placed, level, cellId);
     if (diagnostics.some(({ category }) => category === "error")) return this.#refuse(version, diagnostics);
     const compiled = this.#emit(version, placed, typeImports, cellId);
@@ -139,12 +144,12 @@ export class NotebookLanguage {
   diagnose({ cells, cellId, check }: NotebookText & { check: CheckLevel }): readonly LiveDiagnostic[] {
     const cell = this.#unrun.place(cells).get(cellId);
     if (!cell || cell.code.trim() === "") return [];
+    this.#showOnly(this.#unrun.rootsFor(cellId));
     const { code, parsed } = cell;
     const syntaxErrors = [...syntaxDiagnostics(parsed.errors, code), ...misplacedReturns(parsed.sourceFile)];
     if (syntaxErrors.length > 0) return liveDiagnostics(this.#service, cell, syntaxErrors, this.#importable);
     const level = checkDirective(code) ?? check;
     if (level === "off") return [];
-    this.#host.setRoots(this.#unrun.rootsFor(cellId));
     const { diagnostics } = this.#check(cell, level, cellId);
     return [...liveDiagnostics(this.#service, cell, diagnostics, this.#importable), ...hints(this.#service, cell)];
   }
@@ -186,10 +191,9 @@ export class NotebookLanguage {
     const code = 'const text: string[] = await Promise.all(["a"].map(async (x) => x + 1));\nconsole.log(text)';
     const sample = (): PlacedCell => this.#draft(code);
     return [
-      () => void sample(),
       () => void this.#service.getProgram(),
       () => void this.#check(sample(), "error"),
-      () => void this.#emit(DRAFT, sample(), new Set()),
+      () => void this.#emit(FIRST_DRAFT, sample(), new Set()),
       () => void this.complete({ code: `${code}.lo`, offset: code.length + 3 }),
       () => void this.inspect({ code, offset: code.length - 6 }),
       ...this.#importable.readSteps(),
@@ -197,6 +201,7 @@ export class NotebookLanguage {
   }
 
   close(): void {
+    this.#growing?.release();
     this.#service.dispose();
   }
 
@@ -208,7 +213,7 @@ export class NotebookLanguage {
   /** The notebook as its text says, whatever ran: what a name means is where the reader finds it. */
   #asDocument(cells: NotebookText["cells"]): ReadonlyMap<string, UnrunCell> {
     const placed = this.#document.place(cells);
-    this.#host.setRoots([...placed.values()].map(({ fileName }) => fileName));
+    this.#showOnly([...placed.values()].map(({ fileName }) => fileName));
     return placed;
   }
 
@@ -218,7 +223,9 @@ export class NotebookLanguage {
     const unrun = notebook && this.#unrun.place(notebook.cells).get(notebook.cellId);
     const names = this.#world.visibleNames();
     const surroundings = unrun?.surroundings ?? { names, augmenting: this.#world.augmentingVersions() };
-    return this.#place(DRAFT, code, analyseCell(sourceFile, isTsx), surroundings);
+    const placed = this.#place("draft", code, analyseCell(sourceFile, isTsx), surroundings);
+    this.#include(placed);
+    return placed;
   }
 
   /** What a cell that is about to run sees of the others: what it uses, and what changes types for all. */
@@ -230,7 +237,24 @@ export class NotebookLanguage {
     };
   }
 
-  #place(version: number, code: string, cell: AnalysedCell, { names, augmenting }: Surroundings): PlacedCell {
+  /** Make a cell's module part of the program: of the one that is there where that is possible, else of a new one. */
+  #include({ fileName }: PlacedCell): void {
+    const program = this.#growing ? undefined : this.#service.getProgram();
+    if (program) this.#growing = new GrowingProgram(program, this.#host);
+    if (this.#growing?.join(fileName)) return;
+    // What cells have imported stays, or each of them that comes up again would need another new program.
+    const importing = [...this.#importing].flatMap((version) => this.#fileNames.get(version) ?? []);
+    this.#showOnly([...new Set([fileName, ...importing])]);
+  }
+
+  /** The next question finds a program of these modules and of what they import. */
+  #showOnly(fileNames: readonly string[]): void {
+    this.#growing?.release();
+    this.#growing = undefined;
+    this.#host.setRoots(fileNames);
+  }
+
+  #place(wanted: number | "draft", code: string, cell: AnalysedCell, { names, augmenting }: Surroundings): PlacedCell {
     const imported = names.filter(({ name }) => !cell.names.has(name));
     const written = cell.references.filter(({ isWrite }) => isWrite).map(({ node }) => node.text);
     const { text, headerLength, dependencies } = virtualModule(code, cell, {
@@ -239,12 +263,25 @@ export class NotebookLanguage {
       augmenting,
       specifierOf: (other) => `./${this.#baseName(other)}`,
     });
-    const fileName = join(this.#directory, `.cell-${version}.${cell.isTsx ? "tsx" : "ts"}`);
+    const extension = cell.isTsx ? "tsx" : "ts";
+    const version = wanted === "draft" ? this.#draftVersion(text, extension) : wanted;
+    const fileName = this.#fileName(version, extension);
     if (this.#fileNames.get(version) !== fileName) this.#dropModule(version);
     this.#fileNames.set(version, fileName);
     this.#host.setModule(fileName, text);
-    this.#host.setRoots([fileName]);
+    if (version > 0 && cell.sourceFile.statements.some(bringsFiles)) this.#importing.add(version);
     return { fileName, code, headerLength, imported, cell, dependencies };
+  }
+
+  /** Every draft is a module of its own, so that it can join the program that holds the one before. */
+  #draftVersion(text: string, extension: string): number {
+    if (this.#host.moduleText(this.#fileName(this.#lastDraft, extension)) === text) return this.#lastDraft;
+    this.#dropModule(this.#lastDraft);
+    return --this.#lastDraft;
+  }
+
+  #fileName(version: number, extension: string): string {
+    return join(this.#directory, `.cell-${version}.${extension}`);
   }
 
   #isUsedBy({ references, isTsx, sourceFile }: AnalysedCell): (name: string) => boolean {
@@ -275,6 +312,7 @@ export class NotebookLanguage {
     } catch (error) {
       // A bug of the type checker must not keep anybody from running a cell.
       const message = `The type checker failed on this cell, so it was not checked: ${String(error)}`;
+      this.#showOnly([]);
       const failure: CellDiagnostic = { category: "warning", code: 0, message, start: 0, length: 0 };
       return { diagnostics: [failure], typeImports: unusedAsValues(placed.cell) };
     }
@@ -310,7 +348,7 @@ export class NotebookLanguage {
 
   #dropModules(): void {
     for (const version of this.#fileNames.keys()) {
-      if (version > DRAFT && !this.#world.isKept(version)) this.#dropModule(version);
+      if (version > 0 && !this.#world.isKept(version)) this.#dropModule(version);
     }
   }
 
@@ -318,8 +356,14 @@ export class NotebookLanguage {
     const fileName = this.#fileNames.get(version);
     if (fileName === undefined) return;
     this.#fileNames.delete(version);
+    this.#importing.delete(version);
     this.#host.deleteModule(fileName);
   }
+}
+
+/** Can a statement of a cell add files to the program? */
+function bringsFiles(node: ts.Statement): boolean {
+  return ts.isImportDeclaration(node) || ts.isImportEqualsDeclaration(node) || ts.isExportDeclaration(node);
 }
 
 /** Options without the ones that are `undefined`, which `exactOptionalPropertyTypes` tells apart. */
