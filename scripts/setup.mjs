@@ -9,7 +9,8 @@ import { fingerprint, PEERS, ROOT, run, runScript, SetupError, step } from "./li
 
 const OLDEST_NODE = [20, 19];
 const DISK_NEEDED_GB = 2;
-const KERNEL_PEERS = ["tslab@1.0.22", "deno@2.9.6"];
+const TSLAB = { name: "tslab", version: "1.0.22" };
+const DENO = { name: "deno", version: "2.9.6" };
 const MANIFESTS = [
   "package.json",
   "package-lock.json",
@@ -36,7 +37,8 @@ export async function setUp({ tests = false, bench, python = true } = {}) {
     await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench === "core" ? ["bench"] : [])]);
     await installIntoJupyter();
   }
-  if (bench === "kernel") await installPeers();
+  if (tests || bench === "kernel") await installPeer(TSLAB);
+  if (bench === "kernel") await installPeer(DENO);
   if (tests) await setUpChromium();
   console.log(`Set-up done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
 }
@@ -113,18 +115,19 @@ export async function compile() {
   });
 }
 
-/** Kernels to compare with. Their packages would only be in the way of everybody else. */
-async function installPeers() {
-  await step(`Peers: ${KERNEL_PEERS.join(", ")}`, {
-    inputs: fingerprint({ texts: [process.version, ...KERNEL_PEERS] }),
-    outputs: [join(PEERS, "node_modules", "tslab"), join(PEERS, "node_modules", "deno")],
+/** A kernel to compare with, in a folder of its own: its packages would only be in the way of everybody else. */
+async function installPeer({ name, version }) {
+  const folder = join(PEERS, name);
+  await step(`Peer: ${name} ${version}`, {
+    inputs: fingerprint({ texts: [process.version, name, version] }),
+    outputs: [join(folder, "node_modules", name)],
     work: () => {
-      mkdirSync(PEERS, { recursive: true });
+      mkdirSync(folder, { recursive: true });
       return run(
         "npm",
-        ["install", "--prefix", PEERS, "--ignore-scripts", "--no-save", "--loglevel=error", ...KERNEL_PEERS],
+        ["install", "--prefix", folder, "--ignore-scripts", "--no-save", "--loglevel=error", `${name}@${version}`],
         {
-          failure: "npm could not install the kernels to compare with; see its words above.",
+          failure: `npm could not install ${name}, a kernel to compare with; see its words above.`,
         },
       );
     },

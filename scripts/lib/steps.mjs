@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const STAMPS = join(ROOT, ".setup");
-/** Other kernels, installed for their benchmark alone. */
+/** Other kernels, which tests and benchmarks compare with; a folder each. */
 export const PEERS = join(STAMPS, "peers");
 
 /** A failure that the user can act on: printed as one sentence, without a stack. */

@@ -29,7 +29,7 @@ export function versions() {
 }
 
 function versionOf(name) {
-  const file = join(PEERS, "node_modules", name, "package.json");
+  const file = join(PEERS, name, "node_modules", name, "package.json");
   if (!existsSync(file))
     throw new SetupError(`${name} is not installed; run \`npm run bench -- kernel\`, which sets it up.`);
   return JSON.parse(readFileSync(file, "utf8")).version;

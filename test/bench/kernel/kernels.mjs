@@ -37,7 +37,7 @@ const python = {
 };
 
 function deno() {
-  const folder = join(PEERS, "node_modules/@deno");
+  const folder = join(PEERS, "deno/node_modules/@deno");
   const [platform] = readdirSync(folder).filter((name) => !name.startsWith("."));
   return join(folder, platform ?? "", "deno");
 }
@@ -51,7 +51,7 @@ export function kernelOf(side) {
       return { command, unchecked: [...command, "--check", "off"], cells: typescript, interrupts: "message" };
     }
     case "tslab": {
-      const tslab = [node, join(PEERS, "node_modules/tslab/bin/tslab"), "kernel", `--config-path=${CONNECTION}`];
+      const tslab = [node, join(PEERS, "tslab/node_modules/tslab/bin/tslab"), "kernel", `--config-path=${CONNECTION}`];
       return { command: tslab, unchecked: [...tslab, "--js"], cells: typescript, interrupts: "signal" };
     }
     case "deno": {
