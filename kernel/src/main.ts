@@ -9,6 +9,7 @@ import { HistoryFile } from "./history-file.ts";
 import { installKernelspec } from "./install.ts";
 import { startLanguage } from "./language/client.ts";
 import { lastingLanguage } from "./language/lasting-language.ts";
+import { installedVersion, runNpm } from "./npm.ts";
 import { HELP, type RunOptions, readCommand, UsageError } from "./options.ts";
 import { readConnectionFile, removeConnectionFile } from "./protocol/connection-file.ts";
 import { createSession } from "./session/client.ts";
@@ -55,6 +56,10 @@ async function runKernel(options: RunOptions): Promise<void> {
       pathPrefix: join(tmpdir(), `mobula-ipykernel_${process.pid}`, "/"),
       internalPatterns: [`^${escapePattern(PACKAGES)}[^/]+/dist/`],
       readFile: (path) => readFile(path, "utf8"),
+    },
+    npm: {
+      run: (run) => runNpm({ ...run, directory }),
+      installedVersion: (name) => installedVersion(name, directory),
     },
     check: options.check,
     history,

@@ -8,6 +8,7 @@ import type { Job } from "./execution-queue.ts";
 import { InterruptedError, orInterrupted } from "./interruption.ts";
 import type { LanguageKeeper } from "./language-keeper.ts";
 import { type CellText, readMagic } from "./magic.ts";
+import { npmSpec, npmSpecifiersIn } from "./npm-specifier.ts";
 import type { Outbox } from "./outbox.ts";
 import { SessionExitedError, type SessionKeeper } from "./session-keeper.ts";
 
@@ -20,11 +21,23 @@ export type CellOutcome =
     }
   | { readonly status: "error"; readonly error: ErrorContent };
 
+export interface Npm {
+  /** Run npm in the notebook's directory. Resolves to its exit code; null when it was killed. */
+  run(run: {
+    readonly args: readonly string[];
+    readonly signal: AbortSignal;
+    readonly onText: (text: string, stream: "stdout" | "stderr") => void;
+  }): Promise<number | null>;
+  /** The version of a package that cells find; undefined when they find none. */
+  installedVersion(name: string): string | undefined;
+}
+
 export interface CellRunnerParts {
   readonly language: LanguageKeeper;
   readonly session: SessionKeeper;
   readonly outbox: Outbox;
   readonly debugger: Debugger;
+  readonly npm: Npm;
   /** The notebook's level until a `%check` line changes it. */
   readonly check: CheckLevel;
 }
@@ -32,6 +45,8 @@ export interface CellRunnerParts {
 export class CellRunner {
   private readonly parts: CellRunnerParts;
   private check: CheckLevel;
+  /** What was installed because cells import it. */
+  private readonly installed = new Set<string>();
   /** The job whose code runs in the session now. */
   private inSession: Job | undefined;
 
@@ -67,10 +82,12 @@ export class CellRunner {
 
   private async tryRun(job: Job, executionCount: number): Promise<CellOutcome> {
     const cellText = readMagic(job.content.code);
-    const refused = this.applyMagic(cellText, job);
+    const refused = await this.applyMagic(cellText, job);
     if (refused) return { status: "error", error: refused };
     await this.forgetDeletedCells(job);
     if (cellText.code.trim() === "") return { status: "ok", userExpressions: {} };
+    const missing = await this.installImports(cellText.code, job);
+    if (missing) return { status: "error", error: missing };
 
     const signal = job.interruption.signal;
     const { cell, diagnostics } = await orInterrupted(this.compile(cellText.code, job), signal);
@@ -86,14 +103,38 @@ export class CellRunner {
     return toCellOutcome(outcome, expressions, signal.aborted);
   }
 
-  /** @returns the error of a magic line that makes no sense. */
-  private applyMagic({ magic }: CellText, job: Job): ErrorContent | undefined {
+  /** @returns the error of a magic line that makes no sense, or that failed. */
+  private async applyMagic({ magic }: CellText, job: Job): Promise<ErrorContent | undefined> {
     if (magic?.type === "unknown") return plainError("MagicError", magic.problem);
     if (magic?.type === "check") {
       if (magic.level) this.check = magic.level;
       else this.print(`%check ${this.check}\n`, job, "stdout");
     }
-    return undefined;
+    return magic?.type === "npm" ? this.runNpm(magic.args, job) : undefined;
+  }
+
+  /** Packages that the cell imports as `npm:…`. @returns the error of an installation that failed. */
+  private async installImports(code: string, job: Job): Promise<ErrorContent | undefined> {
+    const specs = npmSpecifiersIn(code)
+      .filter(({ name, range }) => !isAmong(range, this.parts.npm.installedVersion(name)))
+      .map(npmSpec)
+      .filter((spec) => !this.installed.has(spec));
+    if (specs.length === 0) return undefined;
+    const error = await this.runNpm(["install", ...specs], job);
+    if (!error) for (const spec of specs) this.installed.add(spec);
+    return error;
+  }
+
+  private async runNpm(args: readonly string[], job: Job): Promise<ErrorContent | undefined> {
+    const { signal } = job.interruption;
+    const command = `npm ${args.join(" ")}`;
+    // npm is silent for as long as it loads; this says that the cell is at work.
+    this.print(`${command}\n`, job, "stdout");
+    const onText = (text: string, stream: "stdout" | "stderr"): void => this.print(text, job, stream);
+    const exitCode = await orInterrupted(this.parts.npm.run({ args, signal, onText }), signal);
+    if (exitCode === 0) return undefined;
+    const end = exitCode === null ? "was killed" : `failed with exit code ${exitCode}`;
+    return plainError("NpmError", `${command} ${end}; what it printed says why. The rest of the cell did not run.`);
   }
 
   private async forgetDeletedCells(job: Job): Promise<void> {
@@ -152,6 +193,12 @@ export class CellRunner {
   private print(text: string, job: Job, name: "stdout" | "stderr" = "stderr"): void {
     if (!job.content.silent) this.parts.outbox.publish({ type: "stream", content: { name, text } }, job.origin.header);
   }
+}
+
+/** Is a version one of a range? Only for versions, whole or in part; npm knows about the others. */
+function isAmong(range: string | undefined, version: string | undefined): boolean {
+  if (version === undefined || range === undefined) return version !== undefined;
+  return version === range || version.startsWith(`${range}.`);
 }
 
 function toCellOutcome(

@@ -14,7 +14,7 @@ import type {
 import { readRequest } from "../protocol/requests.ts";
 import type { Execution, Session, SessionEvent } from "../session/session.ts";
 import type { RequestChannel, Transport } from "../transport/transport.ts";
-import { type CellOutcome, CellRunner } from "./cell-runner.ts";
+import { type CellOutcome, CellRunner, type Npm } from "./cell-runner.ts";
 import { Comms, type OpenCommEndpoint } from "./comms.ts";
 import { Debugger, type DebuggerOptions } from "./debugger.ts";
 import { ExecutionQueue, type Job } from "./execution-queue.ts";
@@ -37,6 +37,8 @@ export interface KernelOptions {
   readonly session: Session;
   readonly openCommEndpoint: OpenCommEndpoint;
   readonly debugger: DebuggerOptions;
+  /** For `%npm`. */
+  readonly npm: Npm;
   /** The notebook's level until a `%check` line changes it. Default: `error`. */
   readonly check?: CheckLevel;
   /** Keeps the history for the process that follows a restart. Default: nobody. */
@@ -97,6 +99,7 @@ export class Kernel {
       session: this.session,
       outbox: this.outbox,
       debugger: this.debugger,
+      npm: options.npm,
       check: options.check ?? "error",
     });
     this.languageComms = new LanguageComms({

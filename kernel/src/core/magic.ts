@@ -12,6 +12,8 @@ export interface CellText {
 export type Magic =
   /** `%check error|warn|off`; without a level it asks for the present one. */
   | { readonly type: "check"; readonly level?: CheckLevel }
+  /** `%npm install lodash`: npm, run in the notebook's directory before the rest of the cell. */
+  | { readonly type: "npm"; readonly args: readonly string[] }
   /** `problem` is a sentence for the user. */
   | { readonly type: "unknown"; readonly problem: string };
 
@@ -33,8 +35,10 @@ export function readMagic(text: string): CellText {
 
 function parseMagic(command: string): Magic {
   const [name, ...words] = command.split(/\s+/);
+  if (name === "%npm") return parseNpm(command);
   if (name !== "%check") {
-    return { type: "unknown", problem: `Unknown command ${name}. This kernel knows: %check error|warn|off.` };
+    const known = "%check error|warn|off, %npm install PACKAGE";
+    return { type: "unknown", problem: `Unknown command ${name}. This kernel knows: ${known}.` };
   }
   const [level] = words;
   if (level === undefined) return { type: "check" };
@@ -43,4 +47,12 @@ function parseMagic(command: string): Magic {
     type: "unknown",
     problem: `%check takes one of: error, warn, off (not "${words.join(" ")}").`,
   };
+}
+
+function parseNpm(command: string): Magic {
+  // As a shell reads quotes; nothing else of a shell is there.
+  const words = [...command.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replaceAll(/["']/g, ""));
+  const args = words.slice(1);
+  if (args.length > 0) return { type: "npm", args };
+  return { type: "unknown", problem: "%npm needs a command of npm, such as: %npm install lodash." };
 }

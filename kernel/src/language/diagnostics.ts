@@ -4,6 +4,8 @@ import type { CellDiagnostic, CheckLevel } from "./language.ts";
 import { explainCellModules } from "./module-names.ts";
 import type { LiveName } from "./notebook-world.ts";
 
+const CANNOT_FIND_MODULE = 2307;
+
 /** Errors that speak of how a file is compiled, and make no sense for a cell. */
 const SENSELESS = new Set([
   1375, // 'await' expressions are only allowed at the top level of a file when that file is a module
@@ -124,4 +126,9 @@ function withHint(said: Said, name: string, { isTsx, isFormerName }: DiagnosticC
     return { ...said, message: `${said.message}\nThe text that this cell had before declared it; now it does not.` };
   }
   return said;
+}
+
+/** False for a package that is not there yet and will be installed when the cell runs. */
+export function isNoPackageToCome({ code, message }: CellDiagnostic): boolean {
+  return code !== CANNOT_FIND_MODULE || !message.includes("'npm:");
 }

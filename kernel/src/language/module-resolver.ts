@@ -1,6 +1,7 @@
 import { builtinModules } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
+import { importedModule } from "../core/npm-specifier.ts";
 import { standInFor } from "../tslab/stand-ins.ts";
 
 const BUILTIN_MODULES = new Set(builtinModules);
@@ -21,11 +22,12 @@ export class ModuleResolver {
   }
 
   resolveModule(
-    specifier: string,
+    written: string,
     containingFile: string,
     mode: ts.ResolutionMode,
     options: ts.CompilerOptions,
   ): ts.ResolvedModuleWithFailedLookupLocations {
+    const specifier = importedModule(written);
     // Node prefers its own modules to packages of the same name; their types are ambient.
     if (specifier.startsWith("node:") || BUILTIN_MODULES.has(specifier)) return { resolvedModule: undefined };
     const key = `${dirname(containingFile)}\n${mode ?? ""}\n${specifier}`;

@@ -21,7 +21,13 @@ import { isAugmentation } from "./cell/top-level-names.ts";
 import { compilerOptionsFor } from "./compiler-options.ts";
 import { completenessOf } from "./completeness.ts";
 import { completionsAt } from "./completion.ts";
-import { engineDiagnostic, misplacedReturns, syntaxDiagnostics, typeDiagnostics } from "./diagnostics.ts";
+import {
+  engineDiagnostic,
+  isNoPackageToCome,
+  misplacedReturns,
+  syntaxDiagnostics,
+  typeDiagnostics,
+} from "./diagnostics.ts";
 import { GrowingProgram } from "./growing-program.ts";
 import { nameAt } from "./hover.ts";
 import { typeOnlyImports, unusedAsValues } from "./import-kinds.ts";
@@ -150,7 +156,7 @@ export class NotebookLanguage {
     if (syntaxErrors.length > 0) return liveDiagnostics(this.#service, cell, syntaxErrors, this.#importable);
     const level = checkDirective(code) ?? check;
     if (level === "off") return [];
-    const { diagnostics } = this.#check(cell, level, cellId);
+    const diagnostics = this.#check(cell, level, cellId).diagnostics.filter(isNoPackageToCome);
     return [...liveDiagnostics(this.#service, cell, diagnostics, this.#importable), ...hints(this.#service, cell)];
   }
 

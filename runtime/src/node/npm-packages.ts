@@ -3,7 +3,6 @@
  *
  * A folder appears complete or not at all: it is filled under another name and renamed. The lock only spares work.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -17,8 +16,6 @@ const WRITTEN_WITHIN_MS = 5_000;
 /** npm tries a registry that does not answer twice as often, with long pauses; who waits in a cell rather hears of it. */
 const FETCH_RETRIES = 1;
 const WORDS_CHARS = 2_000;
-/** Set by npm for what it runs; they would tell ours to work elsewhere. */
-const FOREIGN_VARIABLE = /^npm_(lifecycle|package|command|node_execpath|config_(local_prefix|prefix|global))/i;
 
 export interface PackagesRequest {
   /** As npm takes them: `left-pad@^1.3.0`, `file:/home/me/pkg.tgz`. */
@@ -143,70 +140,29 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
-async function runNpm(request: PackagesRequest, folder: string, deadlineMs: number): Promise<void> {
-  const options = [
-    "--no-audit",
-    "--no-fund",
-    "--no-update-notifier",
-    // Also when this program was started by an `npm --silent`.
-    "--loglevel=error",
-    "--install-links",
-    `--fetch-retries=${FETCH_RETRIES}`,
-  ];
-  const [command, ...first] = npmCommand();
-  const args = [...first, "install", ...options, "--", ...request.specs];
-  const kept = Object.entries(process.env).filter(([name]) => !FOREIGN_VARIABLE.test(name));
-  const child = spawn(command ?? "npm", args, {
-    cwd: folder,
-    env: Object.fromEntries(kept),
-    stdio: ["ignore", "pipe", "pipe"],
-    // A process group of its own: what npm starts ends with it.
-    detached: true,
-  });
+async function runNpm(
+  { specs, signal, ...request }: PackagesRequest,
+  folder: string,
+  deadlineMs: number,
+): Promise<void> {
+  const { NpmMissingError, runNpm: run } = await import("@mobula/kernel/npm");
+  // Error level also when this program was started by an `npm --silent`.
+  const options = ["--loglevel=error", "--install-links", `--fetch-retries=${FETCH_RETRIES}`];
+  const late = AbortSignal.timeout(Math.max(0, deadlineMs - Date.now()));
   let words = "";
-  child.stdout?.resume();
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    words += text;
-  });
-  let isLate = false;
-  const stop = (): void => endGroup(child);
-  const timer = setTimeout(
-    () => {
-      isLate = true;
-      stop();
+  const exitCode = await run({
+    args: ["install", ...options, "--", ...specs],
+    directory: folder,
+    signal: AbortSignal.any([signal, late]),
+    onText: (text, stream) => {
+      if (stream === "stderr") words += text;
     },
-    Math.max(0, deadlineMs - Date.now()),
-  );
-  request.signal.addEventListener("abort", stop, { once: true });
-  try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", resolve);
-    });
-    if (code === 0) return;
-  } catch (error) {
-    throw new RuntimeEnvError("npm cannot be started: install it, or put it on the PATH.", { cause: error });
-  } finally {
-    clearTimeout(timer);
-    request.signal.removeEventListener("abort", stop);
-  }
-  if (isLate) throw tooLong(request);
-  throw new RuntimeEnvError(`npm could not install ${request.specs.join(", ")}:\n${npmError(words)}`);
-}
-
-function endGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
-}
-
-/** The npm that came with this Node, which may be on no PATH. */
-function npmCommand(): string[] {
-  const script = join(dirname(process.execPath), "../lib/node_modules/npm/bin/npm-cli.js");
-  return existsSync(script) ? [process.execPath, script] : ["npm"];
+  }).catch((error: unknown) => {
+    throw error instanceof NpmMissingError ? new RuntimeEnvError(error.message, { cause: error.cause }) : error;
+  });
+  if (exitCode === 0) return;
+  if (late.aborted) throw tooLong({ specs, signal, ...request });
+  throw new RuntimeEnvError(`npm could not install ${specs.join(", ")}:\n${npmError(words)}`);
 }
 
 /** What npm says of its failure, without hints at its own logs. */

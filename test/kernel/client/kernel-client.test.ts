@@ -7,7 +7,7 @@ import { Kernel } from "../../../kernel/src/core/kernel.ts";
 import type { Connection } from "../../../kernel/src/protocol/connection-file.ts";
 import { openCommEndpoint } from "../../../kernel/src/transport/comm-endpoint.ts";
 import { bindZmqTransport } from "../../../kernel/src/transport/zmq.ts";
-import { DEBUGGER, kinds } from "../../support/kernel/kernel-world.ts";
+import { DEBUGGER, kinds, MemoryNpm } from "../../support/kernel/kernel-world.ts";
 import { MemoryLanguage } from "../../support/kernel/memory-language.ts";
 import { MemorySession } from "../../support/kernel/memory-session.ts";
 
@@ -25,6 +25,7 @@ async function served() {
     startLanguage: () => language,
     openCommEndpoint,
     debugger: DEBUGGER,
+    npm: new MemoryNpm(),
   });
   kernel.start();
   onTestFinished(async () => {

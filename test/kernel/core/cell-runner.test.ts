@@ -106,3 +106,33 @@ test("a broken language thread is the cell's error and nothing worse", async () 
   expect(reply.content).toMatchObject({ status: "error", ename: "KernelError" });
   expect(reply.content.evalue).toContain("the thread ended");
 });
+
+test("%npm runs npm before the rest of the cell, and shows what it prints", async () => {
+  const world = new KernelWorld();
+  const { reply, broadcasts } = await world.execute(`%npm install left-pad@1 "two words"\nlet a = 1;`);
+  expect(reply.content.status).toBe("ok");
+  expect(world.npm.runs).toEqual([["install", "left-pad@1", "two words"]]);
+  const texts = broadcasts.filter(({ header }) => header.msg_type === "stream").map(({ content }) => content.text);
+  expect(texts.join("")).toBe("npm install left-pad@1 two words\ndone\n");
+  expect(world.language.log[0]).toMatchObject(["compile", { code: expect.stringMatching(/^ +\nlet a = 1;$/) }]);
+});
+
+test("an npm that fails is the cell's error, and the rest does not run", async () => {
+  const world = new KernelWorld();
+  world.npm.exitCode = 7;
+  const { reply } = await world.execute("%npm install nope\nlet a = 1;");
+  expect(reply.content).toMatchObject({ status: "error", ename: "NpmError" });
+  expect(reply.content.evalue).toContain("npm install nope failed with exit code 7");
+  expect(world.language.log).toEqual([]);
+  expect((await world.execute("%npm")).reply.content).toMatchObject({ status: "error", ename: "MagicError" });
+});
+
+test("packages that a cell imports from npm: are installed when they are not there, once", async () => {
+  const world = new KernelWorld();
+  world.npm.versions.set("here", "4.17.21").set("old", "1.9.0");
+  const code = 'import a from "npm:here@4.17"; import b from "npm:old@2"; import c from "npm:new";';
+  await world.execute(code);
+  expect(world.npm.runs).toEqual([["install", "old@2", "new"]]);
+  await world.execute(code);
+  expect(world.npm.runs).toHaveLength(1);
+});

@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import type { Npm } from "../../../kernel/src/core/cell-runner.ts";
 import type { OpenCommEndpoint } from "../../../kernel/src/core/comms.ts";
 import type { DebuggerOptions } from "../../../kernel/src/core/debugger.ts";
 import { Kernel } from "../../../kernel/src/core/kernel.ts";
@@ -21,6 +22,23 @@ export const DEBUGGER: DebuggerOptions = {
   readFile: (path) => Promise.resolve(`// ${path}`),
 };
 
+/** An npm that installs nothing, and says so. */
+export class MemoryNpm implements Npm {
+  readonly runs: (readonly string[])[] = [];
+  readonly versions = new Map<string, string>();
+  exitCode: number | null = 0;
+
+  run: Npm["run"] = ({ args, onText }) => {
+    this.runs.push(args);
+    onText("done\n", "stdout");
+    return Promise.resolve(this.exitCode);
+  };
+
+  installedVersion(name: string): string | undefined {
+    return this.versions.get(name);
+  }
+}
+
 /** A kernel with memory parts, and a front end that talks to it. */
 export class KernelWorld {
   readonly transport = new MemoryTransport();
@@ -29,6 +47,7 @@ export class KernelWorld {
   readonly languages: MemoryLanguage[] = [];
   readonly kernel: Kernel;
   readonly warnings: string[] = [];
+  readonly npm = new MemoryNpm();
   private readonly composer = new MessageComposer();
   private readonly waiting = new Set<() => void>();
 
@@ -45,6 +64,7 @@ export class KernelWorld {
         return language;
       },
       debugger: DEBUGGER,
+      npm: this.npm,
       openCommEndpoint: options.openCommEndpoint ?? refuseEndpoint,
       warn: (text) => this.warnings.push(text),
     });

@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { importedModule } from "../../core/npm-specifier.ts";
 import type { CellImport } from "../language.ts";
 
 /** The properties of the global object that imports define, and which imported names are types only. */
@@ -62,5 +63,5 @@ function reExport(node: ts.ExportDeclaration, line: number): CellImport | undefi
 }
 
 function specifierText(node: ts.Expression): string {
-  return ts.isStringLiteralLike(node) ? node.text : "";
+  return ts.isStringLiteralLike(node) ? importedModule(node.text) : "";
 }

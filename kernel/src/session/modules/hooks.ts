@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { type InitializeHook, isBuiltin, type LoadHook, type ResolveHook } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { importedModule } from "../../core/npm-specifier.ts";
 import { standInFor } from "../../tslab/stand-ins.ts";
 import { LocalVersions } from "./local-versions.ts";
 import { PathMappings } from "./path-mappings.ts";
@@ -29,7 +30,8 @@ export const initialize: InitializeHook<HookData> = ({ directory }) => {
   mappings = new PathMappings(directory);
 };
 
-export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
+export const resolve: ResolveHook = async (written, context, nextResolve) => {
+  const specifier = importedModule(written);
   const mapped = await resolveMapped(specifier, context, nextResolve);
   const resolution = mapped ?? (await resolveWithFallbacks(specifier, context, nextResolve));
   if (!mapped && !isPath(specifier)) return resolution;
