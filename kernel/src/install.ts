@@ -4,6 +4,7 @@ import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promis
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { NotebookLanguageName } from "./core/kernel-info.ts";
 
 /** Where the kernelspec goes. */
 export type InstallTarget =
@@ -17,9 +18,11 @@ export type InstallTarget =
 export interface InstallOptions {
   /** Default: the user's directory. */
   readonly target?: InstallTarget;
-  /** Name of the kernelspec; letters, digits, `.`, `-`, `_`. Default: `mobula`. */
+  /** What its notebooks are in; types are not checked in `javascript`. Default: `typescript`. */
+  readonly language?: NotebookLanguageName;
+  /** Name of the kernelspec; letters, digits, `.`, `-`, `_`. Default: `mobula`; in JavaScript `mobula-javascript`. */
   readonly name?: string;
-  /** Shown in the launcher. Default: `TypeScript (Mobula)`. */
+  /** Shown in the launcher. Default: `TypeScript (Mobula)` or `JavaScript (Mobula)`. */
   readonly displayName?: string;
   /** Program that runs the kernel. Default: the Node.js that runs this. */
   readonly nodePath?: string;
@@ -33,6 +36,10 @@ export class InstallError extends Error {
   readonly code = "INSTALL_FAILED";
 }
 
+const DEFAULTS = {
+  typescript: { name: "mobula", displayName: "TypeScript (Mobula)", args: [] },
+  javascript: { name: "mobula-javascript", displayName: "JavaScript (Mobula)", args: ["--language", "javascript"] },
+} as const;
 const RESOURCES = fileURLToPath(new URL("../resources", import.meta.url));
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 const LOGOS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
@@ -44,7 +51,7 @@ const LOGOS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
  * @throws InstallError
  */
 export async function installKernelspec(options: InstallOptions = {}): Promise<string> {
-  const name = options.name ?? "mobula";
+  const name = options.name ?? DEFAULTS[options.language ?? "typescript"].name;
   if (!/^[\w.-]+$/.test(name)) {
     throw new InstallError(`The kernel name "${name}" may only have letters, digits, ".", "-" and "_".`);
   }
@@ -78,12 +85,16 @@ export function dataDirectory(target: InstallTarget): string {
 }
 
 async function writeKernelspec(directory: string, options: InstallOptions): Promise<void> {
+  const { language = "typescript" } = options;
+  const { displayName, args } = DEFAULTS[language];
   const values: Record<string, string> = {
     "{node}": options.nodePath ?? process.execPath,
     "{main}": options.mainPath ?? MAIN,
-    "{display_name}": options.displayName ?? "TypeScript (Mobula)",
+    "{display_name}": options.displayName ?? displayName,
+    "{language}": language,
   };
-  const template: unknown = JSON.parse(await readFile(join(RESOURCES, "kernel.json"), "utf8"));
+  const template = JSON.parse(await readFile(join(RESOURCES, "kernel.json"), "utf8")) as { argv: string[] };
+  template.argv.push(...args);
   const spec = JSON.stringify(template, (_key, value: unknown) => values[String(value)] ?? value, 2);
   await writeFile(join(directory, "kernel.json"), `${spec}\n`);
   for (const logo of LOGOS) await copyFile(join(RESOURCES, logo), join(directory, logo));

@@ -61,6 +61,7 @@ async function runKernel(options: RunOptions): Promise<void> {
       run: (run) => runNpm({ ...run, directory }),
       installedVersion: (name) => installedVersion(name, directory),
     },
+    notebookLanguage: options.language,
     check: options.check,
     history,
     warn,

@@ -1,31 +1,36 @@
 /** The command line of the kernel. */
 import { parseArgs } from "node:util";
+import type { NotebookLanguageName } from "./core/kernel-info.ts";
 import { isCheckLevel } from "./core/magic.ts";
 import type { InstallOptions, InstallTarget } from "./install.ts";
 import type { CheckLevel } from "./language/language.ts";
 
 export const HELP = `Usage:
-  node main.js --connection-file FILE [--directory DIR] [--check error|warn|off] [--debug]
-  node main.js install [--user | --prefix DIR | --data-dir DIR] [--name NAME] [--display-name TEXT]
+  node main.js --connection-file FILE [--directory DIR] [--language typescript|javascript] [--check error|warn|off] [--debug]
+  node main.js install [--user | --prefix DIR | --data-dir DIR] [--language typescript|javascript] [--name NAME]
+                       [--display-name TEXT]
 
 Run a TypeScript kernel for Jupyter. A front end starts it and writes the connection file.
   --connection-file FILE  where the sockets are, and the key that signs messages
   --directory DIR         directory of the notebook; relative imports start here (default: the current one)
+  --language LANGUAGE     what front ends are told that cells are written in (default: typescript)
   --check LEVEL           what a type error does: error blocks the cell, warn shows it, off skips checking
-                          (default: error; a cell changes it with a first line "%check LEVEL")
+                          (default: error, for javascript off; a cell changes it with a first line "%check LEVEL")
   --debug                 log to stderr
 
 install: write the kernelspec, so that front ends find the kernel.
   --user                  to the user's Jupyter data directory (default)
   --prefix DIR            to DIR/share/jupyter, as in a Python environment
   --data-dir DIR          to DIR, a Jupyter data directory
-  --name NAME             name of the kernelspec (default: mobula)
-  --display-name TEXT     name in the launcher (default: TypeScript (Mobula))
+  --language LANGUAGE     of its notebooks (default: typescript)
+  --name NAME             name of the kernelspec (default: mobula, or mobula-javascript)
+  --display-name TEXT     name in the launcher (default: TypeScript (Mobula), or JavaScript (Mobula))
 `;
 
 export interface RunOptions {
   readonly connectionFile: string;
   readonly directory: string;
+  readonly language: NotebookLanguageName;
   readonly check: CheckLevel;
   readonly isDebug: boolean;
 }
@@ -63,16 +68,24 @@ function readRun(args: readonly string[]): Command {
     options: {
       "connection-file": { type: "string" },
       directory: { type: "string", default: process.cwd() },
-      check: { type: "string", default: "error" },
+      language: { type: "string" },
+      check: { type: "string" },
       debug: { type: "boolean", default: false },
     },
   });
-  const { check } = values;
+  const language = languageOf(values.language);
+  const { check = language === "javascript" ? "off" : "error" } = values;
   if (values["connection-file"] === undefined) throw new UsageError("--connection-file FILE is missing; see --help.");
   if (!isCheckLevel(check)) throw new UsageError(`--check takes error, warn or off, not "${check}".`);
   return {
     type: "run",
-    options: { connectionFile: values["connection-file"], directory: values.directory, check, isDebug: values.debug },
+    options: {
+      connectionFile: values["connection-file"],
+      directory: values.directory,
+      language,
+      check,
+      isDebug: values.debug,
+    },
   };
 }
 
@@ -83,6 +96,7 @@ function readInstall(args: readonly string[]): Command {
       user: { type: "boolean" },
       prefix: { type: "string" },
       "data-dir": { type: "string" },
+      language: { type: "string" },
       name: { type: "string" },
       "display-name": { type: "string" },
     },
@@ -96,8 +110,14 @@ function readInstall(args: readonly string[]): Command {
     type: "install",
     options: {
       ...(targets[0] ? { target: targets[0] } : {}),
+      ...(values.language === undefined ? {} : { language: languageOf(values.language) }),
       ...(values.name === undefined ? {} : { name: values.name }),
       ...(values["display-name"] === undefined ? {} : { displayName: values["display-name"] }),
     },
   };
+}
+
+function languageOf(word = "typescript"): NotebookLanguageName {
+  if (word === "typescript" || word === "javascript") return word;
+  throw new UsageError(`--language takes typescript or javascript, not "${word}".`);
 }

@@ -30,6 +30,18 @@ test("the kernelspec starts this Node.js with the absolute path of the kernel", 
   expect((await readdir(spec)).sort()).toEqual(["kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]);
 });
 
+test("the same kernel is there for JavaScript", async () => {
+  const directory = await folder();
+  const spec = await installKernelspec({ target: { type: "data-dir", directory }, language: "javascript" });
+  expect(spec).toBe(join(directory, "kernels", "mobula-javascript"));
+  const { argv, language, display_name: name } = JSON.parse(await readFile(join(spec, "kernel.json"), "utf8"));
+  expect({ end: argv.slice(-3), language, name }).toEqual({
+    end: ["{connection_file}", "--language", "javascript"],
+    language: "javascript",
+    name: "JavaScript (Mobula)",
+  });
+});
+
 test("installing again replaces the kernelspec and leaves nothing else", async () => {
   const directory = await folder();
   const target = { type: "prefix", directory } as const;

@@ -4,12 +4,30 @@ import { readCommand } from "../../kernel/src/options.ts";
 test("a kernel runs in the current directory and blocks on type errors, unless told otherwise", () => {
   expect(readCommand(["--connection-file", "c.json"])).toEqual({
     type: "run",
-    options: { connectionFile: "c.json", directory: process.cwd(), check: "error", isDebug: false },
+    options: {
+      connectionFile: "c.json",
+      directory: process.cwd(),
+      language: "typescript",
+      check: "error",
+      isDebug: false,
+    },
   });
   expect(readCommand(["--connection-file=c.json", "--directory", "/n", "--check", "off", "--debug"])).toEqual({
     type: "run",
-    options: { connectionFile: "c.json", directory: "/n", check: "off", isDebug: true },
+    options: { connectionFile: "c.json", directory: "/n", language: "typescript", check: "off", isDebug: true },
   });
+});
+
+test("types of JavaScript are not checked, unless somebody wants that", () => {
+  const options = { connectionFile: "c", directory: process.cwd(), language: "javascript", isDebug: false };
+  const command = ["--connection-file", "c", "--language", "javascript"];
+  expect(readCommand(command)).toEqual({ type: "run", options: { ...options, check: "off" } });
+  expect(readCommand([...command, "--check", "warn"])).toEqual({ type: "run", options: { ...options, check: "warn" } });
+  expect(readCommand(["install", "--language", "javascript"])).toEqual({
+    type: "install",
+    options: { language: "javascript" },
+  });
+  expect(() => readCommand(["--connection-file", "c", "--language", "python"])).toThrow("--language takes");
 });
 
 test("install has one target", () => {

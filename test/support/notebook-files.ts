@@ -29,7 +29,7 @@ export function writeNotebook(path: string, cells: Readonly<Record<string, strin
   }));
   const metadata = {
     kernelspec: { name: "mobula", display_name: "TypeScript (Mobula)", language: "typescript" },
-    language_info: kernelInfo.language_info,
+    language_info: kernelInfo.typescript.language_info,
   };
   writeFileSync(path, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells: content }));
 }

@@ -7,7 +7,25 @@ const require = createRequire(import.meta.url);
 
 export const IMPLEMENTATION = "mobula";
 
-export const kernelInfo: KernelInfoReplyContent = describeKernel();
+/** What the cells of a notebook are written in. The kernel is the same; `javascript` is for those who want no type checks. */
+export type NotebookLanguageName = "typescript" | "javascript";
+
+export const kernelInfo: Readonly<Record<NotebookLanguageName, KernelInfoReplyContent>> = describeKernels();
+
+function describeKernels(): Record<NotebookLanguageName, KernelInfoReplyContent> {
+  const inTypeScript = describeKernel();
+  const languageInfo = {
+    ...inTypeScript.language_info,
+    name: "javascript",
+    version: process.versions.node,
+    mimetype: "text/javascript",
+    codemirror_mode: "javascript",
+    file_extension: ".js",
+    pygments_lexer: "javascript",
+  };
+  const banner = inTypeScript.banner.replace(/TypeScript \S+/, "JavaScript");
+  return { typescript: inTypeScript, javascript: { ...inTypeScript, banner, language_info: languageInfo } };
+}
 
 function describeKernel(): KernelInfoReplyContent {
   const own = readVersion("../../package.json");

@@ -21,7 +21,7 @@ import { ExecutionQueue, type Job } from "./execution-queue.ts";
 import { History, type HistoryStore } from "./history.ts";
 import { Inputs } from "./inputs.ts";
 import { settlesWithin } from "./interruption.ts";
-import { kernelInfo } from "./kernel-info.ts";
+import { kernelInfo, type NotebookLanguageName } from "./kernel-info.ts";
 import { LanguageComms } from "./language-comm.ts";
 import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
 import { completeReply, inspectReply, isCompleteReply } from "./language-replies.ts";
@@ -39,6 +39,8 @@ export interface KernelOptions {
   readonly debugger: DebuggerOptions;
   /** For `%npm`. */
   readonly npm: Npm;
+  /** What front ends are told that cells are written in. Default: `typescript`. */
+  readonly notebookLanguage?: NotebookLanguageName;
   /** The notebook's level until a `%check` line changes it. Default: `error`. */
   readonly check?: CheckLevel;
   /** Keeps the history for the process that follows a restart. Default: nobody. */
@@ -59,6 +61,7 @@ export class Kernel {
   /** Resolves when the kernel has shut down, on request or by `close`; says whether another process will follow it. */
   readonly closed: Promise<{ readonly isRestarted: boolean }>;
   private readonly transport: Transport;
+  private readonly notebookLanguage: NotebookLanguageName;
   private readonly warn: (text: string) => void;
   private readonly debug: (text: string) => void;
   private readonly outbox: Outbox;
@@ -81,6 +84,7 @@ export class Kernel {
 
   constructor(options: KernelOptions) {
     this.transport = options.transport;
+    this.notebookLanguage = options.notebookLanguage ?? "typescript";
     this.warn = options.warn ?? (() => {});
     this.debug = options.debug ?? (() => {});
     this.outbox = new Outbox(options.transport);
@@ -181,7 +185,7 @@ export class Kernel {
   ): Promise<object | undefined> {
     switch (request.type) {
       case "kernel_info_request":
-        return kernelInfo;
+        return kernelInfo[this.notebookLanguage];
       case "complete_request":
         return completeReply(await this.language.get(), request.content, (code) => this.languageComms.find(code));
       case "inspect_request":

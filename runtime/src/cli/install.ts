@@ -6,7 +6,8 @@ import { installInto } from "./installation.ts";
 
 const HELP = `Usage: mobula install [--user | --prefix DIR | --data-dir DIR]
 
-Install the TypeScript kernel and the JupyterLab extension, so that every JupyterLab that looks there offers them.
+Install the kernel, for TypeScript and for JavaScript, and the JupyterLab extension, so that every JupyterLab that
+looks there offers them.
 Installing again replaces what is there.
 
 Options:
@@ -34,7 +35,9 @@ async function install(values: OptionValues, positionals: readonly string[]): Pr
   const target = targetOf(values);
   const { dataDirectory } = await import("@mobula/kernel");
   const installed = await installInto(dataDirectory(target));
-  process.stdout.write(`Kernel:    ${installed.kernelspec}\nExtension: ${installed.extension}\n`);
+  process.stdout.write(
+    `Kernels:   ${installed.kernelspecs.join("\n           ")}\nExtension: ${installed.extension}\n`,
+  );
   return EXIT_CODES.ok;
 }
 

@@ -8,8 +8,8 @@ import { CommandError, EXIT_CODES } from "./command.ts";
 import { findBuiltExtension, installExtension, isExtensionInstalled } from "./labextension.ts";
 
 export interface Installed {
-  /** Folder of the kernelspec. */
-  readonly kernelspec: string;
+  /** Folders of the kernelspecs. */
+  readonly kernelspecs: readonly string[];
   /** Folder of the extension. */
   readonly extension: string;
 }
@@ -21,14 +21,22 @@ export interface Installed {
  */
 export async function installInto(dataDirectory: string): Promise<Installed> {
   const built = await findBuiltExtension();
-  return { kernelspec: await installKernel(dataDirectory), extension: await installExtension(built, dataDirectory) };
+  return { kernelspecs: await installKernels(dataDirectory), extension: await installExtension(built, dataDirectory) };
 }
 
-/** @throws CommandError when the directory cannot be written. */
-export async function installKernel(dataDirectory: string): Promise<string> {
+/**
+ * Install the kernel, as one for TypeScript and as one for JavaScript.
+ *
+ * @throws CommandError when the directory cannot be written.
+ */
+export async function installKernels(dataDirectory: string): Promise<string[]> {
   const { installKernelspec } = await import("@mobula/kernel");
   try {
-    return await installKernelspec({ target: { type: "data-dir", directory: dataDirectory } });
+    const target = { type: "data-dir", directory: dataDirectory } as const;
+    return [
+      await installKernelspec({ target, language: "typescript" }),
+      await installKernelspec({ target, language: "javascript" }),
+    ];
   } catch (cause) {
     throw new CommandError(EXIT_CODES.failed, messageOf(cause), { cause });
   }

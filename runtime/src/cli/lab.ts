@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { delimiter, relative, resolve, sep } from "node:path";
 import { type Command, CommandError, type ExitCode, type OptionValues, portOf, textOf, usageError } from "./command.ts";
-import { findExtensionIn, findKernelIn, installKernel, ownDataDirectory } from "./installation.ts";
+import { findExtensionIn, findKernelIn, installKernels, ownDataDirectory } from "./installation.ts";
 import { dataDirectoriesOf, findJupyter } from "./jupyter.ts";
 import { refuseTakenPort, runLabServer } from "./lab-server.ts";
 import { findBuiltExtension, installExtension } from "./labextension.ts";
@@ -90,7 +90,7 @@ async function prepareDataDirectory(jupyter: string): Promise<string | undefined
   const hasExtension = built === undefined || (await findExtensionIn(built, searched)) !== undefined;
   if (hasKernel && hasExtension) return undefined;
   const own = ownDataDirectory();
-  await installKernel(own);
+  await installKernels(own);
   if (built !== undefined) await installExtension(built, own);
   return own;
 }

@@ -92,10 +92,10 @@ async function runNotebookCommand(values: OptionValues, positionals: readonly st
     process.stdout.write(describeParameters(args.input, await parametersOf(notebook, directory)));
     return EXIT_CODES.ok;
   }
-  refuseOtherLanguage(args.input, notebook);
+  const unchecked = isJavaScript(args.input, notebook) ? { check: args.check ?? "off" } : {};
   await checkOutput(args, values["in-place"] === true);
   const parameters = await injectParameters(notebook, args.given, directory);
-  return execute(args, notebook, parameters, directory);
+  return execute({ ...args, ...unchecked }, notebook, parameters, directory);
 }
 
 function readArguments(values: OptionValues, positionals: readonly string[]): RunArguments {
@@ -122,13 +122,18 @@ function defaultOutput(input: string): string {
   return join(dirname(input), `${basename(input, extname(input))}.out.ipynb`);
 }
 
-/** The kernel would answer every line of another language with an error. A notebook that names none is taken as ours. */
-function refuseOtherLanguage(input: string, { metadata }: Notebook): void {
+/**
+ * Does the notebook say that it is in JavaScript? Its types are not checked then. One that names no language is taken as
+ * TypeScript; the kernel would answer every line of another language with an error.
+ */
+function isJavaScript(input: string, { metadata }: Notebook): boolean {
   const { kernelspec, language_info: info } = metadata;
   const named =
     (isObject(kernelspec) ? kernelspec["language"] : undefined) ?? (isObject(info) ? info["name"] : undefined);
-  if (typeof named !== "string" || ["typescript", "javascript"].includes(named.toLowerCase())) return;
-  throw usageError(`'${input}' is a notebook in ${named}, and this command runs TypeScript and JavaScript.`);
+  const language = typeof named === "string" ? named.toLowerCase() : "typescript";
+  if (language === "javascript") return true;
+  if (language === "typescript") return false;
+  throw usageError(`'${input}' is a notebook in ${language}, and this command runs TypeScript and JavaScript.`);
 }
 
 async function checkOutput({ input, output }: RunArguments, isInPlace: boolean): Promise<void> {

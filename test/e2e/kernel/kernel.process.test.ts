@@ -357,3 +357,12 @@ describe("the command line", () => {
     expect((await run(kernel.client, "1 + 1")).value).toBe("2");
   });
 });
+
+test("as a kernel for JavaScript it says so, and checks no types", async () => {
+  const kernel = await startRealKernel(directory, "ipc", {}, ["--language", "javascript"]);
+  onTestFinished(() => kernel.shutdown());
+  const { language_info: language } = await kernel.client.kernelInfo();
+  expect(language).toMatchObject({ name: "javascript", mimetype: "text/javascript", file_extension: ".js" });
+  const { value } = await run(kernel.client, "let n = 1;\nn = 'text';\nfunction twice(x) { return x + x }\ntwice(n)");
+  expect(value).toBe("'texttext'");
+});

@@ -24,7 +24,7 @@ async function expectInstalled(data: string): Promise<void> {
     jupyterlab: { _build: { load: string } };
   };
   expect((await stat(join(extension, jupyterlab._build.load))).isFile()).toBe(true);
-  expect(await readdir(join(data, "kernels"))).toEqual(["mobula"]);
+  expect((await readdir(join(data, "kernels"))).sort()).toEqual(["mobula", "mobula-javascript"]);
   expect(await readdir(join(data, "labextensions/@mobula"))).toEqual(["jupyterlab"]);
 }
 

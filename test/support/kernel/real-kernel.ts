@@ -17,9 +17,10 @@ export function startRealKernel(
   directory: string,
   transport: "ipc" | "tcp" = "ipc",
   env: NodeJS.ProcessEnv = {},
+  args: readonly string[] = [],
 ): Promise<RunningKernel> {
   return startKernel({
-    command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
+    command: [process.execPath, MAIN, "--connection-file", "{connection_file}", ...args],
     directory,
     transport,
     env: { ...process.env, ...env },
