@@ -7,6 +7,16 @@ import { codeFrame } from "../traceback/code-frame.ts";
 /** More than this only buries the first one. */
 const MAX_SHOWN = 10;
 
+/** Errors about types that TypeScript numbers among those about syntax. */
+const ABOUT_TYPES = new Set([
+  ...[1055, 1058, 1062, 1064, 1065], // what an async function returns
+  ...[1226, 1345], // type predicates, `void` as a condition
+  ...[1236, 1237, 1238, 1239, 1240, 1241, 1270, 1271, 1278, 1279, 1329], // the signature of a decorator
+  ...[1320, 1321, 1322], // what is awaited or yielded
+  ...[1340, 1361, 1362, 1379, 1380], // a type used as a value, or the other way round
+  1360, // `satisfies`
+]);
+
 export interface DiagnosticSource {
   readonly code: string;
   /** The number in front of the cell. */
@@ -36,7 +46,7 @@ export function toWarningText(diagnostics: readonly CellDiagnostic[], source: Di
 
 /** TypeScript numbers its syntax errors 1000 to 1999; 0 is a rule of this kernel about the form of a cell. */
 function isSyntaxError({ code }: CellDiagnostic): boolean {
-  return code < 2000;
+  return code < 2000 && !ABOUT_TYPES.has(code);
 }
 
 /** Where a diagnostic is, and its lines with carets below what is wrong. */

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import ts from "typescript";
+import { libraryFiles } from "./library-files.ts";
 
 /** What cells need whatever a project says: they are ES modules run by Node, and never emitted as files. */
 const REQUIRED: ts.CompilerOptions = {
@@ -79,7 +80,7 @@ export function compilerOptionsFor(directory: string, typeRoots?: readonly strin
     ...DEFAULTS,
     ...chosen,
     ...REQUIRED,
-    lib: [...new Set(["lib.esnext.d.ts", ...(project.lib ?? [])])],
+    lib: [...new Set([...libraryFiles, ...(project.lib ?? [])])],
     types: [...new Set(["node", ...(project.types ?? [])])],
     ...(roots.length > 0 && { typeRoots: roots }),
   };

@@ -90,8 +90,14 @@ function categoryAt(level: CheckLevel): "error" | "warning" {
   return level === "error" ? "error" : "warning";
 }
 
+/** TypeScript's advice for names that are newer than the library files that `library-files.ts` chose. */
+const NEWER_LIBRARY =
+  / Do you need to change your target library\? Try changing the 'lib' compiler option to '\S+' or later\./;
+const NOT_IN_NODE = `\nNode.js ${process.versions.node}, which runs the cells, does not have it.`;
+
 function content(error: ts.Diagnostic): Pick<CellDiagnostic, "code" | "message"> {
-  return { code: error.code, message: explainCellModules(ts.flattenDiagnosticMessageText(error.messageText, "\n")) };
+  const message = ts.flattenDiagnosticMessageText(error.messageText, "\n").replace(NEWER_LIBRARY, NOT_IN_NODE);
+  return { code: error.code, message: explainCellModules(message) };
 }
 
 /** Errors at the end of a text point behind its last character; keep them inside. */

@@ -27,7 +27,8 @@ export function virtualModule(code: string, cell: AnalysedCell, sources: ModuleS
   const header = `${leadingPragmas(code)}${importLine(sources)}\n`;
   const dependencies = new Set([...sources.augmenting, ...sources.imported.map(({ version }) => version)]);
   return {
-    text: `${header}${code}\n${exportLine(cell)}`,
+    // A script's first line is a comment, but only at the very top of a file.
+    text: `${header}${code.replace(/^#!/, "//")}\n${exportLine(cell)}`,
     headerLength: header.length,
     dependencies: [...dependencies],
   };

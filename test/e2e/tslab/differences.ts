@@ -150,6 +150,12 @@ export const DIFFERENCES: readonly Difference[] = [
     cells: ["other syntax/decorator"],
   },
   {
+    tslab: "refuses the `#!` line of a script",
+    here: "takes it for a comment",
+    outcomes: "refused → ok",
+    cells: ["other syntax/hashbang"],
+  },
+  {
     tslab: "no JSX",
     here: "JSX, with a library that has types for it",
     outcomes: "refused → refused",
@@ -161,7 +167,6 @@ export const DIFFERENCES: readonly Difference[] = [
     outcomes: "refused → refused",
     cells: [
       "other syntax/standard decorator",
-      "other syntax/hashbang",
       "other syntax/octal",
       "other syntax/shell magic",
       "other syntax/percent magic",
@@ -172,11 +177,5 @@ export const DIFFERENCES: readonly Difference[] = [
     here: "the kernel stays; variables are lost",
     outcomes: "ended → threw",
     cells: ["the end of the process/process.exit"],
-  },
-  {
-    tslab: "knows no newer functions, such as `Object.groupBy`",
-    here: "knows all of TypeScript 6.0, also those that Node 20 has not yet",
-    outcomes: "refused → threw",
-    cells: ["types/group by"],
   },
 ];

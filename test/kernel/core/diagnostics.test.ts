@@ -51,6 +51,18 @@ test("a syntax error goes by that name", () => {
   );
 });
 
+test.each([
+  ["satisfies", 1360],
+  ["a decorator's signature", 1241],
+  ["what an async function returns", 1064],
+  ["a type used as a value", 1361],
+])("an error about %s is none of syntax, whatever its number", (_what, number) => {
+  const code = "wrong";
+  expect(toErrorContent([diagnostic(code, code, { code: number })], { code, executionCount: 1 }).ename).toBe(
+    "TypeScriptError",
+  );
+});
+
 test("carets stand below their text behind tabs, and stop at the end of the line", () => {
   const code = "\t\tf(1,\n  2)";
   const [, frame = ""] = toErrorContent([diagnostic(code, "f(1,\n  2)")], { code, executionCount: 1 }).traceback;

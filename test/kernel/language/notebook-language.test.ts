@@ -50,6 +50,13 @@ describe("names across cells", () => {
     expect(notebook.errors("old.y")).toEqual(["Property 'y' does not exist on type 'Point'."]);
   });
 
+  test("the first line of a script is a comment", () => {
+    notebook.run("const a = 1");
+    expect(notebook.errors("#!/usr/bin/env node\na satisfies number")).toEqual([]);
+    const { diagnostics } = notebook.compile("#!/usr/bin/env node\na satisfies string");
+    expect(diagnostics).toMatchObject([{ start: "#!/usr/bin/env node\na ".length, length: "satisfies".length }]);
+  });
+
   test("a cell may run again and again, and its names are not redeclarations", () => {
     for (let count = 0; count < 3; count++)
       notebook.run("const a = 1; let b = a; class C {} enum E { A } type T = C", { cellId: "x" });
