@@ -15,6 +15,9 @@ import {
 } from "./state.ts";
 import { step } from "./step.ts";
 
+/** In which Mobula's kernels present themselves. */
+const OWN_LANGUAGES: ReadonlySet<string> = new Set(["typescript", "javascript"]);
+
 /**
  * Follows the kernel of a session context, through the context's own connection: a second connection to a kernel may
  * not carry comms. Dispose it when the document closes.
@@ -126,7 +129,7 @@ export class KernelLink {
     if (!kernel) return this.#isStarting() ? "unknown" : "none";
     if (!kernel.handleComms) return "shared";
     const language = this.context.specsManager.specs?.kernelspecs[kernel.name]?.language.toLowerCase();
-    return language === undefined || language === "typescript" ? "unknown" : "other";
+    return language === undefined || OWN_LANGUAGES.has(language) ? "unknown" : "other";
   }
 
   #isStarting(): boolean {
@@ -134,7 +137,7 @@ export class KernelLink {
     return status === "initializing" || status === "starting" || status === "connecting" || status === "restarting";
   }
 
-  /** Several kernels speak TypeScript; only its own answer tells Mobula's. */
+  /** Several kernels speak these languages; only its own answer tells Mobula's. */
   async #askKind(kernel: Kernel.IKernelConnection): Promise<void> {
     let implementation: string;
     try {
