@@ -19,12 +19,8 @@ export function sweepStaleArenas(mount?: string): string[] {
     for (const name of namesIn(folder)) {
       const directory = join(folder, name);
       if (!name.startsWith(PREFIX) || !isStaleArena(directory)) continue;
-      try {
-        rmSync(directory, { recursive: true, force: true });
-        removed.push(directory);
-      } catch {
-        // Another process sweeps it at the same moment.
-      }
+      rmSync(directory, { recursive: true, force: true });
+      removed.push(directory);
     }
   }
   return removed;

@@ -2,7 +2,7 @@
  * Owns a process's socket to the head, on a thread of its own: it hears about the head's death, cancels tasks and
  * answers the main thread's synchronous requests while user code keeps that one busy.
  */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
@@ -183,25 +183,15 @@ async function removeRemains(deadline: number): Promise<void> {
   // Its sockets close a moment before the process has ended.
   while (isHeadAlive() && performance.now() < deadline) await sleep(DYING_CHECK_MS);
   if (!isHeadAlive()) {
-    await removeFolder(data.directory);
-    if (spillDirectory !== undefined) await removeFolder(spillDirectory);
-    if (arenaDirectory !== undefined) await removeFolder(arenaDirectory);
+    if (arenaDirectory !== undefined) rmSync(arenaDirectory, { recursive: true, force: true });
     // It was killed before it could say where its arena is.
     else await import("../../store/index.ts").then(({ sweepStaleArenas }) => sweepStaleArenas());
+    if (spillDirectory !== undefined) rmSync(spillDirectory, { recursive: true, force: true });
+    // Last: a main thread that still starts wants to listen there, and its failure ends this process.
+    rmSync(data.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
   }
   if (isWorker) process.kill(process.pid, "SIGKILL");
   tell({ type: "closed" });
-}
-
-/** Every process of the cluster does this at the same moment, and stumbles over what another one has removed. */
-async function removeFolder(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 10 && existsSync(path); attempt++) {
-    try {
-      rmSync(path, { recursive: true, force: true });
-    } catch {
-      await sleep(10);
-    }
-  }
 }
 
 /** A head of one's own ends when its driver has lost the connection, so it counts as dead then. */
