@@ -50,6 +50,12 @@ export interface ModuleSource {
 /** The checker keeps what it knows of every module; beyond this many it is time for a new one. */
 const MAX_JOINED = 250;
 
+/**
+ * What joined a program since it was made, by file name. The service may come back to a program that was given back, and a
+ * program keeps the errors of a file by its name: another text needs another name, or another program.
+ */
+const textsJoined = new WeakMap<ts.Program, Map<string, string>>();
+
 interface Joined {
   readonly sourceFile: ts.SourceFile;
   /** By mode and specifier. */
@@ -61,6 +67,7 @@ export class GrowingProgram {
   readonly #source: ModuleSource;
   readonly #originals: FileMethods;
   readonly #joined = new Map<string, Joined>();
+  readonly #texts: Map<string, string>;
   readonly #baseFiles: readonly ts.SourceFile[];
   /** Files of the user, which may change under a program. */
   readonly #userFiles: readonly SourceFileInternals[];
@@ -71,6 +78,8 @@ export class GrowingProgram {
   constructor(program: ts.Program, source: ModuleSource) {
     this.#program = program as ts.Program & FileMethods;
     this.#source = source;
+    this.#texts = textsJoined.get(program) ?? new Map<string, string>();
+    textsJoined.set(program, this.#texts);
     this.#baseFiles = program.getSourceFiles();
     const isVirtual = ({ fileName }: ts.SourceFile) => source.moduleText(fileName) !== undefined || isCell(fileName);
     const ownFiles = this.#baseFiles.filter(({ fileName }) => !isLibrary(fileName)) as SourceFileInternals[];
@@ -95,7 +104,7 @@ export class GrowingProgram {
 
   /** Is the module part of the program now, with all that it imports? `false`: only a new program can hold it. */
   join(fileName: string): boolean {
-    if (this.#joined.size >= MAX_JOINED) return false;
+    if (this.#texts.size >= MAX_JOINED) return false;
     const isCurrent = this.#userFiles.every((file) => this.#source.getScriptVersion(file.fileName) === file.version);
     return isCurrent && this.#join(fileName, new Set(), this.#augmenting);
   }
@@ -105,7 +114,8 @@ export class GrowingProgram {
     visited.add(fileName);
     const text = this.#source.moduleText(fileName);
     const known = this.#program.getSourceFile(fileName);
-    if (text === undefined || (known && known.text !== text)) return false;
+    const textBefore = known?.text ?? this.#texts.get(fileName) ?? text;
+    if (text === undefined || text !== textBefore) return false;
     const file = (known ?? this.#parse(fileName, text)) as SourceFileInternals;
     if (!known && !canJoin(file)) return false;
     const targets = new Set<string>();
@@ -155,6 +165,7 @@ export class GrowingProgram {
 
   #add(sourceFile: ts.SourceFile, resolved: ReadonlyMap<string, Resolved>): void {
     (ts as unknown as Internals).bindSourceFile(sourceFile, this.#program.getCompilerOptions());
+    this.#texts.set(sourceFile.fileName, sourceFile.text);
     this.#joined.set(sourceFile.fileName, { sourceFile, resolved });
   }
 

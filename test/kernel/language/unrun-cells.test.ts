@@ -29,6 +29,18 @@ function mended(code: string, diagnostic: LiveDiagnostic | undefined, title: str
   );
 }
 
+test("a cell that runs after a refused one is checked itself, though a front end asked about all of them in between", () => {
+  const cells = [
+    { id: "a", code: "const fish = 'manta';\nfish.length" },
+    { id: "b", code: "const metres: number = fish;" },
+  ];
+  const ask = () => cells.forEach(({ id: cellId }) => notebook.language.diagnose({ cells, cellId, check: "error" }));
+  ask();
+  expect(notebook.errors(cells[1]?.code ?? "", "b")).toEqual(["Cannot find name 'fish'."]);
+  ask();
+  expect(notebook.errors(cells[0]?.code ?? "", "a")).toEqual([]);
+});
+
 describe("cells that have not run", () => {
   test("see the cells above them, and not those below", () => {
     expect(messages("const rows = [1, 2]", "rows.map((row) => row.trim())")).toEqual([
