@@ -18,6 +18,7 @@ const CELLS = {
   text: "const fish = 'manta';\nconsole.log(`a ${fish}`);\nfish.length",
   table: "table([{ fish: 'manta', metres: 7 }, { fish: 'cod', metres: 1 }])",
   picture: "svg`<svg width='90' height='90'><circle r='40' cx='45' cy='45' fill='teal'/></svg>`",
+  chart: "plotly({ data: [{ type: 'bar', y: [1, 3, 2] }], layout: { height: 200 } })",
   error: "function dive(metres: number): never {\n  throw new RangeError(`${metres} m is too deep`);\n}\ndive(3000);",
   refused: "const metres: number = fish;",
   session: "process.pid",
@@ -46,9 +47,13 @@ afterAll(async () => {
   await server?.close();
 });
 
-function output(id: keyof typeof CELLS): Locator {
+function cell(id: keyof typeof CELLS): Locator {
   const index = Object.keys(CELLS).indexOf(id);
-  return page.locator(`.jp-Notebook .jp-Cell[data-windowed-list-index="${index}"] .jp-OutputArea`);
+  return page.locator(`.jp-Notebook .jp-Cell[data-windowed-list-index="${index}"]`);
+}
+
+function output(id: keyof typeof CELLS): Locator {
+  return cell(id).locator(".jp-OutputArea");
 }
 
 async function runAll(): Promise<void> {
@@ -57,16 +62,21 @@ async function runAll(): Promise<void> {
   await kernelIsIdle(page);
 }
 
-test("run all shows text, a table, a picture, and an error with its place, where it stops", async () => {
+test("a type error is marked before anything runs", async () => {
+  await cell("refused").locator(".cm-lintRange-error").first().waitFor({ timeout: 30_000 });
+});
+
+test("run all shows text, a table, a picture, a chart, and an error with its place, where it stops", async () => {
   await runAll();
   expect(await output("text").innerText()).toMatch(/a manta\s+\[1\]:\s+5/);
   expect(await output("table").locator("table tbody tr").count()).toBe(2);
   expect(await output("table").locator("table").innerText()).toMatch(/manta\s+7\s+cod\s+1/);
   const picture = output("picture").locator("svg circle, img[src^='data:image/svg']").first();
   expect((await picture.boundingBox())?.width).toBeGreaterThan(50);
+  await output("chart").locator(".js-plotly-plot .bars .point").nth(2).waitFor({ timeout: 20_000 });
   const error = await output("error").innerText();
   expect(error).toContain("RangeError: 3000 m is too deep");
-  expect(error).toMatch(/at dive \(cell \[4\]:2:\d+\)/);
+  expect(error).toMatch(/at dive \(cell \[5\]:2:\d+\)/);
   expect(await output("session").innerText()).toBe("");
   await screenshot(page, "notebook7-light");
 });
@@ -78,9 +88,10 @@ test("a refused cell shows the type error, and the cell after it runs by itself"
 
 test("after a kernel restart variables are gone, and everything runs again", async () => {
   const before = await sessionPid();
-  await menu(page, "Kernel", "Restart Kernel…");
+  await menu(page, "Kernel", "Restart Kernel and Clear Outputs of All Cells…");
   await page.locator(".jp-Dialog button.jp-mod-accept").click();
   await vi.waitUntil(() => !isRunning(before), { timeout: 15_000 });
+  await vi.waitUntil(async () => (await page.locator(".jp-OutputArea-output").count()) === 0, { timeout: 15_000 });
   await kernelIsIdle(page);
   expect(await runCell("refused")).toContain("Cannot find name 'fish'");
   await runAll();
@@ -93,17 +104,21 @@ test("nothing went wrong in the page's console", () => {
 });
 
 async function sessionPid(): Promise<number> {
-  return Number(/\]:\s+(\d+)/.exec(await runCell("session"))?.[1]);
+  return Number(await runCell("session"));
 }
 
 /** Run one cell; resolves with what it shows. */
 async function runCell(id: keyof typeof CELLS): Promise<string> {
-  const index = Object.keys(CELLS).indexOf(id);
-  await page.locator(`.jp-Notebook .jp-Cell[data-windowed-list-index="${index}"] .jp-InputPrompt`).click();
+  const prompt = cell(id).locator(".jp-InputPrompt");
+  const before = await prompt.innerText();
+  await prompt.click();
   await page.keyboard.press("Control+Enter");
-  await page
-    .locator(`.jp-Cell[data-windowed-list-index="${index}"] .jp-InputPrompt`, { hasText: "[*]" })
-    .waitFor({ state: "hidden" });
-  await output(id).locator(".jp-OutputArea-output").first().waitFor();
-  return await output(id).innerText();
+  await vi.waitUntil(
+    async () => {
+      const now = await prompt.innerText();
+      return now !== before && /\d/.test(now);
+    },
+    { timeout: 30_000 },
+  );
+  return await output(id).locator(".jp-OutputArea-output").first().innerText();
 }
