@@ -1,6 +1,7 @@
 // `npm run check`: types, lint, format. Each is one check of `npm test`.
 import { pathToFileURL } from "node:url";
 import { checkDocs } from "./docs.mjs";
+import { VENV_PYTHON } from "./lib/python.mjs";
 import { run, runScript, SetupError } from "./lib/steps.mjs";
 import { compile } from "./setup.mjs";
 
@@ -9,6 +10,8 @@ const CHECKS = [
   { name: "lint", args: ["node_modules/oxlint/bin/oxlint", "--type-aware", "--deny-warnings"] },
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "check", "."] },
 ];
+/** With the packages that `npm test` installs: Ray's types among them. */
+const PYTHON_TYPES = ["-m", "mypy", "--config-file", "runtime/python/mypy.ini", "runtime/python/mobula_ray"];
 
 /** @returns {Promise<{ passed: number, failed: number }>} */
 export async function check() {
@@ -23,6 +26,8 @@ export async function check() {
     const { code, output } = await run(process.execPath, args);
     tell(name, code === 0 ? undefined : output);
   }
+  const python = await run(VENV_PYTHON, PYTHON_TYPES);
+  tell("types of the Python side", python.code === 0 ? undefined : python.output);
   tell("API reference", await checkDocs());
   return counts;
 }

@@ -8,14 +8,16 @@ import type { ActorId, ObjectId } from "../../runtime/src/protocol/ids.ts";
 
 export interface EngineContract {
   create(): Engine | Promise<Engine>;
-  /** What this engine cannot do, by the title of its test, with the reason. */
+  /** What this engine does not do, by the title of its test, with the reason: the test has to end with `UNSUPPORTED`. */
+  readonly unsupported?: Readonly<Record<string, string>>;
+  /** What holds for other engines only, by the title of its test, with the reason. */
   readonly skip?: Readonly<Record<string, string>>;
 }
 
 type AnyFunction = Parameters<typeof captureFunction>[0];
 
 export function engineContract(name: string, contract: EngineContract): void {
-  const { skip = {} } = contract;
+  const { skip = {}, unsupported = {} } = contract;
   const create = (): Engine | Promise<Engine> => contract.create();
   let engine: Engine;
 
@@ -40,9 +42,10 @@ export function engineContract(name: string, contract: EngineContract): void {
     throw new Error("it did not fail");
   };
   const check = (title: string, test: () => Promise<void>): void => {
-    const reason = skip[title];
-    if (reason === undefined) it(title, test);
-    else it.skip(`${title} (${reason})`, test);
+    const missing = unsupported[title];
+    if (title in skip) return;
+    if (missing === undefined) it(title, test);
+    else it(`${title} - not here: ${missing}`, () => expect(test()).rejects.toMatchObject({ code: "UNSUPPORTED" }));
   };
 
   describe(`engine ${name}`, () => {

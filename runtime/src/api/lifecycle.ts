@@ -2,8 +2,10 @@
 import type { Engine } from "../engine/engine.ts";
 import { joinLocalEngine } from "../engine/local/join-head.ts";
 import { type LocalOptions, startLocalEngine } from "../engine/local/start-head.ts";
+import { isRayAddress } from "../engine/ray/ray-address.ts";
+import { RayEngine } from "../engine/ray/ray-engine.ts";
 import { isRemoteAddress } from "../engine/remote/remote-address.ts";
-import { RemoteEngine } from "../engine/remote/remote-engine.ts";
+import { RemoteEngine, type RemoteOptions } from "../engine/remote/remote-engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { findCluster } from "../node/find-cluster.ts";
 import { attachNotebook } from "../notebook/attach.ts";
@@ -40,10 +42,14 @@ export interface InitOptions {
   /**
    * `local` (default): a cluster of this process's own. `auto`: the one that `mobula start` has started; a name, or the
    * path of a file: that one among several. `mobula://host:port`: one on another machine; `mobulas://` through a proxy that
-   * adds TLS. Default: the environment variable MOBULA_ADDRESS.
+   * adds TLS. `ray://host:8265`: a Ray cluster, by the port of its dashboard. Default: the environment variable
+   * MOBULA_ADDRESS.
    */
   readonly address?: string;
-  /** What a cluster on another machine wants to see. Default: the environment variable MOBULA_TOKEN. */
+  /**
+   * What a cluster on another machine wants to see. Default: the environment variable MOBULA_TOKEN; for a Ray cluster the
+   * places where Ray's own tools look: RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names, `~/.ray/auth_token`.
+   */
   readonly token?: string;
   /** How long a cluster on another machine keeps this driver's work while the connection is lost. Default 60 000. */
   readonly leaseMs?: number;
@@ -121,27 +127,29 @@ function connectEngine(options: InitOptions, hasEnvironment: boolean): Engine {
   const prestart = hasEnvironment ? { prestart: 0 } : {};
   if (address === "local") return startLocalEngine({ ...localOptions(options), ...prestart });
   if (isRemoteAddress(address)) return connectRemoteEngine(options, address);
-  if (address.startsWith("ray://")) {
-    throw new UnsupportedError(
-      `The cluster address '${address}'`,
-      "This version runs on the local machine: leave out address, or unset MOBULA_ADDRESS.",
-    );
-  }
+  if (isRayAddress(address)) return connectRayEngine(options, address);
   refuseOwnSize(options, address);
   const { directory, head } = findCluster(address);
   return joinLocalEngine({ directory, head, name: options.name });
 }
 
 function connectRemoteEngine(options: InitOptions, address: string): Engine {
+  return new RemoteEngine(remoteOptions(options, address, options.token ?? process.env["MOBULA_TOKEN"]));
+}
+
+function connectRayEngine(options: InitOptions, address: string): Engine {
+  return new RayEngine(remoteOptions(options, address, options.token));
+}
+
+function remoteOptions(options: InitOptions, address: string, token: string | undefined): RemoteOptions {
   refuseOwnSize(options, address);
   const { name, leaseMs } = options;
-  const token = options.token ?? process.env["MOBULA_TOKEN"];
-  return new RemoteEngine({
+  return {
     address,
     ...(token === undefined ? {} : { token }),
     ...(name === undefined ? {} : { name }),
     ...(leaseMs === undefined ? {} : { leaseMs }),
-  });
+  };
 }
 
 function localOptions(options: InitOptions): LocalOptions {

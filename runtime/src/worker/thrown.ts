@@ -2,7 +2,7 @@
 
 /** Frames of this package's worker program, below the user's. */
 const OWN_FRAME =
-  /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|chunks)[/\\]|\(?node:[a-z_/]+/;
+  /[/\\](?:runtime|mobula|node)[/\\](?:dist|src)[/\\](?:worker|ray-worker|engine|api|node|chunks)[/\\]|\(?node:[a-z_/]+/;
 
 /** The stack without the frames that led from the worker to the user's function. */
 export function userStack(stack: string): string {

@@ -204,7 +204,9 @@ describe("init({ address })", () => {
       "CONNECTION_FAILED: Cannot connect to lab: no cluster of that name runs: start one with 'mobula start' --name lab.",
     );
     expect(await run(world, 'await init({ address: "http://x" });')).toMatch(/^CONNECTION_FAILED: .*http:\/\/x/);
-    expect(await run(world, 'await init({ address: "ray://x:1" });')).toMatch(/^UNSUPPORTED: /);
+    expect(await run(world, 'await init({ address: "ray://127.0.0.1:1" });')).toMatch(
+      /^CONNECTION_FAILED: .*nothing listens there/,
+    );
   });
 
   it("refuses a size for a cluster that runs", async () => {

@@ -225,7 +225,7 @@ describe("a remote driver", () => {
 
   it("serves the panel of its machine, and removes the socket at its end", async () => {
     const engine = driver();
-    const { viewAddress } = engine;
+    const { viewAddress = "" } = engine;
     await engine.describe();
     expect(await eventually(() => existsSync(viewAddress), 5_000)).toBe(true);
     const panel = connect(viewAddress);

@@ -17,7 +17,7 @@ import {
   readFrame,
   unpackHeader,
 } from "../../protocol/remote-frames.ts";
-import type { LinkThreadData } from "./link-messages.ts";
+import type { LinkData, LinkTarget } from "./link-messages.ts";
 import type { ReliableChannel } from "./reliable-channel.ts";
 
 /** From the first packet to the greeting. */
@@ -26,12 +26,20 @@ const MAX_REFUSAL_CHARS = 10_000;
 const REDIAL_FIRST_MS = 50;
 const REDIAL_LONGEST_MS = 2_000;
 
+export interface DialTarget extends LinkTarget {
+  /** What to do about a hub that cannot be reached; without it, the cause says so. */
+  readonly fix?: string;
+  /** Is there nothing to come back to? Asked when the connection is lost. Answers why, or undefined. */
+  goneFor?(): Promise<string | undefined>;
+}
+
 type State =
   | { readonly name: "dialing" | "greeting" | "attached" | "ended" }
   | { readonly name: "waiting"; readonly timer: NodeJS.Timeout };
 
 export class Dialer {
-  readonly #data: LinkThreadData;
+  readonly #data: LinkData;
+  readonly #target: DialTarget;
   readonly #channel: ReliableChannel;
   readonly #onEnded: (error: Error) => void;
   #state: State = { name: "dialing" };
@@ -44,14 +52,16 @@ export class Dialer {
   #heartbeat: NodeJS.Timeout | undefined;
 
   /** @param onEnded - called once, when there is no connection and will be none. */
-  constructor(data: LinkThreadData, channel: ReliableChannel, onEnded: (error: Error) => void) {
+  constructor(data: LinkData, target: DialTarget, channel: ReliableChannel, onEnded: (error: Error) => void) {
     this.#data = data;
+    this.#target = target;
     this.#channel = channel;
     this.#onEnded = onEnded;
   }
 
   dial(): void {
-    const { url, token, session } = this.#data;
+    const { session } = this.#data;
+    const { url, token } = this.#target;
     this.#state = { name: "dialing" };
     const socket = new WebSocket(url, {
       headers: {
@@ -75,7 +85,7 @@ export class Dialer {
       if (this.#state.name !== "ended") act();
     };
     const timer = setTimeout(
-      () => over(() => this.#failed("it does not answer", "something else may listen there", true)),
+      () => over(() => this.#failed("it does not answer", this.#target.fix ?? "something else may listen there", true)),
       GREET_WITHIN_MS,
     );
     socket.on("open", () => {
@@ -137,6 +147,9 @@ export class Dialer {
     this.#channel.detach();
     const now = performance.now();
     if (wasAttached) this.#lostAtMs = now;
+    void this.#target.goneFor?.().then((reason) => {
+      if (reason !== undefined && this.#state.name !== "attached") this.#end(new EngineClosedError(reason));
+    });
     const { leaseMs } = this.#data.hello;
     if (now - this.#lostAtMs > leaseMs) {
       const seconds = leaseMs / 1_000;
@@ -160,7 +173,7 @@ export class Dialer {
   /** @param refusal - the error in the body of the answer, when it is one of a cluster's. */
   #refused(status: number, refusal: { readonly code: string; readonly message: string } | undefined): void {
     if (refusal?.code === "UNAUTHORIZED") {
-      const what = this.#data.token === undefined ? "it wants a token" : "it refuses the token";
+      const what = this.#target.token === undefined ? "it wants a token" : "it refuses the token";
       const fix =
         "pass the one in the file that `mobula start` names on that machine, as init({ token }) or in MOBULA_TOKEN";
       this.#failed(what, fix, false);
@@ -181,7 +194,7 @@ export class Dialer {
     const code = error.code ?? error.errors?.[0]?.code ?? "";
     const other = code.startsWith("HPE_") ? "it does not speak HTTP" : error.message;
     const [reason, fix] = REASONS[code] ?? [other, CHECK_ADDRESS];
-    this.#failed(reason, fix, true);
+    this.#failed(reason, this.#target.fix ?? fix, true);
   }
 
   #end(error: Error): void {

@@ -1,21 +1,40 @@
 /** Between the driver's main thread and the thread that owns its connection. */
 import type { WireError } from "../../errors.ts";
 import type { RemoteHello } from "../../protocol/remote.ts";
+import type { RayOptions } from "../ray/ray-options.ts";
 
-export interface LinkThreadData {
+/** The thread that owns a connection, by its program. */
+export interface LinkProgram {
+  /** Below this package's root, without extension. */
+  readonly path: string;
+  readonly data: object;
+}
+
+export interface LinkThreadState {
+  /** `[KiB of blobs that wait to be sent, 1 when the link has ended]`; woken on every change. */
+  readonly state: Int32Array;
+}
+
+/** Where a session is to be had. */
+export interface LinkTarget {
   /** `ws://host:port/remote`. */
   readonly url: string;
+  readonly token: string | undefined;
+}
+
+export interface LinkData {
+  /** Through Ray's dashboard it has to be found first. */
+  readonly target: LinkTarget | { readonly ray: RayOptions };
   /** As the user wrote it, for messages. */
   readonly address: string;
-  readonly token: string | undefined;
   /** Names the session to the cluster; a secret. */
   readonly session: string;
   readonly hello: Omit<RemoteHello, "received">;
   /** A peer that says nothing for three times as long is gone. */
   readonly heartbeatMs: number;
-  /** `[KiB of blobs that wait to be sent, 1 when the link has ended]`; woken on every change. */
-  readonly state: Int32Array;
 }
+
+export type LinkThreadData = LinkData & LinkThreadState;
 
 export const WAITING_KIB = 0;
 export const HAS_ENDED = 1;

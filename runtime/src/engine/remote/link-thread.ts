@@ -5,6 +5,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { EngineClosedError, toWireError } from "../../errors.ts";
 import { FRAME, packHeader, type RemoteFrame } from "../../protocol/remote-frames.ts";
+import { openHub } from "../ray/hub.ts";
 import { BlobReceiver } from "./blobs.ts";
 import { Dialer } from "./dialer.ts";
 import {
@@ -39,7 +40,8 @@ const blobs = new BlobReceiver((blob, parts) => {
 });
 const channel = new ReliableChannel(deliver, blobSent);
 let views: ViewForwarder | undefined;
-const dialer = new Dialer(data, channel, ended);
+let dialer: Dialer | undefined;
+let isClosing = false;
 
 function deliver(frame: RemoteFrame): void {
   if (frame.kind === FRAME.chunk) blobs.receive(frame);
@@ -85,9 +87,19 @@ main.on("message", (message: ToLinkThread) => {
       return;
     case "close":
       channel.send(FRAME.messages, packHeader([{ type: "bye" }]));
-      dialer.close(CLOSE_WITHIN_MS, () => ended(new EngineClosedError()));
+      isClosing = true;
+      if (dialer === undefined) ended(new EngineClosedError());
+      else dialer.close(CLOSE_WITHIN_MS, () => ended(new EngineClosedError()));
       return;
   }
 });
 
-dialer.dial();
+async function connect(): Promise<void> {
+  const { target } = data;
+  const found = "ray" in target ? await openHub(target.ray) : target;
+  if (isClosing) return;
+  dialer = new Dialer(data, found, channel, ended);
+  dialer.dial();
+}
+
+connect().catch(ended);

@@ -35,6 +35,7 @@ import type {
   PlacementGroupState,
   WireExecution,
 } from "../../protocol/messages.ts";
+import type { RayOrder } from "../../protocol/ray.ts";
 import {
   DEFAULT_LEASE_MS,
   type FromSession,
@@ -63,6 +64,7 @@ import type {
 import { GroupWatchers } from "../local/group-watchers.ts";
 import { KeepAlive } from "../local/keep-alive.ts";
 import { StreamBuffer } from "../local/stream-buffer.ts";
+import type { LinkData, LinkProgram, LinkTarget } from "./link-messages.ts";
 import { ObjectMirror } from "./object-mirror.ts";
 import { parseAddress } from "./remote-address.ts";
 import { RemoteLink } from "./remote-link.ts";
@@ -97,14 +99,22 @@ interface CallEntry {
   readonly shouldRetry: TaskSpec["shouldRetry"];
 }
 
+/** How an engine reaches those who do its work. */
+export interface RemoteConnection {
+  readonly clientId: ClientId;
+  readonly link: LinkProgram;
+  /** Where its state API answers, if it has one. */
+  readonly http?: HttpAddress;
+}
+
 export class RemoteEngine implements Engine {
-  readonly name = "remote";
+  readonly name: string = "remote";
   readonly clientId: ClientId;
   readonly closed: Promise<Error | undefined>;
   readonly #link: RemoteLink;
   readonly #objects: ObjectMirror;
   readonly #ids: IdMaker;
-  readonly #http: HttpAddress;
+  readonly #http: HttpAddress | undefined;
   readonly #codes = new Set<string>();
   readonly #actors = new Set<ActorId>();
   /** Of actors with `maxPendingCalls`: calls from here that are unfinished. */
@@ -126,35 +136,18 @@ export class RemoteEngine implements Engine {
    *
    * @throws ConnectionFailedError when the address is none
    */
-  constructor(options: RemoteOptions) {
-    const { host, port, isSecure } = parseAddress(options.address);
-    const { token, name, leaseMs, heartbeatMs } = options;
-    this.clientId = `d${randomBytes(5).toString("hex")}` as ClientId;
-    this.#ids = new IdMaker(this.clientId);
-    this.#http = { url: `http${isSecure ? "s" : ""}://${host}:${port}`, token: token ?? "" };
+  constructor(options: RemoteOptions | RemoteConnection) {
+    const { clientId, link, http } = "link" in options ? options : connectionTo(options);
+    this.clientId = clientId;
+    this.#ids = new IdMaker(clientId);
+    this.#http = http;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.#link = new RemoteLink(
-      {
-        url: `ws${isSecure ? "s" : ""}://${host}:${port}${REMOTE_PATH}`,
-        address: options.address,
-        token,
-        session: randomBytes(16).toString("hex"),
-        hello: {
-          type: "hello",
-          protocol: REMOTE_PROTOCOL,
-          version: VERSION,
-          clientId: this.clientId,
-          host: hostname(),
-          pid: process.pid,
-          leaseMs: leaseMs ?? DEFAULT_LEASE_MS,
-          ...(name === undefined ? {} : { name }),
-        },
-        heartbeatMs: heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
-      },
-      { onMessage: (message) => this.#receive(message), onEnded: (error) => this.#end(error) },
-    );
+    this.#link = new RemoteLink(link, {
+      onMessage: (message) => this.#receive(message),
+      onEnded: (error) => this.#end(error),
+    });
     this.#objects = new ObjectMirror(this.#link);
     this.#questions = new RemoteQuestions(this.#link, this.#keepAlive);
     this.#groups = new GroupWatchers((groupId) => this.#send({ type: "watch-group", groupId }), this.#keepAlive);
@@ -165,14 +158,21 @@ export class RemoteEngine implements Engine {
     return this.clientId;
   }
 
+  /** For an engine whose other end says more than a session does. */
+  protected get link(): RemoteLink {
+    return this.#link;
+  }
+
+  protected receiveOrder(_order: RayOrder): void {}
+
   /** A socket of this machine, made when somebody asks for it; its bytes go to the cluster's. */
-  get viewAddress(): string {
+  get viewAddress(): string | undefined {
     return this.#link.serveViews();
   }
 
   // ── what the session says ─────────────────────────────────────────────────────────────────────────────────────────
 
-  #receive(message: FromSession): void {
+  #receive(message: FromSession | RayOrder): void {
     switch (message.type) {
       case "ready":
         this.#objects.ready(message.id, message.value);
@@ -216,6 +216,11 @@ export class RemoteEngine implements Engine {
       case "ended":
         this.#end(errorFromWire(message.error));
         void this.#link.close();
+        return;
+      case "load":
+      case "run":
+      case "stop":
+        this.receiveOrder(message);
         return;
     }
   }
@@ -514,7 +519,9 @@ export class RemoteEngine implements Engine {
 
   /** The server that this driver is connected to. */
   openHttp(): Promise<HttpAddress> {
-    return this.#closedWith === undefined ? Promise.resolve(this.#http) : Promise.reject(this.#closedWith);
+    if (this.#closedWith !== undefined) return Promise.reject(this.#closedWith);
+    if (this.#http === undefined) return Promise.reject(new UnsupportedError("The state API", "It has none."));
+    return Promise.resolve(this.#http);
   }
 
   state<Route extends StateRoute>(route: Route, parameters: StateParameters = {}): Promise<StateRoutes[Route]> {
@@ -544,6 +551,40 @@ export class RemoteEngine implements Engine {
     this.#end(new EngineClosedError());
     await this.#link.close();
   }
+}
+
+/** To a cluster of Mobula's. @throws ConnectionFailedError when the address is none */
+function connectionTo(options: RemoteOptions): RemoteConnection {
+  const { host, port, isSecure } = parseAddress(options.address);
+  const { token } = options;
+  const target: LinkTarget = { url: `ws${isSecure ? "s" : ""}://${host}:${port}${REMOTE_PATH}`, token };
+  const http = { url: `http${isSecure ? "s" : ""}://${host}:${port}`, token: token ?? "" };
+  return { ...driverConnection(options, target), http };
+}
+
+/** That of a new driver. */
+export function driverConnection(
+  { address, name, leaseMs, heartbeatMs }: Omit<RemoteOptions, "token">,
+  target: LinkData["target"],
+): RemoteConnection {
+  const clientId = `d${randomBytes(5).toString("hex")}` as ClientId;
+  const data: LinkData = {
+    target,
+    address,
+    session: randomBytes(16).toString("hex"),
+    hello: {
+      type: "hello",
+      protocol: REMOTE_PROTOCOL,
+      version: VERSION,
+      clientId,
+      host: hostname(),
+      pid: process.pid,
+      leaseMs: leaseMs ?? DEFAULT_LEASE_MS,
+      ...(name === undefined ? {} : { name }),
+    },
+    heartbeatMs: heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
+  };
+  return { clientId, link: { path: "engine/remote/link-thread", data } };
 }
 
 /** The wire knows no undefined: what is not said is left out. */

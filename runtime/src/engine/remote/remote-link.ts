@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { errorFromWire } from "../../errors.ts";
 import { programUrl } from "../../node/program-url.ts";
+import type { RayOrder, RayReport } from "../../protocol/ray.ts";
 import { type FromSession, REMOTE_INLINE_BYTES, type RemoteValue, type ToSession } from "../../protocol/remote.ts";
 import { unpackHeader } from "../../protocol/remote-frames.ts";
 import type { EncodedValue } from "../engine.ts";
@@ -9,7 +10,8 @@ import { BlobStore } from "./blobs.ts";
 import {
   type FromLinkThread,
   HAS_ENDED,
-  type LinkThreadData,
+  type LinkProgram,
+  type LinkThreadState,
   type ToLinkThread,
   WAITING_KIB,
 } from "./link-messages.ts";
@@ -20,7 +22,7 @@ import { newViewAddress } from "./view-address.ts";
 const MAX_WAITING_KIB: number = 64 * 1024;
 
 export interface RemoteLinkHooks {
-  onMessage(message: FromSession): void;
+  onMessage(message: FromSession | RayOrder): void;
   onEnded(error: Error): void;
 }
 
@@ -29,21 +31,24 @@ export class RemoteLink {
   readonly #state: Int32Array;
   readonly #hooks: RemoteLinkHooks;
   readonly blobs: BlobStore = new BlobStore();
-  readonly #batch: MessageBatch<ToSession> = new MessageBatch((packed) => this.#post({ type: "messages", packed }));
+  readonly #batch: MessageBatch<ToSession | RayReport> = new MessageBatch((packed) =>
+    this.#post({ type: "messages", packed }),
+  );
   #nextBlob = 1;
   #viewAddress: string | undefined;
   #isClosed = false;
   #resolveClosed: () => void = () => {};
   readonly #closed: Promise<void>;
 
-  constructor(data: Omit<LinkThreadData, "state">, hooks: RemoteLinkHooks) {
+  /** @param program - of the thread that owns the connection: its name below this package's root, and what it is told. */
+  constructor(program: LinkProgram, hooks: RemoteLinkHooks) {
     this.#hooks = hooks;
     this.#state = new Int32Array(new SharedArrayBuffer(8));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.#thread = new Worker(programUrl("engine/remote/link-thread"), {
-      workerData: { ...data, state: this.#state } satisfies LinkThreadData,
+    this.#thread = new Worker(programUrl(program.path), {
+      workerData: { ...program.data, state: this.#state } satisfies LinkThreadState,
       // The user's flags (a loader, a debugger) are for the user's code.
       execArgv: [],
     });
@@ -56,7 +61,7 @@ export class RemoteLink {
   #receive(message: FromLinkThread): void {
     switch (message.type) {
       case "messages":
-        for (const each of unpackHeader(message.packed) as FromSession[]) this.#hooks.onMessage(each);
+        for (const each of unpackHeader(message.packed) as (FromSession | RayOrder)[]) this.#hooks.onMessage(each);
         return;
       case "blob":
         this.blobs.add(message.blob, message.parts);
@@ -74,7 +79,7 @@ export class RemoteLink {
     this.#hooks.onEnded(error);
   }
 
-  send(message: ToSession): void {
+  send(message: ToSession | RayReport): void {
     if (!this.#isClosed) this.#batch.add(message);
   }
 

@@ -1,0 +1,255 @@
+"""
+The Node process beside a Ray worker: started with its first task, kept for the next ones. It runs user code, and asks here
+for what the code wants of the cluster, in the messages that drivers send to their sessions.
+
+Ray cancels a task by an interrupt that wakes no system call, so nothing here waits for longer than 50 ms.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
+
+import ray
+
+from . import values
+from .errors import ChildDied
+from .frames import CHUNK, HEAD, MESSAGES, BlobReceiver, Buffer, Message, pack, read_frame, unpack
+from .host import Host
+from .node import PROGRAM, find_node
+
+LENGTH = struct.Struct("<I")
+TICK_S = 0.05
+# How long stopped code may take to end before its process is ended.
+STOP_GRACE_S = 1.0
+# Lines that begin with this carry output with its origin, for the session.
+OUTPUT_MARK = "\x1emobula "
+
+
+class Child:
+    def __init__(self) -> None:
+        self._host = Host(self)
+        self._socket, theirs = socket.socketpair()
+        self._posted: deque[Callable[[], None]] = deque()
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        self._blobs: dict[int, list[Buffer]] = {}
+        self._wanted_blobs: dict[int, Callable[[list[Buffer]], None]] = {}
+        self._receiver = BlobReceiver(self._on_blob)
+        self._next_blob = 1
+        self._codes: set[str] = set()
+        # Ids of what the running task was given.
+        self._lent: list[str] = []
+        self._outcome: Optional[Message] = None
+        self._is_blocked = False
+        self.gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+        with theirs:
+            theirs.set_inheritable(True)
+            about = {"fd": theirs.fileno(), "clientId": f"w{secrets.token_hex(5)}"}
+            self._process = subprocess.Popen(
+                [find_node(), "--no-deprecation", str(PROGRAM)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "MOBULA_RAY_WORKER": json.dumps(about)},
+            )
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    # ── a task ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Message:
+        """What the child says in the end: `ran` or `threw`. :raises ChildDied:"""
+        task_id: str = about["taskId"]
+        self._outcome = None
+        self._is_blocked = False
+        orders: list[Message] = []
+        if about["codeId"] not in self._codes:
+            self._codes.add(about["codeId"])
+            value = about.get("code")
+            orders.append({"type": "load", "codeId": about["codeId"], "value": value or self._lend(f"{task_id}#c", code)})
+        about.pop("code", None)
+        args = self._lend(f"{task_id}#a", arguments)
+        rest = [self._lend(f"{task_id}#{index}", stored) for index, stored in enumerate(resolved)]
+        orders.append({**about, "type": "run", "args": args, "resolved": rest})
+        deadline = time.monotonic() + about["timeoutMs"] / 1000 if "timeoutMs" in about else None
+        try:
+            self._send_frame(MESSAGES, pack(orders))
+            while self._outcome is None:
+                if deadline is not None and time.monotonic() > deadline:
+                    deadline = None
+                    self._host.cancel_all("its task's time is over")
+                    self._stop(task_id, "timeout")
+                    break
+                self._turn()
+        except KeyboardInterrupt:
+            self._stop(task_id, "cancelled")
+            raise
+        except OSError as problem:
+            raise ChildDied(self._how_it_ended()) from problem
+        finally:
+            self._host.take_back(self._lent)
+            self._lent.clear()
+        if self._outcome is None:
+            return {"type": "late", "taskId": task_id}
+        return self._outcome
+
+    def _lend(self, id: str, stored: Any) -> Message:
+        """As the child's messages name a value: small ones ride along, others it asks for by their id."""
+        parts, ids, refs = values.opened(stored)
+        if not ids and values.size_of(parts) <= values.MESSAGE_BYTES:
+            return values.in_message(parts, ids)
+        self._host.lend(id, parts, ids, refs)
+        self._lent.append(id)
+        return {"id": id}
+
+    def _stop(self, task_id: str, reason: str) -> None:
+        """Its signal aborts; what does not end by itself is ended."""
+        try:
+            self._send_frame(MESSAGES, pack([{"type": "stop", "taskId": task_id, "reason": reason}]))
+            deadline = time.monotonic() + STOP_GRACE_S
+            while self._outcome is None and time.monotonic() < deadline:
+                self._turn()
+        except (OSError, ChildDied):
+            pass  # it has ended
+        finally:
+            if self._outcome is None:
+                self.kill()
+
+    def _turn(self) -> None:
+        while self._posted:
+            self._posted.popleft()()
+        awaited = self._host.awaited() if self._is_blocked else []
+        sources = [self._socket.fileno(), self._wake_out]
+        ready, _, _ = select.select(sources, [], [], 0 if awaited else TICK_S)
+        if self._wake_out in ready:
+            os.read(self._wake_out, 4096)
+        if sources[0] in ready:
+            self._read()
+        elif awaited and not ready:
+            # While it waits here, Ray lends this task's CPU to others.
+            ray.wait(awaited, num_returns=1, timeout=TICK_S, fetch_local=False)
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> None:
+        (length,) = LENGTH.unpack(self._read_exactly(LENGTH.size))
+        kind, _, _, header, raw = read_frame(self._read_exactly(length))
+        if kind == CHUNK:
+            self._receiver.receive(header, raw)
+            return
+        for message in unpack(header):
+            self._take(message)
+
+    def _read_exactly(self, count: int) -> bytearray:
+        data = bytearray(count)
+        view = memoryview(data)
+        while view:
+            got = self._socket.recv_into(view)
+            if got == 0:
+                raise ChildDied(self._how_it_ended())
+            view = view[got:]
+        return data
+
+    def _take(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in ("ran", "threw"):
+            self._when_whole(message)
+        elif kind == "blocked":
+            self._is_blocked = message["isBlocked"]
+        elif kind == "output":
+            self._print(message["output"])
+        else:
+            self._host.receive(message)
+
+    def _when_whole(self, message: Message) -> None:
+        """All that the results need is here, and is in Ray's hands."""
+        results = message.get("values") or []
+        message["stored"] = [None] * len(results)
+        missing = len(results)
+        if missing == 0:
+            self._outcome = message
+            return
+
+        def store(index: int, parts: list[Buffer], ids: list[str]) -> None:
+            inside = self._host.entries(ids)
+
+            def seal() -> None:
+                nonlocal missing
+                message["stored"][index] = (parts, inside)
+                missing -= 1
+                if missing == 0:
+                    self._outcome = message
+
+            self._host.when_refs(inside, seal)
+
+        for index, value in enumerate(results):
+            ids = value.get("refs") or []
+            self._host.whole(value, lambda parts, index=index, ids=ids: store(index, parts, ids))  # type: ignore[misc]
+
+    def _print(self, output: Message) -> None:
+        stream = sys.stderr if output["stream"] == "stderr" else sys.stdout
+        print(OUTPUT_MARK + json.dumps(output), file=stream, flush=True)
+
+    def _how_it_ended(self) -> str:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "it closed its connection"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    # ── what the host asks of its peer ───────────────────────────────────────────────────────────────────────────────
+
+    def send(self, message: Message) -> None:
+        self._send_frame(MESSAGES, pack([message]))
+
+    def send_blob(self, parts: Sequence[Buffer]) -> int:
+        blob = self._next_blob
+        self._next_blob += 1
+        views = [memoryview(part).cast("B") for part in parts]
+        self._send_frame(CHUNK, pack({"blob": blob, "lengths": [len(view) for view in views]}), views)
+        return blob
+
+    def _send_frame(self, kind: int, header: bytes, raw: Sequence[memoryview] = ()) -> None:
+        head = HEAD.pack(kind, 0, 0, len(header)) + header
+        self._socket.sendall(LENGTH.pack(len(head) + sum(map(len, raw))) + head)
+        for part in raw:
+            self._socket.sendall(part)
+
+    def take_blob(self, blob: int, use: Callable[[list[Buffer]], None]) -> None:
+        parts = self._blobs.pop(blob, None)
+        if parts is None:
+            self._wanted_blobs[blob] = use
+        else:
+            use(parts)
+
+    def _on_blob(self, blob: int, parts: list[Buffer]) -> None:
+        use = self._wanted_blobs.pop(blob, None)
+        if use is None:
+            self._blobs[blob] = parts
+        else:
+            use(parts)
+
+    def post(self, act: Callable[[], None]) -> None:
+        self._posted.append(act)
+        try:
+            os.write(self._wake_in, b"w")
+        except BlockingIOError:
+            pass  # it is awake

@@ -1,0 +1,259 @@
+"""
+A session: the Ray driver of one driver elsewhere. The hub starts it and hands it the sockets of that driver, one after the
+other; it ends when the driver says so, when no connection came within the lease, or with the hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
+
+import ray
+from aiohttp import WSMsgType, web
+
+from .child import OUTPUT_MARK
+from .frames import CHUNK, GREETING, HEAD, MAX_FRAME_BYTES, MESSAGES, BlobReceiver, Buffer, Channel, Message
+from .frames import pack, read_frame, unpack
+from .host import Host
+from .private import on_worker_output
+
+PROTOCOL = 1
+GREET_WITHIN_S = 10.0
+# A driver shows every few seconds that it lives.
+SILENT_S = 30.0
+MAX_LEASE_S = 24 * 3600.0
+ACK_EVERY_S = 0.05
+CLOSE_WITHIN_S = 2.0
+MAX_WAITING_FRAMES = 64
+
+
+class Session:
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._host = Host(self)
+        self._blobs: dict[int, list[Buffer]] = {}
+        self._wanted_blobs: dict[int, Callable[[list[Buffer]], None]] = {}
+        receiver = BlobReceiver(self._on_blob)
+        self._channel = Channel(lambda kind, header, raw: self._deliver(receiver, kind, header, raw))
+        self._outgoing: list[Message] = []
+        self._next_blob = 1
+        self._socket: Optional[web.WebSocketResponse] = None
+        self._lease_s = GREET_WITHIN_S
+        self._lease: Optional[asyncio.TimerHandle] = None
+        self._starting: Optional[asyncio.Future[None]] = None
+        self.ended = asyncio.Event()
+        self._expect()
+
+    # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def accept(self, request: web.Request) -> web.WebSocketResponse:
+        """A connection of the driver; it takes the place of the one before."""
+        ws = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, compress=False)
+        await ws.prepare(request)
+        if await self._greet(ws):
+            sender = asyncio.create_task(self._acknowledge(ws))
+            try:
+                await self._receive(ws)
+            finally:
+                sender.cancel()
+        if ws is self._socket:
+            self._socket = None
+            self._channel.detach()
+            self._expect()
+        return ws
+
+    async def _greet(self, ws: web.WebSocketResponse) -> bool:
+        kind, _, _, header, _ = read_frame(await ws.receive_bytes(timeout=GREET_WITHIN_S))
+        hello = unpack(header)
+        if kind != GREETING or hello.get("type") != "hello":
+            await ws.close()
+            return False
+        if self._lease is not None:
+            self._lease.cancel()
+        problem = await self._join(hello)
+        if problem is not None:
+            await ws.send_bytes(greeting({"type": "refused", "reason": problem}))
+            await ws.close()
+            self._expect()
+            return False
+        self._lease_s = min(hello["leaseMs"] / 1000, MAX_LEASE_S)
+        if self._socket is not None:
+            old, self._socket = self._socket, None
+            asyncio.ensure_future(old.close())
+        self._socket = ws
+        welcome = {"type": "welcome", "protocol": PROTOCOL, "version": ray.__version__, "received": self._channel.received}
+        await ws.send_bytes(greeting(welcome))
+        self._channel.attach(Sender(ws).send, hello["received"])
+        return True
+
+    async def _join(self, hello: Message) -> Optional[str]:
+        """Why not; None when the cluster is joined. The first greeting does it."""
+        if hello["protocol"] != PROTOCOL:
+            return f"the hub speaks protocol {PROTOCOL}, this driver {hello['protocol']}"
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(asyncio.to_thread(self._connect))
+        try:
+            await self._starting
+        except Exception as problem:
+            return f"the head cannot join its own cluster ({problem})"
+        return None
+
+    def _connect(self) -> None:
+        ray.init(namespace="mobula", logging_level=logging.ERROR, configure_logging=False)
+        if not on_worker_output(lambda lines: self.post(lambda: self._print(lines))):
+            print("This version of Ray gives no output of workers to drivers.", file=sys.stderr)
+
+    async def _receive(self, ws: web.WebSocketResponse) -> None:
+        while ws is self._socket:
+            try:
+                message = await ws.receive(timeout=SILENT_S)
+            except asyncio.TimeoutError:
+                return
+            if message.type is not WSMsgType.BINARY:
+                return
+            self._channel.receive(message.data)
+            self._flush()
+
+    async def _acknowledge(self, ws: web.WebSocketResponse) -> None:
+        while ws is self._socket:
+            await asyncio.sleep(ACK_EVERY_S)
+            self._channel.acknowledge()
+
+    def _expect(self) -> None:
+        if self._lease is not None:
+            self._lease.cancel()
+        self._lease = self._loop.call_later(self._lease_s, self.ended.set)
+
+    # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _deliver(self, receiver: BlobReceiver, kind: int, header: memoryview, raw: memoryview) -> None:
+        if kind == CHUNK:
+            receiver.receive(header, raw)
+        elif kind == MESSAGES:
+            for message in unpack(header):
+                if message["type"] == "bye":
+                    self.ended.set()
+                else:
+                    self._host.receive(message)
+
+    def _on_blob(self, blob: int, parts: list[Buffer]) -> None:
+        use = self._wanted_blobs.pop(blob, None)
+        if use is None:
+            self._blobs[blob] = parts
+        else:
+            use(parts)
+
+    def take_blob(self, blob: int, use: Callable[[list[Buffer]], None]) -> None:
+        parts = self._blobs.pop(blob, None)
+        if parts is None:
+            self._wanted_blobs[blob] = use
+        else:
+            use(parts)
+
+    def send(self, message: Message) -> None:
+        """At the end of this turn, with what else is sent in it."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(message)
+
+    def _flush(self) -> None:
+        if self._outgoing:
+            messages, self._outgoing = self._outgoing, []
+            self._channel.send(MESSAGES, pack(messages))
+
+    def send_blob(self, parts: Sequence[Buffer]) -> int:
+        blob = self._next_blob
+        self._next_blob += 1
+        self._channel.send_blob(blob, parts)
+        return blob
+
+    def post(self, act: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(act)
+        except RuntimeError:
+            pass  # the session has ended
+
+    def _print(self, batch: dict[str, Any]) -> None:
+        """Lines of a worker: with their origin when a Node process printed them, else as they are."""
+        pid = str(batch.get("pid"))
+        if not pid.isdigit():
+            return  # of the autoscaler and its like, for those who run the cluster
+        plain = []
+        for line in batch.get("lines") or []:
+            if line.startswith(OUTPUT_MARK):
+                self.send({"type": "output", "output": json.loads(line[len(OUTPUT_MARK) :])})
+            else:
+                plain.append(line)
+        if plain:
+            about = {"stream": "stderr" if batch.get("is_err") else "stdout", "text": "\n".join(plain) + "\n"}
+            source = batch.get("task_name") or "ray"
+            self.send({"type": "output", "output": {"type": "output", **about, "source": source, "pid": int(pid)}})
+
+    async def close(self) -> None:
+        self._flush()
+        if self._socket is not None:
+            await asyncio.wait([asyncio.ensure_future(self._socket.close())], timeout=CLOSE_WITHIN_S)
+
+
+class Sender:
+    """Frames in their order; the connection takes them as fast as it can."""
+
+    def __init__(self, ws: web.WebSocketResponse) -> None:
+        self._ws = ws
+        self._frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self._task = asyncio.ensure_future(self._run())
+
+    def send(self, frame: bytes) -> None:
+        self._frames.put_nowait(frame)
+
+    async def _run(self) -> None:
+        while True:
+            frame = await self._frames.get()
+            try:
+                await self._ws.send_bytes(frame)
+            except (ConnectionError, RuntimeError):
+                return  # it is gone; what was not acknowledged is sent on the next one
+
+
+def greeting(message: Message) -> bytes:
+    header = pack(message)
+    return HEAD.pack(GREETING, 0, 0, len(header)) + header
+
+
+async def main(pipe: socket.socket) -> None:
+    session = Session()
+    app = web.Application()
+    app.router.add_get("/remote", session.accept)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[Any]] = set()
+
+    def from_hub() -> None:
+        data, descriptors, _, _ = socket.recv_fds(pipe, 1, 4)
+        for descriptor in descriptors:
+            connection = socket.socket(fileno=descriptor)
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            assert runner.server is not None
+            tasks.add(asyncio.ensure_future(loop.connect_accepted_socket(runner.server, connection)))
+        if not data:
+            session.ended.set()
+
+    pipe.setblocking(False)
+    loop.add_reader(pipe, from_hub)
+    await session.ended.wait()
+    await session.close()
+    # Ray ends the tasks and drops the objects of a driver that leaves.
+    await asyncio.to_thread(ray.shutdown)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(socket.socket(fileno=int(sys.argv[1]))))

@@ -1,0 +1,65 @@
+"""
+Values as they lie in Ray. Only drivers and Node workers read the bytes; refs inside are real ObjectRefs, so Ray counts who
+borrows them, and large parts lie in shared memory beside the pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pickle import PickleBuffer
+from typing import Any, Optional
+
+from .frames import Buffer, Message
+
+MARK = "mobula1"
+# Below this a buffer of its own costs more than it saves.
+INLINE_BYTES = 4096
+# Values up to this size ride in messages; see REMOTE_INLINE_BYTES in remote.ts.
+MESSAGE_BYTES = 32 * 1024
+
+Envelope = tuple[str, Any, list[Any], list[str], list[Any]]
+
+
+def envelope(parts: Sequence[Buffer], ids: Sequence[str], refs: Sequence[Any]) -> Envelope:
+    """The object that Ray stores. `parts`: the value's bytes, then its buffers."""
+    first, *buffers = (_part(part) for part in parts)
+    return (MARK, first, buffers, list(ids), list(refs))
+
+
+def _part(part: Buffer) -> Any:
+    return PickleBuffer(part) if len(part) > INLINE_BYTES else bytes(part)
+
+
+class NotOurs(Exception):
+    """An object that no Mobula driver or worker has stored."""
+
+
+def opened(stored: object) -> tuple[list[memoryview], list[str], list[Any]]:
+    """Parts, ids and refs of an object."""
+    if not isinstance(stored, tuple) or len(stored) != 5 or stored[0] != MARK:
+        raise NotOurs(f"Ray gave a value of Python's ({type(stored).__name__}), which TypeScript cannot read")
+    _, first, buffers, ids, refs = stored
+    return [memoryview(part).cast("B") for part in (first, *buffers)], ids, refs
+
+
+def size_of(parts: Sequence[memoryview]) -> int:
+    return sum(len(part) for part in parts)
+
+
+def in_message(parts: Sequence[memoryview], ids: Sequence[str]) -> Message:
+    """A small value as messages carry it."""
+    value: Message = {"bytes": bytes(parts[0])}
+    if len(parts) > 1:
+        value["buffers"] = [bytes(part) for part in parts[1:]]
+    return with_ids(value, ids)
+
+
+def with_ids(value: Message, ids: Sequence[str]) -> Message:
+    return {**value, "refs": list(ids)} if ids else value
+
+
+def parts_in(value: Message) -> Optional[list[Buffer]]:
+    """Of a value that rides in its message; None for one that comes as a blob."""
+    if "bytes" not in value:
+        return None
+    return [value["bytes"], *(value.get("buffers") or [])]

@@ -1,0 +1,150 @@
+/**
+ * Ray's Jobs REST API. Over `node:http`: what `fetch` sends looks like a browser's to Ray, which then allows no POST.
+ *
+ * @see https://docs.ray.io/en/latest/cluster/running-applications/job-submission/api.html
+ */
+import { request } from "node:http";
+import { ConnectionFailedError } from "../../errors.ts";
+
+/** No single answer takes longer, or the head is not well. */
+const ANSWER_WITHIN_MS = 8_000;
+
+export interface JobDetails {
+  readonly status: "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
+  readonly message?: string | null;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface JobsApiOptions {
+  /** As the user wrote it, for messages. */
+  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+}
+
+export class JobsApi {
+  readonly #options: JobsApiOptions;
+
+  constructor(options: JobsApiOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ConnectionFailedError when it is no Ray dashboard */
+  async version(): Promise<{ readonly rayVersion: string; readonly session: string }> {
+    const { status, text } = await this.#ask("GET", "/api/version");
+    const { ray_version: rayVersion, session_name: session } = (status === 200 ? asObject(text) : undefined) ?? {};
+    if (typeof rayVersion === "string") return { rayVersion, session: textOf(session) };
+    throw this.#failure(`what answers there is no Ray dashboard (status ${status}): ${CHECK}`);
+  }
+
+  async hasPackage(name: string): Promise<boolean> {
+    return (await this.#ask("GET", `/api/packages/gcs/${name}`)).status === 200;
+  }
+
+  async upload(name: string, bytes: Uint8Array): Promise<void> {
+    this.#expectOk(await this.#ask("PUT", `/api/packages/gcs/${name}`, bytes), "takes no package");
+  }
+
+  /** Undefined when there is no such job. */
+  async job(id: string): Promise<JobDetails | undefined> {
+    const answer = await this.#ask("GET", `/api/jobs/${id}`);
+    if (answer.status === 404) return undefined;
+    this.#expectOk(answer, "does not tell of its jobs");
+    return asObject(answer.text) as unknown as JobDetails;
+  }
+
+  /** Nothing happens when somebody else has just submitted it. */
+  async submit(id: string, entrypoint: string, runtimeEnv: object): Promise<void> {
+    const body = { entrypoint, submission_id: id, runtime_env: runtimeEnv, metadata: { mobula: "hub" } };
+    const answer = await this.#ask("POST", "/api/jobs/", Buffer.from(JSON.stringify(body)));
+    if (answer.status !== 200 && (await this.job(id)) === undefined) this.#expectOk(answer, "takes no job");
+  }
+
+  /** Forget a job that is over. */
+  async delete(id: string): Promise<void> {
+    await this.#ask("DELETE", `/api/jobs/${id}`);
+  }
+
+  async logs(id: string): Promise<string> {
+    const { status, text } = await this.#ask("GET", `/api/jobs/${id}/logs`);
+    return status === 200 ? textOf(asObject(text)?.["logs"]) : "";
+  }
+
+  #expectOk({ status, text }: Answer, what: string): void {
+    if (status === 200) return;
+    const lines = text.trim().split("\n");
+    throw this.#failure(`Ray ${what} (status ${status}): ${lines.at(-1)?.slice(0, 300) || "look at the dashboard"}`);
+  }
+
+  #failure(reason: string): ConnectionFailedError {
+    return new ConnectionFailedError(this.#options.address, reason);
+  }
+
+  async #ask(method: string, path: string, body?: Uint8Array): Promise<Answer> {
+    const answer = await this.#send(method, path, body);
+    if (answer.status === 401) throw this.#failure(`the cluster wants a token: ${TOKEN_FIX}`);
+    if (answer.status === 403) throw this.#failure(`the cluster refuses the token: ${TOKEN_FIX}`);
+    return answer;
+  }
+
+  #send(method: string, path: string, body: Uint8Array | undefined): Promise<Answer> {
+    const { host, port, token } = this.#options;
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { "content-length": body.byteLength }),
+      ...(method === "POST" ? { "content-type": "application/json" } : {}),
+    };
+    return new Promise((resolve, reject) => {
+      const hostname = host.replace(/^\[|\]$/g, "");
+      // A connection of its own for each: those kept open end with an error when the head ends.
+      const sent = request({ hostname, port, method, path, headers, agent: false }, (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+        response.once("error", (error) => reject(this.#unreachable(error)));
+      });
+      sent.setTimeout(ANSWER_WITHIN_MS, () =>
+        sent.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`)),
+      );
+      sent.once("error", (error) => reject(this.#unreachable(error)));
+      sent.end(body);
+    });
+  }
+
+  #unreachable(error: Error & { code?: string; errors?: readonly { code?: string }[] }): ConnectionFailedError {
+    const code = error.code ?? error.errors?.[0]?.code ?? "";
+    if (code === "ECONNREFUSED") {
+      return this.#failure(`nothing listens there: start the head with 'ray start --head', and ${CHECK}`);
+    }
+    if (code === "ENOTFOUND") return this.#failure("no machine has that name: check the address");
+    if (code.startsWith("HPE_") || code === "ECONNRESET") {
+      return this.#failure(`what listens there does not speak HTTP: ${CHECK}`);
+    }
+    return this.#failure(`${error.message}: check the network, the port-forwarding and the firewall`);
+  }
+}
+
+const CHECK = "check the port: it is the dashboard's, 8265 unless --dashboard-port says otherwise";
+const TOKEN_FIX =
+  "pass the one in ~/.ray/auth_token of the head as init({ token }), in RAY_AUTH_TOKEN, or in a file that RAY_AUTH_TOKEN_PATH names";
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function asObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * A Ray cluster as its driver sees it. A session in the cluster stands for the driver, and speaks to it as a session of
+ * Mobula's own does; so this is a remote engine whose session has to be found first. See hub.ts, and
+ * `runtime/python/mobula_ray/` for the other end.
+ */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { stateDirectory } from "../../node/discovery.ts";
+import { driverConnection, type RemoteOptions } from "../remote/remote-engine.ts";
+import { parseRayAddress } from "./ray-address.ts";
+import { RayClient } from "./ray-client.ts";
+
+/** How long the hub stays for the next driver. */
+const HUB_IDLE_MS = 600_000;
+
+export class RayEngine extends RayClient {
+  /**
+   * Returns at once; calls wait until the connection is there, and fail when it cannot be made.
+   *
+   * @throws ConnectionFailedError when the address is none
+   */
+  constructor(options: RemoteOptions) {
+    const { address } = options;
+    const { host, port } = parseRayAddress(address);
+    const { env } = process;
+    const token = options.token ?? rayToken(env);
+    const hub = env["MOBULA_RAY_HUB"] || undefined;
+    const idleMs = Number(env["MOBULA_RAY_HUB_IDLE_MS"] || HUB_IDLE_MS);
+    super(
+      driverConnection(options, { ray: { address, host, port, token, hub, secrets: stateDirectory(env), idleMs } }),
+    );
+  }
+}
+
+/** Where Ray itself looks for its token, in its order. */
+function rayToken({ RAY_AUTH_TOKEN: token, RAY_AUTH_TOKEN_PATH: path }: NodeJS.ProcessEnv): string | undefined {
+  if (token) return token.trim();
+  try {
+    return readFileSync(path || join(homedir(), ".ray", "auth_token"), "utf8").trim() || undefined;
+  } catch {
+    // The cluster says whether it wants one.
+    return undefined;
+  }
+}

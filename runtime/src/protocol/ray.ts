@@ -1,0 +1,72 @@
+/**
+ * What the Python shim of a Ray worker and the Node process beside it say to each other, over a socket pair. The Node process
+ * is to the shim what a driver is to its session: it asks for objects and nested tasks in the messages of remote.ts. Beside
+ * these travel the ones here. Frames are those of remote-frames.ts without numbers, each after its length (4 bytes,
+ * little-endian). The other end is `runtime/python/mobula_ray/child.py`.
+ */
+import type { ClientId, ObjectId, TaskId } from "./ids.ts";
+import type { FromWorker, ResourceAmounts, WireExecution, WireJob } from "./messages.ts";
+import type { RemoteValue } from "./remote.ts";
+import type { WireError } from "./wire-error.ts";
+
+/** Names the variable that tells the Node process what it is. */
+export const RAY_WORKER_VARIABLE = "MOBULA_RAY_WORKER";
+
+export interface RayWorkerOptions {
+  /** Its end of the socket pair. */
+  readonly fd: number;
+  /** Prefix of ids that it makes. */
+  readonly clientId: ClientId;
+}
+
+/** A value for a task. A large one, or one with refs inside, is asked for as an object. */
+export type LentValue =
+  | { readonly bytes: Uint8Array; readonly buffers?: readonly Uint8Array[] }
+  | { readonly id: ObjectId };
+
+/** Run this; `ran` or `threw` answers. One at a time. */
+export interface RunOrder {
+  readonly type: "run";
+  readonly taskId: TaskId;
+  readonly codeId: string;
+  readonly name: string;
+  readonly depth: number;
+  /** 0 at the first run. */
+  readonly attempt: number;
+  readonly resources: ResourceAmounts;
+  readonly args: LentValue;
+  /** Values of arguments that are refs, in the order of `indexes`. */
+  readonly resolved: readonly LentValue[];
+  readonly indexes: readonly number[];
+  /** It returns an array of so many values. */
+  readonly numReturns?: number;
+  readonly execution?: WireExecution;
+  readonly parent?: TaskId;
+  readonly job?: WireJob;
+  readonly timeoutMs?: number;
+}
+
+/** The shim to its Node process. */
+export type RayOrder =
+  /** Code of a function, before the first task that runs it. */
+  | { readonly type: "load"; readonly codeId: string; readonly value: LentValue }
+  | RunOrder
+  /** The task has to end, soon: after a moment its process is ended. */
+  | { readonly type: "stop"; readonly taskId: TaskId; readonly reason: "cancelled" | "timeout" };
+
+/** The Node process to its shim. */
+export type RayReport =
+  | { readonly type: "ran"; readonly taskId: TaskId; readonly values: readonly RemoteValue[] }
+  | {
+      readonly type: "threw";
+      readonly taskId: TaskId;
+      /** For those who wait for the result. */
+      readonly error: WireError;
+      /** What was thrown itself, and its classes: for those who decide whether the task runs again. */
+      readonly thrown: WireError;
+      readonly classNames: readonly string[];
+      readonly reason: "error" | "cancelled" | "timeout";
+    }
+  /** The task waits for refs, or goes on: meanwhile others may have its CPU. */
+  | { readonly type: "blocked"; readonly isBlocked: boolean }
+  | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

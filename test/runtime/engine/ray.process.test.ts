@@ -1,0 +1,44 @@
+import { afterAll, beforeAll } from "vitest";
+import { RayEngine } from "../../../runtime/src/engine/ray/ray-engine.ts";
+import { engineContract } from "../../contract/engine.ts";
+import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+
+let ray: RayCluster;
+beforeAll(async () => {
+  ray = await startRay();
+  process.env["MOBULA_STATE_DIR"] = ray.stateFolder;
+});
+afterAll(async () => {
+  delete process.env["MOBULA_STATE_DIR"];
+  await ray.stop();
+});
+
+const YET = "tasks and objects come first";
+const ACTORS = "actors come later";
+const DASHBOARD = "Ray's dashboard shows it";
+
+engineContract("ray", {
+  create: () => new RayEngine({ address: ray.address, token: ray.token }),
+  unsupported: {
+    "streams items and ends": YET,
+    "holds a stream back at its window": YET,
+    "hosts actors, whose calls keep their order": ACTORS,
+    "finds and lists actors by name and namespace": ACTORS,
+    "restarts actors, tells them, and tells callers what was lost": ACTORS,
+    "refuses calls beyond maxPendingCalls": ACTORS,
+    "runs concurrency groups beside each other": ACTORS,
+    "ends an actor after the calls made before": ACTORS,
+    "runs work of an environment in processes of its own": YET,
+    "fails work whose environment cannot be set up": YET,
+    "sets resources aside in placement groups, and ends what runs in one that is removed": YET,
+    "lists a task whose process died, once for each run": DASHBOARD,
+    "shows what ran where and when": DASHBOARD,
+    "answers the same over HTTP, and gives metrics to Prometheus": DASHBOARD,
+  },
+  skip: {
+    "refuses what can never run": "Ray lets it wait, since an autoscaler may add the node; the driver is told",
+    "lists tasks that run, wait, are over or failed, and filters them": DASHBOARD,
+    "lists objects by size and holder, workers and jobs": DASHBOARD,
+    "shows the code that a busy worker is in": DASHBOARD,
+  },
+});

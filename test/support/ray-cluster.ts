@@ -1,0 +1,153 @@
+/** A Ray cluster of one node on loopback, with ports and folders of its own, and nothing left of it in the end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { delimiter, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The environment that `npm test` makes, with Ray in it. */
+const VENV = process.env["MOBULA_TEST_VENV"] ?? resolve(import.meta.dirname, "../../.venv");
+/** Paths of Ray's sockets are long, and may have 107 characters. */
+const SHORT_TMP = "/tmp";
+const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
+
+export interface RayCluster {
+  /** `ray://127.0.0.1:port`. */
+  readonly address: string;
+  /** Of the dashboard. */
+  readonly port: number;
+  readonly token: string;
+  /** Of this cluster's drivers: MOBULA_STATE_DIR. */
+  readonly stateFolder: string;
+  /** Kill Ray's own processes of the head; what it had started ends by itself. */
+  crash(): void;
+  /** Ends everything, and waits until nothing of it runs. */
+  stop(): Promise<void>;
+  /** Processes of the cluster that run now, by what they were started with. */
+  processes(): { readonly pid: number; readonly command: string }[];
+}
+
+/** @param env - for the processes of the cluster. */
+export async function startRay(env: Readonly<Record<string, string>> = {}): Promise<RayCluster> {
+  const folder = mkdtempSync(join(SHORT_TMP, "ray-test-"));
+  const [gcs, dashboard, client] = await freePorts(3);
+  const token = "a".repeat(64);
+  writeFileSync(join(folder, "token"), token, { mode: 0o600 });
+  const mark = `MOBULA_RAY_TEST=${folder}`;
+  const head = spawn(
+    join(VENV, "bin", "ray"),
+    [
+      ...["start", "--head", "--block", "--num-cpus=2", "--object-store-memory=80000000", "--include-dashboard=true"],
+      ...[`--port=${gcs}`, `--dashboard-port=${dashboard}`, `--ray-client-server-port=${client}`],
+      // Any that are free.
+      ...["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"],
+      ...[`--temp-dir=${join(folder, "r")}`, "--disable-usage-stats", "--node-ip-address=127.0.0.1"],
+    ],
+    {
+      detached: true,
+      stdio: ["ignore", "ignore", "ignore"],
+      env: {
+        ...process.env,
+        // As in an environment that was activated: jobs start `python`.
+        PATH: [join(VENV, "bin"), process.env["PATH"]].join(delimiter),
+        MOBULA_RAY_TEST: folder,
+        RAY_AUTH_MODE: "token",
+        RAY_AUTH_TOKEN_PATH: join(folder, "token"),
+        ...env,
+      },
+    },
+  );
+  const processes = (): { pid: number; command: string }[] => marked(mark);
+  const crash = (): void => {
+    const own = /gcs_server|raylet|dashboard|monitor|ray start|ray::|_private|agent/;
+    for (const { pid, command } of processes()) if (own.test(command) && !/mobula/.test(command)) kill(pid);
+  };
+  const stop = async (): Promise<void> => {
+    await end(processes);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    await untilAnswers(dashboard as number, token, head);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const address = `ray://127.0.0.1:${dashboard}`;
+  return { address, port: dashboard as number, token, stateFolder: join(folder, "state"), crash, stop, processes };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = servers.map(async (server) => {
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    return (server.address() as AddressInfo).port;
+  });
+  const found = await Promise.all(ports);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return found;
+}
+
+async function untilAnswers(port: number, token: string, head: ChildProcess): Promise<void> {
+  const deadline = Date.now() + START_WITHIN_MS;
+  while (!(await answers(port, token))) {
+    if (head.exitCode !== null) throw new Error(`ray start ended with exit code ${head.exitCode}`);
+    if (Date.now() > deadline) throw new Error("the Ray head did not start in time");
+    await sleep(200);
+  }
+}
+
+/** Also the part of the dashboard that takes jobs. */
+function answers(port: number, token: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  return new Promise((done) => {
+    const request = get({ host: "127.0.0.1", port, path: "/api/jobs/", headers, agent: false }, (response) => {
+      response.resume();
+      done(response.statusCode === 200);
+    });
+    request.setTimeout(5_000, () => request.destroy());
+    request.once("error", () => done(false));
+  });
+}
+
+/**
+ * Ray's own processes, and all that they started: with `mark` in their environment, or, as some overwrite theirs with a title,
+ * with an open file in the cluster's folder.
+ */
+function marked(mark: string): { pid: number; command: string }[] {
+  const folder = `${mark.slice(mark.indexOf("=") + 1)}/`;
+  const found: { pid: number; command: string }[] = [];
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const isMarked = readFileSync(`/proc/${name}/environ`, "latin1").split("\0").includes(mark);
+      if (!isMarked && !opens(Number(name), folder)) continue;
+      const command = readFileSync(`/proc/${name}/cmdline`, "latin1").replaceAll("\0", " ");
+      found.push({ pid: Number(name), command });
+    } catch {
+      // It ended meanwhile, or is not ours.
+    }
+  }
+  return found;
+}
+
+function opens(pid: number, folder: string): boolean {
+  const files = readdirSync(`/proc/${pid}/fd`);
+  return files.some((file) => readlinkSync(`/proc/${pid}/fd/${file}`).startsWith(folder));
+}
+
+async function end(processes: () => { pid: number }[]): Promise<void> {
+  const deadline = Date.now() + STOP_WITHIN_MS;
+  for (let left = processes(); left.length > 0 && Date.now() < deadline; left = processes()) {
+    for (const { pid } of left) kill(pid);
+    await sleep(100);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+}
