@@ -7,6 +7,7 @@ Ray cancels a task by an interrupt that wakes no system call, so nothing here wa
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -16,9 +17,11 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any, Optional
 
 import ray
@@ -38,7 +41,8 @@ OUTPUT_MARK = "\x1emobula "
 
 
 class Child:
-    def __init__(self) -> None:
+    def __init__(self, *, is_actor: bool = False) -> None:
+        self._is_actor = is_actor
         self._host = Host(self)
         self._socket, theirs = socket.socketpair()
         self._posted: deque[Callable[[], None]] = deque()
@@ -49,9 +53,12 @@ class Child:
         self._receiver = BlobReceiver(self._on_blob)
         self._next_blob = 1
         self._codes: set[str] = set()
-        # Ids of what the running task was given.
-        self._lent: list[str] = []
-        self._outcome: Optional[Message] = None
+        # What the child said of calls that have ended, until somebody takes it.
+        self._outcomes: dict[str, Message] = {}
+        # Of an actor whose calls overlap: the event loop that reads, and who waits; each concurrency group has a loop of its own.
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._waiting: dict[str, Future[Message]] = {}
+        self._sending = threading.Lock()
         self._is_blocked = False
         self.gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
         with theirs:
@@ -77,24 +84,14 @@ class Child:
     def run(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Message:
         """What the child says in the end: `ran` or `threw`. :raises ChildDied:"""
         task_id: str = about["taskId"]
-        self._outcome = None
         self._is_blocked = False
-        orders: list[Message] = []
-        if about["codeId"] not in self._codes:
-            self._codes.add(about["codeId"])
-            value = about.get("code")
-            orders.append({"type": "load", "codeId": about["codeId"], "value": value or self._lend(f"{task_id}#c", code)})
-        about.pop("code", None)
-        args = self._lend(f"{task_id}#a", arguments)
-        rest = [self._lend(f"{task_id}#{index}", stored) for index, stored in enumerate(resolved)]
-        orders.append({**about, "type": "run", "args": args, "resolved": rest})
+        orders, lent = self._orders(about, arguments, code, resolved)
         deadline = time.monotonic() + about["timeoutMs"] / 1000 if "timeoutMs" in about else None
         try:
             self._send_frame(MESSAGES, pack(orders))
-            while self._outcome is None:
+            while task_id not in self._outcomes:
                 if deadline is not None and time.monotonic() > deadline:
-                    deadline = None
-                    self._host.cancel_all("its task's time is over")
+                    self._host.calls.cancel_all("its task's time is over")
                     self._stop(task_id, "timeout")
                     break
                 self._turn()
@@ -104,32 +101,82 @@ class Child:
         except OSError as problem:
             raise ChildDied(self._how_it_ended()) from problem
         finally:
-            self._host.take_back(self._lent)
-            self._lent.clear()
-        if self._outcome is None:
-            return {"type": "late", "taskId": task_id}
-        return self._outcome
+            self._host.take_back(lent)
+        return self._outcomes.pop(task_id, {"type": "late", "taskId": task_id})
 
-    def _lend(self, id: str, stored: Any) -> Message:
+    async def run_beside(self, about: Message, arguments: Any, resolved: Sequence[Any]) -> Message:
+        """As `run`, while other calls of the actor run as well."""
+        task_id: str = about["taskId"]
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+            loop.add_reader(self._socket, self._read_beside)
+        told: Future[Message] = Future()
+        self._waiting[task_id] = told
+        said = asyncio.wrap_future(told)
+        orders, lent = self._orders(about, arguments, None, resolved)
+        try:
+            self._send_frame(MESSAGES, pack(orders))
+            timeout = about["timeoutMs"] / 1000 if "timeoutMs" in about else None
+            done, _ = await asyncio.wait([said], timeout=timeout)
+            if not done:
+                self._tell_to_stop(task_id, "timeout")
+            return await said
+        except asyncio.CancelledError:
+            self._tell_to_stop(task_id, "cancelled")
+            raise
+        finally:
+            self._waiting.pop(task_id, None)
+            self._host.take_back(lent)
+
+    def _read_beside(self) -> None:
+        try:
+            self._read()
+        except (OSError, ChildDied):
+            print(f"The Node process of an actor ended: {self._how_it_ended()}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+    def _orders(
+        self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]
+    ) -> tuple[list[Message], list[str]]:
+        """What the child is told, and the ids of what it is lent for it."""
+        task_id: str = about["taskId"]
+        lent: list[str] = []
+        orders: list[Message] = []
+        if about["codeId"] and about["codeId"] not in self._codes:
+            self._codes.add(about["codeId"])
+            value = about.get("code") or self._lend(f"{task_id}#c", code, lent)
+            orders.append({"type": "load", "codeId": about["codeId"], "value": value})
+        about = {key: value for key, value in about.items() if key != "code"}
+        args = self._lend(f"{task_id}#a", arguments, lent)
+        rest = [self._lend(f"{task_id}#{index}", stored, lent) for index, stored in enumerate(resolved)]
+        orders.append({**about, "type": "run", "args": args, "resolved": rest})
+        return orders, lent
+
+    def _lend(self, id: str, stored: Any, lent: list[str]) -> Message:
         """As the child's messages name a value: small ones ride along, others it asks for by their id."""
         parts, ids, refs = values.opened(stored)
         if not ids and values.size_of(parts) <= values.MESSAGE_BYTES:
             return values.in_message(parts, ids)
         self._host.lend(id, parts, ids, refs)
-        self._lent.append(id)
+        lent.append(id)
         return {"id": id}
+
+    def _tell_to_stop(self, task_id: str, reason: str) -> None:
+        self._send_frame(MESSAGES, pack([{"type": "stop", "taskId": task_id, "reason": reason}]))
 
     def _stop(self, task_id: str, reason: str) -> None:
         """Its signal aborts; what does not end by itself is ended."""
         try:
-            self._send_frame(MESSAGES, pack([{"type": "stop", "taskId": task_id, "reason": reason}]))
+            self._tell_to_stop(task_id, reason)
             deadline = time.monotonic() + STOP_GRACE_S
-            while self._outcome is None and time.monotonic() < deadline:
+            # The state of an actor is worth more than the call.
+            while task_id not in self._outcomes and (self._is_actor or time.monotonic() < deadline):
                 self._turn()
         except (OSError, ChildDied):
             pass  # it has ended
         finally:
-            if self._outcome is None:
+            if task_id not in self._outcomes:
                 self.kill()
 
     def _turn(self) -> None:
@@ -184,7 +231,7 @@ class Child:
         message["stored"] = [None] * len(results)
         missing = len(results)
         if missing == 0:
-            self._outcome = message
+            self._settle(message)
             return
 
         def store(index: int, parts: list[Buffer], ids: list[str]) -> None:
@@ -195,13 +242,20 @@ class Child:
                 message["stored"][index] = (parts, inside)
                 missing -= 1
                 if missing == 0:
-                    self._outcome = message
+                    self._settle(message)
 
             self._host.when_refs(inside, seal)
 
         for index, value in enumerate(results):
-            ids = value.get("refs") or []
+            ids = values.inside(value)
             self._host.whole(value, lambda parts, index=index, ids=ids: store(index, parts, ids))  # type: ignore[misc]
+
+    def _settle(self, message: Message) -> None:
+        waiting = self._waiting.get(message["taskId"])
+        if waiting is None:
+            self._outcomes[message["taskId"]] = message
+        elif not waiting.done():
+            waiting.set_result(message)
 
     def _print(self, output: Message) -> None:
         stream = sys.stderr if output["stream"] == "stderr" else sys.stdout
@@ -229,9 +283,10 @@ class Child:
 
     def _send_frame(self, kind: int, header: bytes, raw: Sequence[memoryview] = ()) -> None:
         head = HEAD.pack(kind, 0, 0, len(header)) + header
-        self._socket.sendall(LENGTH.pack(len(head) + sum(map(len, raw))) + head)
-        for part in raw:
-            self._socket.sendall(part)
+        with self._sending:
+            self._socket.sendall(LENGTH.pack(len(head) + sum(map(len, raw))) + head)
+            for part in raw:
+                self._socket.sendall(part)
 
     def take_blob(self, blob: int, use: Callable[[list[Buffer]], None]) -> None:
         parts = self._blobs.pop(blob, None)
@@ -248,6 +303,9 @@ class Child:
             use(parts)
 
     def post(self, act: Callable[[], None]) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(act)
+            return
         self._posted.append(act)
         try:
             os.write(self._wake_in, b"w")

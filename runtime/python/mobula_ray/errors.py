@@ -10,6 +10,8 @@ Wire = dict[str, Any]
 
 NAMES = {
     "WORKER_CRASHED": "WorkerCrashedError",
+    "ACTOR_DIED": "ActorDiedError",
+    "ACTOR_UNAVAILABLE": "ActorUnavailableError",
     "OUT_OF_MEMORY": "OutOfMemoryError",
     "TASK_CANCELLED": "TaskCancelledError",
     "OBJECT_LOST": "ObjectLostError",
@@ -72,6 +74,12 @@ def to_wire(error: BaseException, name: str, reason: Optional[str] = None) -> Wi
         return wire("RUNTIME_ENV_SETUP", f"The runtimeEnv cannot be set up. {cause}")
     if isinstance(error, exceptions.TaskCancelledError) or isinstance(cause, exceptions.TaskCancelledError):
         return wire("TASK_CANCELLED", f"Task '{name}' was cancelled: {reason or 'cancel() was called'}.")
+    if isinstance(error, exceptions.ActorUnavailableError):
+        actor = name.split(".")[0]
+        text = f"Actor '{actor}' lost its process during '{name}', and is started again."
+        return wire("ACTOR_UNAVAILABLE", f"{text} Call again, or set {{ maxTaskRetries }} to have calls repeated.")
+    if isinstance(error, exceptions.RayActorError):
+        return dead_actor(name.split(".")[0], last_line(error))
     if isinstance(error, exceptions.OutOfMemoryError):
         return wire("OUT_OF_MEMORY", f"Task '{name}' was ended because memory ran short: {first_line(error)}")
     if isinstance(cause, ChildDied) or isinstance(error, (exceptions.WorkerCrashedError, exceptions.NodeDiedError)):
@@ -91,6 +99,16 @@ def crashed(name: str, reason: str) -> str:
         f"The worker that ran '{name}' ended: {reason}. If it used too much memory, give it less data at once or set "
         "{ memoryBytes }; set { retries } to run it again."
     )
+
+
+def dead_actor(name: str, reason: str) -> Wire:
+    text = f"Actor '{name}' is dead: {reason} Make a new one, or set {{ maxRestarts }} to have it started again."
+    return wire("ACTOR_DIED", text)
+
+
+def last_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def first_line(error: Optional[BaseException]) -> str:

@@ -8,20 +8,21 @@ what needs it waits.
 
 from __future__ import annotations
 
-import functools
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
 import ray
 
-from . import shim, values
-from .cluster import describe, too_large_for
-from .errors import ChildDied, Missing, UserError, to_wire, user_error, wire
-from .frames import Buffer, Message, pack
+from . import values
+from .actors import Actors
+from .calls import Calls
+from .cluster import describe
+from .entries import Code, Entry, Lent, check, lost, problem_of, sealed
+from .errors import to_wire, wire
+from .frames import Buffer, Message
 
-UNITS = 10_000
 # Code up to this size rides along with every call; larger code is stored once.
 INLINE_CODE_BYTES = 8 * 1024
 
@@ -36,60 +37,36 @@ class Peer(Protocol):
         """Call `act` on the thread of the host, from any thread."""
 
 
-@dataclass
-class Entry:
-    id: str
-    ref: Any = None
-    handed: int = 0
-    # Who waits until there is a ref.
-    waiting: list[Callable[[], None]] = field(default_factory=list)
-    # Why there will be none.
-    error: Optional[Message] = None
-
-    def resolve(self, ref: Any, error: Optional[Message] = None) -> None:
-        self.ref = ref
-        self.error = error
-        waiting, self.waiting = self.waiting, []
-        for act in waiting:
-            act()
-
-
-@dataclass
-class Code:
-    inline: Optional[Message] = None
-    entry: Optional[Entry] = None
-    # What it captures.
-    refs: Sequence[Entry] = ()
-
-
-@dataclass
-class Call:
-    task_id: str
-    spec: Message
-    entries: list[Entry]
-    asks_retry: bool
-    start: Callable[[], list[Any]]
-    attempts_left: int
-    running: Any = None
-    cancel_reason: Optional[str] = None
-
-
 class Host:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._objects: dict[str, Entry] = {}
         self._codes: dict[str, Code] = {}
-        self._calls: dict[str, Call] = {}
-        self._runners: dict[tuple[Any, ...], Any] = {}
-        self._verdicts: dict[int, Callable[[bool], None]] = {}
-        self._next_verdict = 1
         self._awaited: dict[int, Any] = {}
         self._next_awaited = 1
+        self.calls = Calls(self, peer.send)
+        self._actors = Actors(self)
+        self.calls.on_lost_process = self._actors.lost_its_process
+        self._handlers: dict[str, Callable[[Message], None]] = {
+            "put": self._on_put,
+            "watch": self._on_watch,
+            "fetch": self._on_fetch,
+            "release": self._on_release,
+            "code": self._on_code,
+            "question": self._on_question,
+            **self.calls.handlers,
+            **self._actors.handlers,
+        }
 
     def receive(self, message: Message) -> None:
-        handler = getattr(self, "_on_" + message["type"].replace("-", "_"), None)
-        if handler is not None:
+        handler = self._handlers.get(message["type"])
+        if handler is None:
+            return
+        try:
             handler(message)
+        except Exception:
+            # Whoever asked should see that there will be no answer.
+            self.print(f"A session could not do '{message['type']}':\n{traceback.format_exc()}")
 
     # ── objects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -103,12 +80,18 @@ class Host:
 
     def lend(self, id: str, parts: Sequence[memoryview], ids: Sequence[str], refs: Sequence[Any]) -> None:
         """An object that lies in no store; the peer asks for it as for others, and says when it is done with it."""
-        self._objects[id] = Entry(id, ref=_Lent((values.MARK, parts[0], list(parts[1:]), list(ids), list(refs))), handed=1)
+        self._objects[id] = Entry(id, ref=Lent((values.MARK, parts[0], list(parts[1:]), list(ids), list(refs))), handed=1)
 
     def take_back(self, ids: Sequence[str]) -> None:
         """What was lent is not needed any more."""
         for id in ids:
             self._objects.pop(id, None)
+
+    def known(self, id: str) -> Optional[Entry]:
+        return self._objects.get(id)
+
+    def post(self, act: Callable[[], None]) -> None:
+        self._peer.post(act)
 
     def entries(self, ids: Sequence[str]) -> list[Entry]:
         return [self._objects.get(id) or Entry(id, error=lost(id)) for id in ids]
@@ -122,8 +105,8 @@ class Host:
         act()
 
     def _on_put(self, message: Message) -> None:
-        entry = self._made(message["id"])
-        inside = self.entries(message["value"].get("refs") or [])
+        entry = self.made(message["id"])
+        inside = self.entries(values.inside(message["value"]))
 
         def store(parts: list[Buffer]) -> None:
             self.when_refs(inside, lambda: self._store(entry, parts, inside))
@@ -146,7 +129,8 @@ class Host:
         else:
             self._peer.take_blob(value["blob"], use)
 
-    def _made(self, id: str) -> Entry:
+    def made(self, id: str) -> Entry:
+        """A new object or actor of the peer's."""
         entry = self._objects[id] = Entry(id, handed=1)
         return entry
 
@@ -155,21 +139,21 @@ class Host:
             self.when_refs([entry], lambda entry=entry: self._watch(entry))  # type: ignore[misc]
 
     def _watch(self, entry: Entry) -> None:
-        self._follow(entry, lambda future: self._report(entry, future))
+        self._follow(entry, lambda future: self.report(entry, future))
 
     def _on_fetch(self, message: Message) -> None:
         for entry in self.entries([message["id"]]):
-            self._follow(entry, lambda future: self._report(entry, future, isFetch=True))
+            self._follow(entry, lambda future: self.report(entry, future, isFetch=True))
 
     def _follow(self, entry: Entry, act: Callable[[Any], None]) -> None:
         if entry.ref is None:
             act(None)
-        elif isinstance(entry.ref, _Lent):
+        elif isinstance(entry.ref, Lent):
             act(entry.ref)
         else:
-            self._when_settled(entry.ref, act)
+            self.when_settled(entry.ref, act)
 
-    def _when_settled(self, ref: Any, act: Callable[[Any], None]) -> None:
+    def when_settled(self, ref: Any, act: Callable[[Any], None]) -> None:
         """Ray brings the value along, so that it is here when somebody asks for it."""
         number = self._next_awaited
         self._next_awaited += 1
@@ -185,7 +169,7 @@ class Host:
         """Refs that are not there yet, and that somebody waits for."""
         return list(self._awaited.values())
 
-    def _report(self, entry: Entry, future: Optional[Future[Any]], *, isFetch: bool = False, name: str = "") -> None:
+    def report(self, entry: Entry, future: Optional[Future[Any]], *, isFetch: bool = False, name: str = "") -> None:
         """Tell that an object is there, or its value, or why it is not."""
         problem = entry.error or lost(entry.id)
         if future is not None:
@@ -221,11 +205,11 @@ class Host:
             if entry.handed <= 0:
                 del self._objects[id]
 
-    # ── calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── code and questions ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _on_code(self, message: Message) -> None:
         value = message["value"]
-        inside = self.entries(value.get("refs") or [])
+        inside = self.entries(values.inside(value))
         parts = values.parts_in(value)
         if parts is not None and not inside and sum(map(len, parts)) <= INLINE_CODE_BYTES:
             self._codes[message["codeId"]] = Code(inline=value)
@@ -233,173 +217,32 @@ class Host:
         entry = Entry("code")
         self._codes[message["codeId"]] = Code(entry=entry, refs=inside)
 
-        def store(parts: list[Buffer]) -> None:
-            self.when_refs(inside, lambda: entry.resolve(ray.put(sealed(parts, inside))))
+        def seal(parts: list[Buffer]) -> None:
+            try:
+                entry.resolve(ray.put(sealed(parts, inside)))
+            except Exception as problem:
+                entry.resolve(None, problem_of(problem, "code"))
 
-        self.whole(value, store)
+        self.whole(value, lambda parts: self.when_refs(inside, lambda: seal(parts)))
 
-    def _on_submit(self, message: Message) -> None:
-        spec: Message = message["spec"]
-        task_id: str = message["taskId"]
-        count = spec.get("numReturns") if message["gives"] == "many" else None
-        ids = [task_id] if count is None else [f"{task_id}.{index}" for index in range(count)]
-        entries = [self._made(id) for id in ids]
-        code = self._codes[message["codeId"]]
-        refs = self.entries([ref["id"] for ref in spec.get("refs") or []])
-        inside = self.entries(message["args"].get("refs") or [])
-        needed = [*refs, *inside, *code.refs, *([] if code.entry is None else [code.entry])]
-        about = pack(about_call(message, code))
-
-        def begin(parts: list[Buffer]) -> None:
-            def start() -> list[Any]:
-                check(needed)
-                arguments = sealed(parts, inside)
-                stored_code = None if code.entry is None else code.entry.ref
-                made = self._runner(spec, count).remote(about, arguments, stored_code, *(ref.ref for ref in refs))
-                return list(made) if count is not None and count > 1 else [made]
-
-            retries = spec.get("retries") or 0
-            call = Call(task_id, spec, entries, bool(message.get("asksRetry")), start, retries)
-            self._calls[task_id] = call
-            self.when_refs(needed, lambda: self._start(call))
-
-        self.whole(message["args"], begin)
-
-    def _runner(self, spec: Message, count: Optional[int]) -> Any:
-        resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
-        key = (spec["name"], spec.get("retries"), count, *sorted(resources.items()))
-        runner = self._runners.get(key)
-        if runner is None:
-            self._warn_of_size(spec["name"], resources)
-            runner = self._runners[key] = shim.remote_runner.options(
-                name=spec["name"],
-                num_returns=max(1, count or 1),
-                max_retries=spec.get("retries") or 0,
-                retry_exceptions=[ChildDied],
-                **amounts(resources),
-            )
-        return runner
-
-    def _warn_of_size(self, name: str, resources: dict[str, float]) -> None:
-        missing = too_large_for({ray_name(name): units(name, amount) for name, amount in resources.items()})
-        if missing is not None:
-            self.print(f"Task '{name}' wants {missing} It waits until such a node joins the cluster.\n")
-
-    def _start(self, call: Call) -> None:
-        if call.cancel_reason is not None:
-            text = f"Task '{call.spec['name']}' was cancelled: {call.cancel_reason}."
-            self._refused(call, wire("TASK_CANCELLED", text), "cancelled")
-            return
-        try:
-            refs = call.start()
-        except Exception as problem:
-            self._refused(call, problem_of(problem, call.spec["name"]), "failed")
-            return
-        call.running = refs[0]
-        if not call.asks_retry:
-            for entry, ref in zip(call.entries, refs):
-                entry.resolve(ref)
-        if not call.entries:
-            self._when_settled(refs[0], lambda future: self._ended(call, refs, [future]))
-            return
-        futures: dict[int, Future[Any]] = {}
-
-        def settled(index: int, future: Future[Any]) -> None:
-            futures[index] = future
-            if len(futures) == len(refs):
-                self._ended(call, refs, [futures[at] for at in range(len(refs))])
-
-        for index, ref in enumerate(refs):
-            self._when_settled(ref, functools.partial(settled, index))
-
-    def _refused(self, call: Call, error: Message, outcome: str) -> None:
-        del self._calls[call.task_id]
-        for entry in call.entries:
-            entry.resolve(None, error)
-            self._peer.send({"type": "failed", "id": entry.id, "error": error})
-        self._peer.send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
-
-    def _ended(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
-        error = futures[0].exception()
-        user = None if error is None else user_error(error)
-        if call.asks_retry and user is not None and call.attempts_left > 0 and call.cancel_reason is None:
-            self._ask_retry(call, user, lambda: self._finish(call, refs, futures))
-        else:
-            self._finish(call, refs, futures)
-
-    def _ask_retry(self, call: Call, user: UserError, give_up: Callable[[], None]) -> None:
-        number = self._next_verdict
-        self._next_verdict += 1
-
-        def decided(is_accepted: bool) -> None:
-            if not is_accepted or call.cancel_reason is not None:
-                give_up()
-                return
-            call.attempts_left -= 1
-            self._peer.send({"type": "call-ended", "taskId": call.task_id, "outcome": "retried"})
-            self._start(call)
-
-        self._verdicts[number] = decided
-        question = {"type": "retry-asked", "number": number, "taskId": call.task_id}
-        self._peer.send({**question, "error": user.thrown, "classNames": user.class_names})
-
-    def _on_retry_answer(self, message: Message) -> None:
-        decide = self._verdicts.pop(message["number"], None)
-        if decide is not None:
-            decide(message["isAccepted"])
-
-    def _finish(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
-        self._calls.pop(call.task_id, None)
-        name = call.spec["name"]
-        error = futures[0].exception()
-        problem = None if error is None else to_wire(error, name, call.cancel_reason)
-        for entry, ref, future in zip(call.entries, refs, futures):
-            if call.asks_retry:
-                entry.resolve(ref)
-            if entry.id not in self._objects:
-                continue
-            if problem is None:
-                self._report(entry, future, name=name)
-            else:
-                self._peer.send({"type": "failed", "id": entry.id, "error": problem})
-        if problem is not None and not call.entries:
-            self.print(f"{problem['message']}\n")
-        is_cancelled = problem is not None and problem.get("code") == "TASK_CANCELLED"
-        outcome = "finished" if problem is None else "cancelled" if is_cancelled else "failed"
-        self._peer.send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
-
-    # ── cancelling and questions ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _on_cancel(self, message: Message) -> None:
-        task_id = ".".join(message["id"].split(".")[:2])
-        call = self._calls.get(task_id)
-        if call is not None:
-            self._cancel(call, message.get("options") or {})
-
-    def _on_cancel_execution(self, message: Message) -> None:
-        for call in list(self._calls.values()):
-            if ((call.spec.get("execution") or {}).get("messageId")) == message["messageId"]:
-                self._cancel(call, {"reason": message["reason"]})
-
-    def cancel_all(self, reason: str) -> None:
-        for call in list(self._calls.values()):
-            self._cancel(call, {"reason": reason})
-
-    def _cancel(self, call: Call, options: Message) -> None:
-        call.cancel_reason = options.get("reason") or "cancel() was called"
-        if call.running is None:
-            return  # it waits for its arguments, and will not start
-        recursive = options.get("isRecursive", True)
-        ray.cancel(call.running, force=bool(options.get("isForced")), recursive=recursive)
+    def code(self, code_id: str) -> Code:
+        return self._codes[code_id]
 
     def _on_question(self, message: Message) -> None:
-        answer: Message = {"type": "no-answer", "number": message["number"]}
+        number = message["number"]
+        answer: Message = {"type": "no-answer", "number": number}
+        answers = {"describe": describe, **self._actors.answers}
         try:
-            if message["method"] == "describe":
-                answer = {"type": "answer", "number": message["number"], "answer": describe()}
-            else:
+            method = answers.get(message["method"])
+            if method is None:
                 text = f"'{message['method']}' is not supported here. A Ray cluster has its own dashboard."
                 answer["error"] = wire("UNSUPPORTED", text)
+            else:
+                told = method(*message["args"])
+                if isinstance(told, ray.ObjectRef):
+                    self.when_settled(told, lambda _: self._peer.send({"type": "answer", "number": number, "answer": None}))
+                    return
+                answer = {"type": "answer", "number": number, "answer": told}
         except Exception as problem:
             answer["error"] = problem_of(problem, message["method"])
         self._peer.send(answer)
@@ -407,72 +250,3 @@ class Host:
     def print(self, text: str) -> None:
         output = {"type": "output", "stream": "stderr", "text": text, "source": "ray", "pid": 0}
         self._peer.send({"type": "output", "output": output})
-
-
-class _Lent:
-    """Stands for a value at hand, where otherwise a Future of Ray's does."""
-
-    def __init__(self, stored: values.Envelope) -> None:
-        self._stored = stored
-
-    def exception(self) -> None:
-        return None
-
-    def result(self) -> values.Envelope:
-        return self._stored
-
-
-def sealed(parts: Sequence[Buffer], inside: Sequence[Entry]) -> values.Envelope:
-    check(inside)
-    return values.envelope(parts, [entry.id for entry in inside], [entry.ref for entry in inside])
-
-
-def check(entries: Sequence[Entry]) -> None:
-    for entry in entries:
-        if entry.error is not None:
-            raise Missing(entry.error)
-
-
-def problem_of(problem: Exception, name: str) -> Message:
-    return problem.error if isinstance(problem, Missing) else to_wire(problem, name)
-
-
-def lost(id: str) -> Message:
-    return wire("OBJECT_LOST", f"Object {id} is lost: nobody had a ref to it any more.")
-
-
-def about_call(message: Message, code: Code) -> Message:
-    spec = message["spec"]
-    about = {
-        "taskId": message["taskId"],
-        "codeId": message["codeId"],
-        "name": spec["name"],
-        "depth": spec.get("depth") or 0,
-        "resources": spec.get("resources") or {},
-        "indexes": [ref["index"] for ref in spec.get("refs") or []],
-    }
-    if message["gives"] == "many":
-        about["numReturns"] = spec.get("numReturns") or 0
-    for key in ("execution", "parent", "job", "timeoutMs"):
-        if spec.get(key) is not None:
-            about[key] = spec[key]
-    if code.inline is not None:
-        about["code"] = code.inline
-    return about
-
-
-def ray_name(name: str) -> str:
-    return {"cpus": "CPU", "gpus": "GPU", "memoryBytes": "memory"}.get(name, name)
-
-
-def units(name: str, amount: float) -> float:
-    return amount if name == "memoryBytes" else amount / UNITS
-
-
-def amounts(resources: dict[str, float]) -> Message:
-    """Amounts of the wire as Ray's options."""
-    rest = {name: units(name, amount) for name, amount in resources.items()}
-    options: Message = {"num_cpus": rest.pop("cpus", 0), "num_gpus": rest.pop("gpus", 0)}
-    if "memoryBytes" in rest:
-        options["memory"] = rest.pop("memoryBytes")
-    return {**options, "resources": rest}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
+
+import ray
 
 
 def on_worker_output(listener: Callable[[dict[str, Any]], None]) -> bool:
@@ -30,3 +33,45 @@ def attempt_number() -> int:
         return int(here.core_worker.get_current_task_attempt_number())
     except (ImportError, AttributeError):
         return 0
+
+
+def restarts() -> int:
+    """How often the actor that runs here has been started again; 0 or 1 when this version of Ray does not say."""
+    context = ray.get_runtime_context()
+    try:
+        from ray._private.state import actors
+
+        return int(actors(actor_id=context.get_actor_id())["NumRestarts"])
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return int(bool(context.was_current_actor_reconstructed))
+
+
+def remember(key: str, value: bytes) -> None:
+    """Keep a few bytes in the cluster, for every driver."""
+    from ray.experimental import internal_kv
+
+    internal_kv._internal_kv_put(key, value, namespace="mobula")
+
+
+def recall(key: str) -> Optional[bytes]:
+    from ray.experimental import internal_kv
+
+    found: Optional[bytes] = internal_kv._internal_kv_get(key, namespace="mobula")
+    return found
+
+
+def wait_for_restart(actor: Any, before: int, *, within_s: float = 60.0) -> int:
+    """Until an actor that had been started again `before` times lives again, or is dead. Returns how often it was now."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            from ray._private.state import actors
+
+            about = actors(actor_id=actor._actor_id.hex())
+            restarts = int(about["NumRestarts"])
+            if about["State"] == "DEAD" or (about["State"] == "ALIVE" and restarts > before):
+                return restarts
+        except (ImportError, AttributeError, KeyError, TypeError):
+            return before
+        time.sleep(0.1)
+    return before

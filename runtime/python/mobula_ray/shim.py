@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 import ray
 
 from .errors import ChildDied, Missing, UserError, wire
 from .frames import Message, unpack
-from .private import attempt_number
+from .private import attempt_number, restarts
 
 if TYPE_CHECKING:
     from .child import Child
@@ -34,16 +36,20 @@ def run_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Any:
     return _result_of(call, said)
 
 
-def _running_child() -> Child:
-    global _child
+def child_process(*, is_actor: bool = False) -> Child:
     from .child import Child
 
+    return Child(is_actor=is_actor)
+
+
+def _running_child() -> Child:
+    global _child
     if _child is not None and (not _child.is_alive() or _child.gpus != os.environ.get("CUDA_VISIBLE_DEVICES")):
         # Libraries look at their GPUs once.
         _child.kill()
         _child = None
     if _child is None:
-        _child = Child()
+        _child = child_process()
     return _child
 
 
@@ -54,7 +60,7 @@ def _result_of(call: Message, said: Message) -> Any:
         raise UserError(wire("TASK_CANCELLED", text), {}, [])
     if said["type"] == "threw":
         raise UserError(said["error"], said["thrown"], said["classNames"])
-    from .host import sealed
+    from .entries import sealed
 
     try:
         stored = [sealed(parts, inside) for parts, inside in said["stored"]]
@@ -63,6 +69,61 @@ def _result_of(call: Message, said: Message) -> Any:
     if "numReturns" not in call:
         return stored[0]
     return tuple(stored) if len(stored) > 1 else stored[0] if stored else None
+
+
+class Actor:
+    """The actor of Ray's: it keeps the Node process that holds the TypeScript object."""
+
+    def __init__(self, about: bytes, arguments: Any, code: Any, *resolved: Any) -> None:
+        self._child = child_process(is_actor=True)
+        spec: Message = unpack(about)
+        self._name: str = spec["name"]
+        self._problem: Optional[Message] = None
+        about_self = {"taskId": f"{spec['actorId']}.0", "become": True, "restarts": restarts(), "attempt": 0}
+        said = self._run({**spec, **about_self}, arguments, code, resolved)
+        if said["type"] == "threw":
+            self._problem = said["error"]
+
+    def call(self, about: bytes, arguments: Any, *resolved: Any) -> Any:
+        call = self._checked(about)
+        return self._result(call, self._run(call, arguments, None, resolved))
+
+    def _checked(self, about: bytes) -> Message:
+        if self._problem is not None:
+            raise UserError(self._problem, {}, [])
+        call: Message = unpack(about)
+        return {**call, "attempt": attempt_number()}
+
+    def _result(self, call: Message, said: Message) -> Any:
+        result = _result_of(call, said)
+        if said.get("isLeaving"):
+            ray.get_runtime_context().current_actor.__ray_terminate__.remote()
+        return result
+
+    def _run(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Message:
+        try:
+            return self._child.run(about, arguments, code, resolved)
+        except ChildDied as problem:
+            # Its state is gone: Ray starts the actor again if it may.
+            print(f"The Node process of actor '{self._name}' ended: {problem}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+class OverlappingActor(Actor):
+    """One whose calls run beside each other, as many as Ray lets begin."""
+
+    async def call(self, about: bytes, arguments: Any, *resolved: Any) -> Any:
+        call = self._checked(about)
+        return self._result(call, await self._child.run_beside(call, arguments, resolved))
+
+
+def actor_class(name: str, max_concurrency: int, groups: dict[str, int]) -> Any:
+    """Under the name that Ray's dashboard shows. :param groups: concurrency groups, with their limits"""
+    if max_concurrency == 1 and not groups:
+        return ray.remote(type(name, (Actor,), {}))
+    # Ray's types know of functions only here.
+    options: Any = {"max_concurrency": max_concurrency, "concurrency_groups": groups}
+    return ray.remote(**options)(type(name, (OverlappingActor,), {}))
 
 
 remote_runner: Any = ray.remote(run_task)

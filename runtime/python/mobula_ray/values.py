@@ -1,6 +1,6 @@
 """
-Values as they lie in Ray. Only drivers and Node workers read the bytes; refs inside are real ObjectRefs, so Ray counts who
-borrows them, and large parts lie in shared memory beside the pickle.
+Values as they lie in Ray. Only drivers and Node workers read the bytes; refs and actor handles inside are Ray's own, so Ray counts
+who borrows them, and large parts lie in shared memory beside the pickle.
 """
 
 from __future__ import annotations
@@ -21,9 +21,19 @@ Envelope = tuple[str, Any, list[Any], list[str], list[Any]]
 
 
 def envelope(parts: Sequence[Buffer], ids: Sequence[str], refs: Sequence[Any]) -> Envelope:
-    """The object that Ray stores. `parts`: the value's bytes, then its buffers."""
+    """The object that Ray stores. `parts`: the value's bytes, then its buffers; `ids`: of the objects and actors inside."""
     first, *buffers = (_part(part) for part in parts)
     return (MARK, first, buffers, list(ids), list(refs))
+
+
+def is_actor(id: str) -> bool:
+    """Ids of actors have an upper-case letter behind the maker's name; see ids.ts."""
+    return ".A" in id
+
+
+def inside(value: Message) -> list[str]:
+    """Ids of the objects and actors in a message's value."""
+    return [*(value.get("refs") or []), *(value.get("handles") or [])]
 
 
 def _part(part: Buffer) -> Any:
@@ -55,7 +65,9 @@ def in_message(parts: Sequence[memoryview], ids: Sequence[str]) -> Message:
 
 
 def with_ids(value: Message, ids: Sequence[str]) -> Message:
-    return {**value, "refs": list(ids)} if ids else value
+    refs = [id for id in ids if not is_actor(id)]
+    handles = [id for id in ids if is_actor(id)]
+    return {**value, **({"refs": refs} if refs else {}), **({"handles": handles} if handles else {})}
 
 
 def parts_in(value: Message) -> Optional[list[Buffer]]:

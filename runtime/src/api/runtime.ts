@@ -48,7 +48,7 @@ export interface RuntimeHooks {
   gpuIds(): readonly string[];
   readonly workerId: string;
   /** The actor that this process is. */
-  actor(): ActorSpec | undefined;
+  actor(): Pick<ActorSpec, "actorId" | "name" | "resources" | "job"> | undefined;
   /** End the actor when what has begun is over. */
   exitActor(): void;
 }

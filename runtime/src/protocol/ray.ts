@@ -4,8 +4,8 @@
  * these travel the ones here. Frames are those of remote-frames.ts without numbers, each after its length (4 bytes,
  * little-endian). The other end is `runtime/python/mobula_ray/child.py`.
  */
-import type { ClientId, ObjectId, TaskId } from "./ids.ts";
-import type { FromWorker, ResourceAmounts, WireExecution, WireJob } from "./messages.ts";
+import type { ActorId, ClientId, ObjectId, TaskId } from "./ids.ts";
+import type { ConcurrencyGroupSpec, FromWorker, ResourceAmounts, WireExecution, WireJob } from "./messages.ts";
 import type { RemoteValue } from "./remote.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -24,10 +24,11 @@ export type LentValue =
   | { readonly bytes: Uint8Array; readonly buffers?: readonly Uint8Array[] }
   | { readonly id: ObjectId };
 
-/** Run this; `ran` or `threw` answers. One at a time. */
+/** Run this; `ran` or `threw` answers. One at a time, except for methods of an actor whose calls overlap. */
 export interface RunOrder {
   readonly type: "run";
   readonly taskId: TaskId;
+  /** Empty for a method. */
   readonly codeId: string;
   readonly name: string;
   readonly depth: number;
@@ -44,6 +45,22 @@ export interface RunOrder {
   readonly parent?: TaskId;
   readonly job?: WireJob;
   readonly timeoutMs?: number;
+  /** Of the actor that this process is. */
+  readonly method?: string;
+}
+
+/** Be an actor from now on: the code is a class, `name` its name. Answered as a task is, without a value. */
+export interface BecomeOrder extends Omit<RunOrder, "method"> {
+  readonly become: true;
+  readonly actorId: ActorId;
+  readonly actorName?: string;
+  /** How often it has lost its process before. */
+  readonly restarts: number;
+  /** The method that runs first in a restarted actor. */
+  readonly onRestart?: string;
+  /** More than one, or groups: its calls overlap. */
+  readonly maxConcurrency: number;
+  readonly groups?: readonly ConcurrencyGroupSpec[];
 }
 
 /** The shim to its Node process. */
@@ -51,12 +68,19 @@ export type RayOrder =
   /** Code of a function, before the first task that runs it. */
   | { readonly type: "load"; readonly codeId: string; readonly value: LentValue }
   | RunOrder
+  | BecomeOrder
   /** The task has to end, soon: after a moment its process is ended. */
   | { readonly type: "stop"; readonly taskId: TaskId; readonly reason: "cancelled" | "timeout" };
 
 /** The Node process to its shim. */
 export type RayReport =
-  | { readonly type: "ran"; readonly taskId: TaskId; readonly values: readonly RemoteValue[] }
+  | {
+      readonly type: "ran";
+      readonly taskId: TaskId;
+      readonly values: readonly RemoteValue[];
+      /** The actor wants its end, after this. */
+      readonly isLeaving?: true;
+    }
   | {
       readonly type: "threw";
       readonly taskId: TaskId;

@@ -18,9 +18,15 @@ const hooks: RuntimeHooks = {
   onUnblock: () => runner.unblock(),
   gpuIds,
   workerId: options.clientId,
-  actor: () => undefined,
-  exitActor: () => {},
+  actor,
+  exitActor: () => runner.leave(),
 };
+function actor(): ReturnType<RuntimeHooks["actor"]> {
+  if (runner.actor === undefined) return undefined;
+  const { actorId, actorName, resources, job = { jobId: options.clientId, namespace: "default" } } = runner.actor;
+  return { actorId, resources, job, ...(actorName === undefined ? {} : { name: actorName }) };
+}
+
 /** Those that Ray gave to the task. */
 function gpuIds(): readonly string[] {
   if ((runner.current?.resources["gpus"] ?? 0) === 0) return [];

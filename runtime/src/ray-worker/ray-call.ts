@@ -2,19 +2,19 @@
 import type { CallContext } from "../api/runtime.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import type { WireExecution, WireJob } from "../protocol/messages.ts";
-import type { RunOrder } from "../protocol/ray.ts";
+import type { BecomeOrder, RunOrder } from "../protocol/ray.ts";
 import type { Output, PrintingTask } from "../worker/output-capture.ts";
 import type { RayWorkerEngine } from "./ray-worker-engine.ts";
 
 export class RayCall implements CallContext, PrintingTask {
-  readonly order: RunOrder;
+  readonly order: RunOrder | BecomeOrder;
   readonly #engine: RayWorkerEngine;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<() => void>();
   stopReason: "cancelled" | "timeout" | undefined;
   isOver = false;
 
-  constructor(order: RunOrder, engine: RayWorkerEngine) {
+  constructor(order: RunOrder | BecomeOrder, engine: RayWorkerEngine) {
     this.order = order;
     this.#engine = engine;
   }

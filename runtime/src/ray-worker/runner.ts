@@ -1,8 +1,17 @@
 /** Runs the tasks that the shim of a Ray worker hands over, one after the other. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { ValueCodec } from "../api/value-codec.ts";
 import { reviveFunction } from "../closure/index.ts";
-import { errorFromWire, TaskFailedError, toWireError, type WireError } from "../errors.ts";
-import type { LentValue, RayOrder, RunOrder } from "../protocol/ray.ts";
+import {
+  ActorDiedError,
+  errorFromWire,
+  SerializationError,
+  TaskFailedError,
+  toWireError,
+  type WireError,
+} from "../errors.ts";
+import type { TaskId } from "../protocol/ids.ts";
+import type { BecomeOrder, LentValue, RayOrder, RunOrder } from "../protocol/ray.ts";
 import type { RemoteValue } from "../protocol/remote.ts";
 import type { OutputCapture } from "../worker/output-capture.ts";
 import { classNamesOf, userStack } from "../worker/thrown.ts";
@@ -18,7 +27,15 @@ export class Runner {
   readonly #codes = new Map<string, Promise<UserFunction>>();
   /** Waits for refs, so many at once. */
   #blockedOn = 0;
-  current: RayCall | undefined;
+  readonly #running = new Map<TaskId, RayCall>();
+  #last: RayCall | undefined;
+  /** Tells calls that overlap apart. */
+  readonly #storage = new AsyncLocalStorage<RayCall>();
+  #isOverlapping = false;
+  /** What made this process an actor. */
+  actor: BecomeOrder | undefined;
+  #instance: Record<string, unknown> | undefined;
+  #isLeaving = false;
 
   constructor(engine: RayWorkerEngine, codec: ValueCodec, output: OutputCapture) {
     this.#engine = engine;
@@ -26,10 +43,15 @@ export class Runner {
     this.#output = output;
   }
 
+  /** The call whose code runs; the last one, for what it left behind. */
+  get current(): RayCall | undefined {
+    return this.#storage.getStore() ?? this.#last;
+  }
+
   take(order: RayOrder): void {
     if (order.type === "load") this.#load(order.codeId, order.value);
     else if (order.type === "run") void this.#run(order);
-    else if (this.current?.taskId === order.taskId) this.current.stop(order.reason);
+    else this.#running.get(order.taskId)?.stop(order.reason);
   }
 
   #load(codeId: string, value: LentValue): void {
@@ -39,20 +61,52 @@ export class Runner {
     code.catch(() => {});
   }
 
-  async #run(order: RunOrder): Promise<void> {
+  async #run(order: RunOrder | BecomeOrder): Promise<void> {
     const call = new RayCall(order, this.#engine);
-    this.current = call;
-    this.#blockedOn = 0;
+    this.#last = call;
+    this.#running.set(order.taskId, call);
+    if (!this.#isOverlapping) this.#blockedOn = 0;
     try {
-      const fn = await (this.#codes.get(order.codeId) ?? Promise.reject(new Error(`${order.codeId} was not sent`)));
-      const args = await this.#arguments(order);
-      const values = this.#results(order, await Promise.race([fn(...args), stopped(call)]));
+      const run = (): Promise<unknown> => ("become" in order ? this.#become(order) : this.#call(order));
+      const result = this.#isOverlapping ? this.#storage.run(call, run) : run();
+      const values = this.#results(order, await Promise.race([result, stopped(call)]));
       this.#end(call);
-      this.#engine.report({ type: "ran", taskId: order.taskId, values });
+      const leaving = this.#isLeaving ? { isLeaving: true as const } : {};
+      this.#engine.report({ type: "ran", taskId: order.taskId, values, ...leaving });
     } catch (error) {
       this.#failed(call, error);
     }
     this.#engine.flush();
+  }
+
+  async #call(order: RunOrder): Promise<unknown> {
+    const fn = order.method === undefined ? await this.#code(order.codeId) : this.#method(order.method);
+    const args = await this.#arguments(order);
+    return await fn(...args);
+  }
+
+  #code(codeId: string): Promise<UserFunction> {
+    return this.#codes.get(codeId) ?? Promise.reject(new Error(`${codeId} was not sent`));
+  }
+
+  async #become(order: BecomeOrder): Promise<void> {
+    this.actor = order;
+    this.#isOverlapping = order.maxConcurrency > 1 || order.groups !== undefined;
+    const { codeId, restarts, onRestart } = order;
+    const type = (await this.#code(codeId)) as unknown as new (...args: unknown[]) => object;
+    this.#instance = new type(...(await this.#arguments(order))) as Record<string, unknown>;
+    if (restarts > 0 && onRestart !== undefined) await this.#method(onRestart)({ restarts });
+  }
+
+  #method(name: string): UserFunction {
+    const fn = this.#instance?.[name];
+    if (typeof fn !== "function") throw new TypeError(`Actor '${this.actor?.name}' has no method '${name}'`);
+    return (...args) => (fn as UserFunction).apply(this.#instance, args);
+  }
+
+  /** End the actor when the call that runs is over. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   async #arguments({ args, resolved, indexes }: RunOrder): Promise<unknown[]> {
@@ -63,7 +117,8 @@ export class Runner {
     return list as unknown[];
   }
 
-  #results({ name, numReturns }: RunOrder, value: unknown): RemoteValue[] {
+  #results({ name, numReturns }: RunOrder | BecomeOrder, value: unknown): RemoteValue[] {
+    if (value === this.#instance && value !== undefined) throw new SerializationError(returnsSelf(name));
     const remote = (each: unknown): RemoteValue => this.#engine.toRemote(this.#codec.encode(each, "result"));
     if (numReturns === undefined) return [remote(value)];
     if (numReturns === 0) return [];
@@ -81,7 +136,7 @@ export class Runner {
     this.#engine.report({
       type: "threw",
       taskId: call.taskId,
-      error: failureOf(call.name, shown),
+      error: failureOf(call, shown),
       thrown: shown,
       classNames: classNamesOf(error),
       reason: call.stopReason ?? "error",
@@ -91,6 +146,7 @@ export class Runner {
   /** What was printed goes first, then the result. */
   #end(call: RayCall): void {
     call.isOver = true;
+    this.#running.delete(call.taskId);
     this.#output.flush();
   }
 
@@ -116,12 +172,18 @@ function stopped(call: RayCall): Promise<never> {
   });
 }
 
+function returnsSelf(name: string): string {
+  return `'${name}' returned the actor itself (this), which lives in its own process only; return a value: callers have the handle`;
+}
+
 /** What those who wait for the task get; its stack begins with the user's lines. */
-function failureOf(name: string, thrown: WireError): WireError {
+function failureOf({ name, order }: RayCall, thrown: WireError): WireError {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
-    return toWireError(new TaskFailedError(name, errorFromWire(thrown)));
+    const cause = errorFromWire(thrown);
+    if (!("become" in order)) return toWireError(new TaskFailedError(name, cause));
+    return toWireError(new ActorDiedError(name, `its constructor failed: ${String(cause)}`, { cause }));
   } finally {
     Error.stackTraceLimit = limit;
   }

@@ -13,8 +13,7 @@ afterAll(async () => {
   await ray.stop();
 });
 
-const YET = "tasks and objects come first";
-const ACTORS = "actors come later";
+const YET = "tasks, objects and actors come first";
 const DASHBOARD = "Ray's dashboard shows it";
 
 engineContract("ray", {
@@ -22,12 +21,6 @@ engineContract("ray", {
   unsupported: {
     "streams items and ends": YET,
     "holds a stream back at its window": YET,
-    "hosts actors, whose calls keep their order": ACTORS,
-    "finds and lists actors by name and namespace": ACTORS,
-    "restarts actors, tells them, and tells callers what was lost": ACTORS,
-    "refuses calls beyond maxPendingCalls": ACTORS,
-    "runs concurrency groups beside each other": ACTORS,
-    "ends an actor after the calls made before": ACTORS,
     "runs work of an environment in processes of its own": YET,
     "fails work whose environment cannot be set up": YET,
     "sets resources aside in placement groups, and ends what runs in one that is removed": YET,

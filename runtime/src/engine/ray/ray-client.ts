@@ -1,6 +1,6 @@
 /** What the engines of a Ray cluster have in common, driver and worker: all that a remote driver has, but for what is refused here. */
 import { UnsupportedError } from "../../errors.ts";
-import type { ActorId, ObjectId, PlacementGroupId } from "../../protocol/ids.ts";
+import type { ObjectId, PlacementGroupId } from "../../protocol/ids.ts";
 import type {
   ActorDescription,
   HttpAddress,
@@ -11,7 +11,7 @@ import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/st
 import type { ActorCallSpec, ItemStream, NewActorSpec, NewPlacementGroupSpec, TaskSpec } from "../engine.ts";
 import { RemoteEngine } from "../remote/remote-engine.ts";
 
-const YET = "This version runs tasks and objects on Ray; use a cluster of Mobula's own for it.";
+const YET = "This version runs tasks, objects and actors on Ray; use a cluster of Mobula's own for it.";
 const DASHBOARD = "Ray's own dashboard shows it.";
 
 export abstract class RayClient extends RemoteEngine {
@@ -23,39 +23,26 @@ export abstract class RayClient extends RemoteEngine {
   }
 
   override submit(spec: TaskSpec): ObjectId {
-    return super.submit(checked(spec));
+    checkPlace(spec);
+    return super.submit(spec);
   }
 
   override submitMany(spec: TaskSpec): readonly ObjectId[] {
-    return super.submitMany(checked(spec));
+    checkPlace(spec);
+    return super.submitMany(spec);
   }
 
   override submitStream(_spec: TaskSpec): ItemStream {
     throw new UnsupportedError("A streaming task on a Ray cluster", YET);
   }
 
-  override createActor(_spec: NewActorSpec): ActorDescription {
-    throw new UnsupportedError("An actor on a Ray cluster", YET);
-  }
-
-  override findActor(_name: string, _namespace: string): Promise<ActorDescription | undefined> {
-    return Promise.reject(new UnsupportedError("Finding actors of a Ray cluster", YET));
-  }
-
-  override listActors(_namespace: string): Promise<readonly string[]> {
-    return Promise.reject(new UnsupportedError("Listing actors of a Ray cluster", DASHBOARD));
-  }
-
-  override callActor(_spec: ActorCallSpec): ObjectId {
-    throw new UnsupportedError("An actor on a Ray cluster", YET);
+  override createActor(spec: NewActorSpec): ActorDescription {
+    checkPlace(spec);
+    return super.createActor(spec);
   }
 
   override callActorStream(_spec: ActorCallSpec): ItemStream {
-    throw new UnsupportedError("An actor on a Ray cluster", YET);
-  }
-
-  override endActor(_actorId: ActorId): Promise<void> {
-    return Promise.reject(new UnsupportedError("An actor on a Ray cluster", YET));
+    throw new UnsupportedError("A streaming method on a Ray cluster", YET);
   }
 
   override createPlacementGroup(_spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription> {
@@ -83,9 +70,8 @@ export abstract class RayClient extends RemoteEngine {
   }
 }
 
-/** @throws UnsupportedError */
-function checked(spec: TaskSpec): TaskSpec {
-  if (spec.environment !== undefined) throw new UnsupportedError("A runtimeEnv on a Ray cluster", YET);
-  if (spec.placement !== undefined) throw new UnsupportedError("A placement group on a Ray cluster", YET);
-  return spec;
+/** @throws UnsupportedError for work that cannot run just anywhere */
+function checkPlace({ environment, placement }: Pick<TaskSpec, "environment" | "placement">): void {
+  if (environment !== undefined) throw new UnsupportedError("A runtimeEnv on a Ray cluster", YET);
+  if (placement !== undefined) throw new UnsupportedError("A placement group on a Ray cluster", YET);
 }

@@ -1,0 +1,253 @@
+"""Calls of a host's peer, of tasks and of actors: when they start, how they end, and whether they run again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional
+
+import ray
+
+from . import shim, values
+from .amounts import amounts, ray_name, units
+from .cluster import too_large_for
+from .entries import Entry, Line, check, problem_of, sealed
+from .errors import ChildDied, UserError, to_wire, user_error, wire
+from .frames import Buffer, Message, pack
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+@dataclass
+class Call:
+    task_id: str
+    spec: Message
+    entries: list[Entry]
+    asks_retry: bool
+    start: Callable[[], list[Any]]
+    attempts_left: int
+    running: Any = None
+    cancel_reason: Optional[str] = None
+
+
+class Calls:
+    def __init__(self, host: Host, send: Callable[[Message], None]) -> None:
+        self._host = host
+        self._send = send
+        self._open: dict[str, Call] = {}
+        self._runners: dict[tuple[Any, ...], Any] = {}
+        self._verdicts: dict[int, Callable[[bool], None]] = {}
+        self._next_verdict = 1
+        # A call failed because its actor, of this id, is started again.
+        self.on_lost_process: Callable[[str], None] = lambda _: None
+        self.handlers: dict[str, Callable[[Message], None]] = {
+            "submit": self._on_submit,
+            "retry-answer": self._on_retry_answer,
+            "cancel": self._on_cancel,
+            "cancel-execution": self._on_cancel_execution,
+        }
+
+    def _on_submit(self, message: Message) -> None:
+        spec: Message = message["spec"]
+        count = spec.get("numReturns") if message["gives"] == "many" else None
+        code = self._host.code(message["codeId"])
+        about = about_call(message)
+        if code.inline is not None:
+            about["code"] = code.inline
+        packed = pack(about)
+
+        def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
+            stored_code = None if code.entry is None else code.entry.ref
+            made = self._runner(spec, count).remote(packed, arguments, stored_code, *refs)
+            return list(made) if count is not None and count > 1 else [made]
+
+        self.submit(message, start, code.needs(), count)
+
+    def submit(
+        self,
+        message: Message,
+        start: Callable[[Any, Sequence[Any]], list[Any]],
+        needs: Sequence[Entry],
+        count: Optional[int] = None,
+        line: Optional[Line] = None,
+    ) -> None:
+        """
+        Call `start` with the arguments as Ray wants them, as soon as all that the call needs is there.
+
+        :param count: so many results, instead of one
+        :param line: calls in it start in the order in which they were made
+        """
+        spec: Message = message["spec"]
+        task_id: str = message["taskId"]
+        ids = [task_id] if count is None else [f"{task_id}.{index}" for index in range(count)]
+        entries = [self._host.made(id) for id in ids]
+        refs = self._host.entries([ref["id"] for ref in spec.get("refs") or []])
+        inside = self._host.entries(values.inside(message["args"]))
+        needed = [*needs, *refs, *inside]
+        before, gate = (None, None) if line is None else line.join()
+        behind = needed if before is None else [*needed, before]
+
+        def begin(parts: list[Buffer]) -> None:
+            def made() -> list[Any]:
+                check(needed)
+                return start(sealed(parts, inside), [ref.ref for ref in refs])
+
+            retries = spec.get("retries") or 0
+            call = Call(task_id, spec, entries, bool(message.get("asksRetry")), made, retries)
+            self._open[task_id] = call
+            self._host.when_refs(behind, lambda: self._start(call))
+            if gate is not None:
+                self._host.when_refs(behind, lambda: gate.resolve(True))
+
+        self._host.whole(message["args"], begin)
+
+    def _runner(self, spec: Message, count: Optional[int]) -> Any:
+        resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
+        key = (spec["name"], spec.get("retries"), count, *sorted(resources.items()))
+        runner = self._runners.get(key)
+        if runner is None:
+            self._warn_of_size(spec["name"], resources)
+            runner = self._runners[key] = shim.remote_runner.options(
+                name=spec["name"],
+                num_returns=max(1, count or 1),
+                max_retries=spec.get("retries") or 0,
+                retry_exceptions=[ChildDied],
+                **amounts(resources),
+            )
+        return runner
+
+    def _warn_of_size(self, name: str, resources: dict[str, float]) -> None:
+        missing = too_large_for({ray_name(name): units(name, amount) for name, amount in resources.items()})
+        if missing is not None:
+            self._host.print(f"Task '{name}' wants {missing} It waits until such a node joins the cluster.\n")
+
+    def _start(self, call: Call) -> None:
+        if self._open.get(call.task_id) is not call:
+            return  # cancelled
+        try:
+            refs = call.start()
+        except Exception as problem:
+            self._refused(call, problem_of(problem, call.spec["name"]), "failed")
+            return
+        call.running = refs[0]
+        if not call.asks_retry:
+            for entry, ref in zip(call.entries, refs):
+                entry.resolve(ref)
+        if not call.entries:
+            self._host.when_settled(refs[0], lambda future: self._ended(call, refs, [future]))
+            return
+        futures: dict[int, Future[Any]] = {}
+
+        def settled(index: int, future: Future[Any]) -> None:
+            futures[index] = future
+            if len(futures) == len(refs):
+                self._ended(call, refs, [futures[at] for at in range(len(refs))])
+
+        for index, ref in enumerate(refs):
+            self._host.when_settled(ref, functools.partial(settled, index))
+
+    def _refused(self, call: Call, error: Message, outcome: str) -> None:
+        del self._open[call.task_id]
+        for entry in call.entries:
+            entry.resolve(None, error)
+            self._send({"type": "failed", "id": entry.id, "error": error})
+        self._send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
+
+    def _ended(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
+        error = futures[0].exception()
+        user = None if error is None else user_error(error)
+        if call.asks_retry and user is not None and call.attempts_left > 0 and call.cancel_reason is None:
+            self._ask_retry(call, user, lambda: self._finish(call, refs, futures))
+        else:
+            self._finish(call, refs, futures)
+
+    def _ask_retry(self, call: Call, user: UserError, give_up: Callable[[], None]) -> None:
+        number = self._next_verdict
+        self._next_verdict += 1
+
+        def decided(is_accepted: bool) -> None:
+            if not is_accepted or call.cancel_reason is not None:
+                give_up()
+                return
+            call.attempts_left -= 1
+            self._send({"type": "call-ended", "taskId": call.task_id, "outcome": "retried"})
+            self._start(call)
+
+        self._verdicts[number] = decided
+        question = {"type": "retry-asked", "number": number, "taskId": call.task_id}
+        self._send({**question, "error": user.thrown, "classNames": user.class_names})
+
+    def _on_retry_answer(self, message: Message) -> None:
+        decide = self._verdicts.pop(message["number"], None)
+        if decide is not None:
+            decide(message["isAccepted"])
+
+    def _finish(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
+        self._open.pop(call.task_id, None)
+        name = call.spec["name"]
+        error = futures[0].exception()
+        problem = None if error is None else to_wire(error, name, call.cancel_reason)
+        if problem is not None and problem.get("code") == "ACTOR_UNAVAILABLE":
+            self.on_lost_process(call.spec["actorId"])
+        for entry, ref, future in zip(call.entries, refs, futures):
+            if call.asks_retry:
+                entry.resolve(ref)
+            if self._host.known(entry.id) is None:
+                continue
+            if problem is None:
+                self._host.report(entry, future, name=name)
+            else:
+                self._send({"type": "failed", "id": entry.id, "error": problem})
+        if problem is not None and not call.entries:
+            self._host.print(f"{problem['message']}\n")
+        is_cancelled = problem is not None and problem.get("code") == "TASK_CANCELLED"
+        outcome = "finished" if problem is None else "cancelled" if is_cancelled else "failed"
+        self._send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
+
+    # ── cancelling ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_cancel(self, message: Message) -> None:
+        task_id = ".".join(message["id"].split(".")[:2])
+        call = self._open.get(task_id)
+        if call is not None:
+            self._cancel(call, message.get("options") or {})
+
+    def _on_cancel_execution(self, message: Message) -> None:
+        for call in list(self._open.values()):
+            if ((call.spec.get("execution") or {}).get("messageId")) == message["messageId"]:
+                self._cancel(call, {"reason": message["reason"]})
+
+    def cancel_all(self, reason: str) -> None:
+        for call in list(self._open.values()):
+            self._cancel(call, {"reason": reason})
+
+    def _cancel(self, call: Call, options: Message) -> None:
+        call.cancel_reason = options.get("reason") or "cancel() was called"
+        if call.running is None:
+            text = f"Task '{call.spec['name']}' was cancelled: {call.cancel_reason}."
+            self._refused(call, wire("TASK_CANCELLED", text), "cancelled")
+            return
+        recursive = options.get("isRecursive", True)
+        ray.cancel(call.running, force=bool(options.get("isForced")), recursive=recursive)
+
+
+def about_call(message: Message) -> Message:
+    """What the Node process is told beside the values; see RunOrder in ray.ts."""
+    spec = message["spec"]
+    about = {
+        "taskId": message["taskId"],
+        "codeId": message.get("codeId") or "",
+        "name": spec["name"],
+        "depth": spec.get("depth") or 0,
+        "resources": spec.get("resources") or {},
+        "indexes": [ref["index"] for ref in spec.get("refs") or []],
+    }
+    if message["gives"] == "many":
+        about["numReturns"] = spec.get("numReturns") or 0
+    for key in ("execution", "parent", "job", "timeoutMs"):
+        if spec.get(key) is not None:
+            about[key] = spec[key]
+    return about
