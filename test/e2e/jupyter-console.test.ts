@@ -20,7 +20,9 @@ afterAll(async () => {
 });
 
 function openConsole(...args: string[]): Terminal {
-  return new Terminal([program("jupyter"), "console", ...args], { cwd: home.folder, env: home.env });
+  // After a second without an answer the console would decide by itself whether a cell is complete.
+  const patience = "--ZMQTerminalInteractiveShell.kernel_is_complete_timeout=30";
+  return new Terminal([program("jupyter"), "console", patience, ...args], { cwd: home.folder, env: home.env });
 }
 
 test("greets, prompts, and shows a value", async () => {
