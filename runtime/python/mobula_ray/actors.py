@@ -11,7 +11,7 @@ import ray
 from ray.exceptions import ActorAlreadyExistsError
 
 from . import private, values
-from .amounts import amounts
+from .amounts import requirements
 from .calls import about_call
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import dead_actor
@@ -102,7 +102,7 @@ class Actors:
         groups = {group["name"]: group["maxConcurrency"] for group in spec.get("groups") or []}
         restarts = {"max_restarts": spec["maxRestarts"], "max_task_retries": spec["maxTaskRetries"]}
         made = actor_class(spec["className"], spec["maxConcurrency"], groups)
-        return made.options(**named, **restarts, **amounts(spec.get("resources") or {}))
+        return made.options(**named, **restarts, **requirements(spec))
 
     def _call(self, message: Message) -> None:
         spec: Message = message["spec"]

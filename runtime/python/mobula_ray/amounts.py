@@ -1,4 +1,4 @@
-"""Amounts of resources: in ten-thousandths on the wire, in units for Ray."""
+"""What work asks for, as options of Ray's. Amounts of resources are ten-thousandths on the wire."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ def units(name: str, amount: float) -> float:
     return amount if name == "memoryBytes" else amount / UNITS
 
 
+def requirements(spec: Message) -> Message:
+    """Of a task or an actor: resources, and variables of the environment."""
+    variables = (spec.get("environment") or {}).get("envVars")
+    environment = {"runtime_env": {"env_vars": variables}} if variables else {}
+    return {**amounts(spec.get("resources") or {}), **environment}
+
+
 def amounts(resources: dict[str, float]) -> Message:
-    """As options of a task or an actor."""
     rest = {name: units(name, amount) for name, amount in resources.items()}
     options: Message = {"num_cpus": rest.pop("cpus", 0), "num_gpus": rest.pop("gpus", 0)}
     if "memoryBytes" in rest:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import ray
 
 from . import shim, values
-from .amounts import amounts, ray_name, units
+from .amounts import ray_name, requirements, units
 from .cluster import too_large_for
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import ChildDied, UserError, to_wire, user_error, wire
@@ -106,7 +106,8 @@ class Calls:
 
     def _runner(self, spec: Message, count: Optional[int]) -> Any:
         resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
-        key = (spec["name"], spec.get("retries"), count, *sorted(resources.items()))
+        environment = (spec.get("environment") or {}).get("id")
+        key = (spec["name"], spec.get("retries"), count, environment, *sorted(resources.items()))
         runner = self._runners.get(key)
         if runner is None:
             self._warn_of_size(spec["name"], resources)
@@ -115,7 +116,7 @@ class Calls:
                 num_returns=max(1, count or 1),
                 max_retries=spec.get("retries") or 0,
                 retry_exceptions=[ChildDied],
-                **amounts(resources),
+                **requirements(spec),
             )
         return runner
 

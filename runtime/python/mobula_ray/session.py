@@ -44,6 +44,7 @@ class Session:
         self._outgoing: list[Message] = []
         self._next_blob = 1
         self._socket: Optional[web.WebSocketResponse] = None
+        self._peer_received = 0
         self._lease_s = GREET_WITHIN_S
         self._lease: Optional[asyncio.TimerHandle] = None
         self._starting: Optional[asyncio.Future[None]] = None
@@ -56,16 +57,20 @@ class Session:
         """A connection of the driver; it takes the place of the one before."""
         ws = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, compress=False)
         await ws.prepare(request)
-        if await self._greet(ws):
-            sender = asyncio.create_task(self._acknowledge(ws))
-            try:
-                await self._receive(ws)
-            finally:
-                sender.cancel()
-        if ws is self._socket:
-            self._socket = None
-            self._channel.detach()
-            self._expect()
+        if not await self._greet(ws):
+            return ws
+        sender = Sender(ws)
+        self._channel.attach(sender.send, self._peer_received)
+        acknowledging = asyncio.create_task(self._acknowledge(ws))
+        try:
+            await self._receive(ws)
+        finally:
+            acknowledging.cancel()
+            sender.stop()
+            if ws is self._socket:
+                self._socket = None
+                self._channel.detach()
+                self._expect()
         return ws
 
     async def _greet(self, ws: web.WebSocketResponse) -> bool:
@@ -88,8 +93,8 @@ class Session:
             asyncio.ensure_future(old.close())
         self._socket = ws
         welcome = {"type": "welcome", "protocol": PROTOCOL, "version": ray.__version__, "received": self._channel.received}
+        self._peer_received = int(hello["received"])
         await ws.send_bytes(greeting(welcome))
-        self._channel.attach(Sender(ws).send, hello["received"])
         return True
 
     async def _join(self, hello: Message) -> Optional[str]:
@@ -211,6 +216,9 @@ class Sender:
 
     def send(self, frame: bytes) -> None:
         self._frames.put_nowait(frame)
+
+    def stop(self) -> None:
+        self._task.cancel()
 
     async def _run(self) -> None:
         while True:

@@ -195,6 +195,6 @@ test("what is not there yet is refused by its name", async () => {
   expect(() => words()).toThrow(/A streaming task on a Ray cluster is not supported here/);
   const bundles = [{ cpus: 1 }];
   expect(await failure(placementGroup(bundles))).toMatchObject({ code: "UNSUPPORTED" });
-  const other = task(() => 1, { runtimeEnv: { envVars: { A: "1" } } });
-  expect(() => other()).toThrow(/A runtimeEnv on a Ray cluster is not supported here/);
+  const other = task(() => 1, { runtimeEnv: { npm: ["left-pad"] } });
+  expect(() => other()).toThrow(/'npm' of a runtimeEnv on a Ray cluster is not supported here/);
 });

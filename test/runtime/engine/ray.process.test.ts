@@ -21,8 +21,7 @@ engineContract("ray", {
   unsupported: {
     "streams items and ends": YET,
     "holds a stream back at its window": YET,
-    "runs work of an environment in processes of its own": YET,
-    "fails work whose environment cannot be set up": YET,
+    "fails work whose environment cannot be set up": "only its variables reach Ray's workers",
     "sets resources aside in placement groups, and ends what runs in one that is removed": YET,
     "lists a task whose process died, once for each run": DASHBOARD,
     "shows what ran where and when": DASHBOARD,

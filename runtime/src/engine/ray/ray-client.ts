@@ -72,6 +72,10 @@ export abstract class RayClient extends RemoteEngine {
 
 /** @throws UnsupportedError for work that cannot run just anywhere */
 function checkPlace({ environment, placement }: Pick<TaskSpec, "environment" | "placement">): void {
-  if (environment !== undefined) throw new UnsupportedError("A runtimeEnv on a Ray cluster", YET);
+  for (const part of ["workingDir", "npm"] as const) {
+    if (environment?.[part] === undefined) continue;
+    const text = "Put what tasks need into the image of the cluster, or name it by a path there.";
+    throw new UnsupportedError(`'${part}' of a runtimeEnv on a Ray cluster`, text);
+  }
   if (placement !== undefined) throw new UnsupportedError("A placement group on a Ray cluster", YET);
 }
