@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleRuntime, isBundled } from "./lib/bundle.mjs";
 import { setUpChromium } from "./lib/chromium.mjs";
+import { hasLanguageSnapshot, makeLanguageSnapshot, snapshotPath } from "./lib/language-snapshot.mjs";
 import { setUpPython, VENV } from "./lib/python.mjs";
 import { fingerprint, PEERS, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
 
@@ -79,6 +80,7 @@ async function installPackages() {
 /** Compile kernel and runtime, and build the JupyterLab extension. */
 export async function build() {
   await compile();
+  await snapshotLanguage();
   await step("Build JupyterLab extension", {
     inputs: fingerprint({
       paths: [
@@ -112,6 +114,19 @@ export async function compile() {
       });
       await bundleRuntime();
     },
+  });
+}
+
+/** What the kernel's language process starts from. */
+async function snapshotLanguage() {
+  await step("Snapshot of the language service", {
+    inputs: fingerprint({
+      texts: [process.version],
+      paths: ["kernel", "package-lock.json", "scripts/lib/language-snapshot.mjs"],
+    }),
+    outputs: [snapshotPath()],
+    isDone: hasLanguageSnapshot,
+    work: () => makeLanguageSnapshot(),
   });
 }
 

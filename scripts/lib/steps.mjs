@@ -17,13 +17,13 @@ export class SetupError extends Error {}
  * Run `work` unless it ran before with the same `inputs`, every path of `outputs` is still there, and `isDone` says so.
  *
  * @param {string} name shown, and the name of the stamp file
- * @param {{ inputs?: string, outputs?: string[], isDone?: () => boolean, work: () => Promise<void> | void }} options
+ * @param {{ inputs?: string, outputs?: string[], isDone?: () => boolean | Promise<boolean>, work: () => Promise<void> | void }} options
  *   without `inputs` the step runs every time
  */
 export async function step(name, { inputs, outputs = [], isDone = () => true, work }) {
   const stamp = join(STAMPS, `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.stamp`);
   const done = inputs !== undefined && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs;
-  if (done && outputs.every((path) => existsSync(path)) && isDone()) {
+  if (done && outputs.every((path) => existsSync(path)) && (await isDone())) {
     console.log(`  ✓ ${name} (up to date)`);
     return false;
   }

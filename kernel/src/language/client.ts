@@ -1,19 +1,19 @@
-/** The kernel's side of the language thread. */
-import { Worker } from "node:worker_threads";
+/** The kernel's side of the language, which is a process or a thread. */
 import type { Completion, HoverText, LiveDiagnostic, NamePlaces, Renaming } from "../protocol/language-comm.ts";
 import type { CompileReply, Completeness, Language } from "./language.ts";
-import type { FromLanguageThread, LanguageCall, ToLanguageThread } from "./messages.ts";
+import type { FromLanguage, LanguageCall, ToLanguage } from "./messages.ts";
 import type { NotebookLanguageOptions } from "./notebook-language.ts";
+import { type LanguagePort, openLanguage } from "./port.ts";
 
-/** The language thread ended, or was closed, before it answered. */
+/** The language ended, or was closed, before it answered. */
 export class LanguageThreadError extends Error {
   override readonly name = "LanguageThreadError";
   readonly code = "LANGUAGE_THREAD_ENDED";
 }
 
 /**
- * Start the language thread of a notebook. It loads TypeScript and the library files in the background; calls made
- * meanwhile are answered in order. When the thread dies, calls that wait for it and later calls reject with code
+ * Start the language of a notebook. It loads TypeScript and the library files in the background; calls made meanwhile
+ * are answered in order. When it dies, calls that wait for it and later calls reject with code
  * `LANGUAGE_THREAD_ENDED`, and the names of the notebook are lost with it; `lasting-language.ts` brings them back.
  */
 export function startLanguage(options: NotebookLanguageOptions): Language {
@@ -26,16 +26,16 @@ interface PendingCall {
 }
 
 class LanguageClient implements Language {
-  readonly #worker: Worker;
+  readonly #port: LanguagePort;
   readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
   #ended: LanguageThreadError | undefined;
 
   constructor(options: NotebookLanguageOptions) {
-    this.#worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: options, name: "language" });
-    this.#worker.on("message", (message: FromLanguageThread) => this.#settle(message));
-    this.#worker.on("error", (error) => this.#end(`The language thread failed: ${String(error)}`));
-    this.#worker.on("exit", (code) => this.#end(`The language thread ended with code ${code}`));
+    this.#port = openLanguage(options, {
+      onMessage: (message) => this.#settle(message),
+      onEnd: (reason) => this.#end(reason),
+    });
   }
 
   compile(argument: Parameters<Language["compile"]>[0]): Promise<CompileReply> {
@@ -75,8 +75,8 @@ class LanguageClient implements Language {
   }
 
   async close(): Promise<void> {
-    this.#end("The language thread was closed");
-    await this.#worker.terminate();
+    this.#end("The language was closed");
+    await this.#port.close();
   }
 
   #call<Result>(call: LanguageCall): Promise<Result> {
@@ -88,11 +88,12 @@ class LanguageClient implements Language {
     }) as Promise<Result>;
   }
 
-  #send(message: ToLanguageThread): void {
-    this.#worker.postMessage(message);
+  #send(message: ToLanguage): void {
+    this.#port.post(message);
   }
 
-  #settle(message: FromLanguageThread): void {
+  #settle(message: FromLanguage): void {
+    if (message.type === "started") return;
     const call = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (message.type === "answered") call?.resolve(message.value);

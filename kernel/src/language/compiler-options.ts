@@ -80,7 +80,7 @@ export function compilerOptionsFor(directory: string, typeRoots?: readonly strin
     ...DEFAULTS,
     ...chosen,
     ...REQUIRED,
-    lib: [...new Set([...libraryFiles, ...(project.lib ?? [])])],
+    lib: [...new Set([...libraryFiles(), ...(project.lib ?? [])])],
     types: [...new Set(["node", ...(project.types ?? [])])],
     ...(roots.length > 0 && { typeRoots: roots }),
   };

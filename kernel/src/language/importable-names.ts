@@ -19,6 +19,14 @@ export interface ImportableNamesOptions {
   readonly compilerOptions: ts.CompilerOptions;
 }
 
+/** What was read of a module. A snapshot holds it for the processes that start from it. */
+interface ReadModule {
+  /** Time of the file's last change. */
+  readonly modifiedMs: number;
+  readonly names: readonly ImportableName[];
+}
+const READ = new Map<string, ReadModule>();
+
 /** Packages of a project beyond this are not read: what they export would bury the rest. */
 const MAX_PACKAGES = 60;
 
@@ -67,23 +75,31 @@ export class ImportableNames {
     const from = join(directory, "cell.ts");
     const found = resolver.resolveModule(specifier, from, ts.ModuleKind.ESNext, compilerOptions).resolvedModule;
     if (!found || !/\.d\.[cm]?ts$|\.tsx?$/.test(found.resolvedFileName)) return;
-    const options: ts.CompilerOptions = { ...compilerOptions, noLib: true, types: [] };
-    const program = ts.createProgram([found.resolvedFileName], options, ownFilesHost(options));
-    const sourceFile = program.getSourceFile(found.resolvedFileName);
-    const module = sourceFile && program.getTypeChecker().getSymbolAtLocation(sourceFile);
-    if (!module) return;
-    for (const symbol of program.getTypeChecker().getExportsOfModule(module)) {
-      this.#add(program.getTypeChecker(), symbol, specifier);
-    }
+    const key = `${specifier}\n${found.resolvedFileName}`;
+    const modifiedMs = ts.sys.getModifiedTime?.(found.resolvedFileName)?.getTime() ?? 0;
+    const known = READ.get(key);
+    const names =
+      known?.modifiedMs === modifiedMs
+        ? known.names
+        : exportedNames(found.resolvedFileName, specifier, compilerOptions);
+    READ.set(key, { modifiedMs, names });
+    for (const name of names) this.#byName.set(name.name, [...(this.#byName.get(name.name) ?? []), name]);
   }
+}
 
-  #add(checker: ts.TypeChecker, symbol: ts.Symbol, specifier: string): void {
+function exportedNames(fileName: string, specifier: string, compilerOptions: ts.CompilerOptions): ImportableName[] {
+  const options: ts.CompilerOptions = { ...compilerOptions, noLib: true, types: [] };
+  const program = ts.createProgram([fileName], options, ownFilesHost(options));
+  const checker = program.getTypeChecker();
+  const sourceFile = program.getSourceFile(fileName);
+  const module = sourceFile && checker.getSymbolAtLocation(sourceFile);
+  if (!module) return [];
+  return checker.getExportsOfModule(module).flatMap((symbol) => {
     const { name } = symbol;
-    if (name === "default" || name.startsWith("_") || !/^[\p{ID_Start}$]/u.test(name)) return;
+    if (name === "default" || name.startsWith("_") || !/^[\p{ID_Start}$]/u.test(name)) return [];
     const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    const known = this.#byName.get(name) ?? [];
-    this.#byName.set(name, [...known, { name, specifier, kind: kindOf(target) }]);
-  }
+    return [{ name, specifier, kind: kindOf(target) }];
+  });
 }
 
 /** Reads a package's own files and nothing else: for the names that it exports no other types are needed. */

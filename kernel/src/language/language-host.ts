@@ -67,6 +67,8 @@ export class LanguageHost implements ts.LanguageServiceHost {
   }
 
   getScriptSnapshot(fileName: string): ts.IScriptSnapshot | undefined {
+    // The service asks for every file of every program, and has parsed those of libraries before.
+    if (isLibrary(fileName)) return ts.sys.fileExists(fileName) ? new LibraryText(fileName) : undefined;
     const text = this.readFile(fileName);
     return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
   }
@@ -143,5 +145,32 @@ export class LanguageHost implements ts.LanguageServiceHost {
     if (!this.#modules.has(fileName)) return undefined;
     const extension = fileName.endsWith("x") ? ts.Extension.Tsx : ts.Extension.Ts;
     return { resolvedFileName: fileName, extension, isExternalLibraryImport: false };
+  }
+}
+
+/** A library's file, read when it is needed. */
+class LibraryText implements ts.IScriptSnapshot {
+  readonly #fileName: string;
+  #text: string | undefined;
+
+  constructor(fileName: string) {
+    this.#fileName = fileName;
+  }
+
+  getText(start: number, end: number): string {
+    return this.#read().slice(start, end);
+  }
+
+  getLength(): number {
+    return this.#read().length;
+  }
+
+  getChangeRange(): undefined {
+    return undefined;
+  }
+
+  #read(): string {
+    this.#text ??= ts.sys.readFile(this.#fileName) ?? "";
+    return this.#text;
   }
 }

@@ -1,4 +1,4 @@
-/** What crosses between the kernel's main thread and the language thread. All plain data. */
+/** What crosses between the kernel and its language, a thread or a process. All plain data that JSON can hold. */
 import type { Language } from "./language.ts";
 import type { NotebookLanguageOptions } from "./notebook-language.ts";
 
@@ -21,11 +21,13 @@ export interface CallOf<M extends LanguageMethod> {
 
 export type LanguageCall = { [M in LanguageMethod]: CallOf<M> }[LanguageMethod];
 
-export type ToLanguageThread =
+export type ToLanguage =
   | { readonly type: "call"; readonly id: number; readonly call: LanguageCall }
   | { readonly type: "commit"; readonly version: number; readonly assigned: readonly string[] };
 
-export type FromLanguageThread =
+export type FromLanguage =
+  /** A process began; threads do not say it. */
+  | { readonly type: "started" }
   | { readonly type: "answered"; readonly id: number; readonly value: unknown }
   | { readonly type: "failed"; readonly id: number; readonly message: string };
 

@@ -1,0 +1,34 @@
+/**
+ * The language as a process that starts from a snapshot of V8's heap, in which TypeScript is loaded and compiled, and
+ * the library files are parsed. This file runs once, when the snapshot is made (`scripts/lib/language-snapshot.mjs`);
+ * processes begin with `main`.
+ */
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startupSnapshot } from "node:v8";
+import type { FromLanguage, ToLanguage } from "./messages.ts";
+import { NotebookLanguage, type NotebookLanguageOptions } from "./notebook-language.ts";
+import { serveLanguage, warmUp } from "./server.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "language-snapshot-"));
+const sample = new NotebookLanguage({ directory });
+for (const step of sample.warmUpSteps()) step();
+rmdirSync(directory);
+startupSnapshot.setDeserializeMainFunction(main);
+
+function main(): void {
+  const [, , options = "{}"] = process.argv;
+  process.title = "mobula language";
+  process.on("disconnect", () => process.exit(0));
+  const language = new NotebookLanguage(JSON.parse(options) as NotebookLanguageOptions);
+  const send = (message: FromLanguage): void => void process.send?.(message);
+  const handle = serveLanguage(language, send);
+  process.on("message", (message: ToLanguage) => handle(message));
+  send({ type: "started" });
+  warmUp([
+    ...language.warmUpSteps(),
+    // Until now it has held the library files for the other one.
+    () => sample.close(),
+  ]);
+}
