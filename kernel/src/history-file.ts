@@ -9,11 +9,16 @@ import type { HistoryEntry, HistoryStore } from "./core/history.ts";
 /** A result longer than this is not kept. */
 const MAX_OUTPUT_CHARS = 16_384;
 
+/** Cells that follow one another closely are written together, and the next one does not wait for it. */
+const DELAY_MS = 100;
+
 export class HistoryFile implements HistoryStore {
   readonly earlier: readonly HistoryEntry[];
   private readonly path: string;
   private readonly warn: (text: string) => void;
   private writing: Promise<void> = Promise.resolve();
+  private unwritten = "";
+  private timer: NodeJS.Timeout | undefined;
   private hasFailed = false;
 
   private constructor(path: string, earlier: readonly HistoryEntry[], warn: (text: string) => void) {
@@ -37,25 +42,36 @@ export class HistoryFile implements HistoryStore {
 
   save(entry: HistoryEntry): void {
     const output = entry.output !== null && entry.output.length > MAX_OUTPUT_CHARS ? null : entry.output;
-    this.writing = this.writing.then(() => this.write(`${JSON.stringify({ ...entry, output })}\n`));
+    this.unwritten += `${JSON.stringify({ ...entry, output })}\n`;
+    this.timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
   /** Resolves when everything is written. */
   async close(): Promise<void> {
+    this.flush();
     await this.writing;
   }
 
   /** The kernel will not be restarted. */
   async remove(): Promise<void> {
     this.hasFailed = true; // Nothing is written from now on.
+    clearTimeout(this.timer);
     await this.writing;
     await rm(this.path, { force: true });
   }
 
-  private async write(line: string): Promise<void> {
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const text = this.unwritten;
+    this.unwritten = "";
+    if (text !== "") this.writing = this.writing.then(() => this.write(text));
+  }
+
+  private async write(text: string): Promise<void> {
     if (this.hasFailed) return;
     try {
-      await appendFile(this.path, line, { mode: 0o600 });
+      await appendFile(this.path, text, { mode: 0o600 });
     } catch (error) {
       this.hasFailed = true;
       this.warn(`The history of this kernel cannot be kept in ${this.path}: ${String(error)}`);

@@ -1,7 +1,7 @@
 import { appendFile, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { HistoryFile } from "../../kernel/src/history-file.ts";
 
 async function makeFolder(): Promise<string> {
@@ -26,6 +26,15 @@ test("the next process finds what was saved, each cell once, with its newest sta
     { session: 1, line: 1, input: "1 + 1\n", output: "2" },
     { session: 1, line: 2, input: "'🦈'", output: null },
   ]);
+});
+
+test("is written soon, whether it is closed or not", async () => {
+  const folder = await makeFolder();
+  const history = await open(folder);
+  history.save({ session: 1, line: 1, input: "1", output: null });
+  history.save({ session: 1, line: 2, input: "2", output: null });
+  await vi.waitFor(async () => expect((await open(folder)).earlier.map(({ line }) => line)).toEqual([1, 2]), 10_000);
+  await history.close();
 });
 
 test("only its user may read it, and clients do not take it for a connection file", async () => {

@@ -28,6 +28,7 @@ interface PendingCall {
 class LanguageClient implements Language {
   readonly #port: LanguagePort;
   readonly #pending = new Map<number, PendingCall>();
+  readonly #unsent: ToLanguage[] = [];
   #lastId = 0;
   #ended: LanguageThreadError | undefined;
 
@@ -43,7 +44,9 @@ class LanguageClient implements Language {
   }
 
   commit(version: number, assigned: readonly string[]): void {
-    if (!this.#ended) this.#send({ type: "commit", version, assigned });
+    if (this.#ended) return;
+    // It goes with the next call: nobody can tell the difference, and the cell's reply does not wait for it.
+    this.#unsent.push({ type: "commit", version, assigned });
   }
 
   forget(argument: readonly string[]): Promise<readonly string[]> {
@@ -84,12 +87,8 @@ class LanguageClient implements Language {
     const id = ++this.#lastId;
     return new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#send({ type: "call", id, call });
+      this.#port.post([...this.#unsent.splice(0), { type: "call", id, call }]);
     }) as Promise<Result>;
-  }
-
-  #send(message: ToLanguage): void {
-    this.#port.post(message);
   }
 
   #settle(message: FromLanguage): void {

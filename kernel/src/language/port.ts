@@ -6,7 +6,8 @@ import type { NotebookLanguageOptions } from "./notebook-language.ts";
 import { findSnapshot } from "./snapshot.ts";
 
 export interface LanguagePort {
-  post(message: ToLanguage): void;
+  /** In one go: each passage of a process's border costs as much as the work on a small cell. */
+  post(messages: readonly ToLanguage[]): void;
   /** Resolves when nothing of it is left. */
   close(): Promise<void>;
 }
@@ -28,7 +29,7 @@ function openThread(options: NotebookLanguageOptions, { onMessage, onEnd }: Port
   worker.on("error", (error) => onEnd(`The language thread failed: ${String(error)}`));
   worker.on("exit", (code) => onEnd(`The language thread ended with code ${code}`));
   return {
-    post: (message) => worker.postMessage(message),
+    post: (messages) => worker.postMessage(messages),
     close: async () => void (await worker.terminate()),
   };
 }
@@ -68,13 +69,13 @@ class ProcessPort implements LanguagePort {
     });
   }
 
-  post(message: ToLanguage): void {
+  post(messages: readonly ToLanguage[]): void {
     if (this.#thread) {
-      this.#thread.post(message);
+      this.#thread.post(messages);
       return;
     }
-    this.#unheard?.push(message);
-    if (this.#child.connected) this.#child.send(message, () => {});
+    this.#unheard?.push(...messages);
+    if (this.#child.connected) this.#child.send(messages, () => {});
   }
 
   async close(): Promise<void> {
@@ -91,7 +92,7 @@ class ProcessPort implements LanguagePort {
       return;
     }
     this.#thread = openThread(this.#options, this.#events);
-    for (const message of this.#unheard) this.#thread.post(message);
+    this.#thread.post(this.#unheard);
     this.#unheard = undefined;
   }
 }

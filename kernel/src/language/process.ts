@@ -24,7 +24,7 @@ function main(): void {
   const language = new NotebookLanguage(JSON.parse(options) as NotebookLanguageOptions);
   const send = (message: FromLanguage): void => void process.send?.(message);
   const handle = serveLanguage(language, send);
-  process.on("message", (message: ToLanguage) => handle(message));
+  process.on("message", (messages: readonly ToLanguage[]) => messages.forEach(handle));
   send({ type: "started" });
   warmUp([
     ...language.warmUpSteps(),

@@ -8,5 +8,5 @@ if (!parentPort) throw new Error("This file is the entry of a worker thread.");
 const port = parentPort;
 const language = new NotebookLanguage(workerData as LanguageThreadData);
 const handle = serveLanguage(language, (message) => port.postMessage(message));
-port.on("message", (message: ToLanguage) => handle(message));
+port.on("message", (messages: readonly ToLanguage[]) => messages.forEach(handle));
 warmUp(language.warmUpSteps());

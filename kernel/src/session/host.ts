@@ -29,7 +29,7 @@ export class SessionHost implements NotebookHost {
   }
 
   stream(execution: Execution | undefined, name: "stdout" | "stderr", text: string): void {
-    this.#writer.send({ type: "stream", ...origin(execution), name, text });
+    this.#writer.stream(execution, name, text);
   }
 
   display(

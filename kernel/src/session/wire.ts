@@ -61,6 +61,21 @@ export function encodeFrame(message: ChildEvent | SessionCommand | GuardianReply
   return frame;
 }
 
+/**
+ * The frame of a `stream` event, which a loop of prints sends a hundred thousand times.
+ *
+ * @param origin - JSON text of the execution, when one is known.
+ */
+export function encodeStreamFrame(origin: string | undefined, name: "stdout" | "stderr", text: string): Buffer {
+  const execution = origin === undefined ? "" : `"execution":${origin},`;
+  const json = `{"type":"stream",${execution}"name":"${name}","text":${JSON.stringify(text)}}`;
+  const bodyBytes = Buffer.byteLength(json);
+  const frame = Buffer.allocUnsafe(4 + bodyBytes);
+  frame.writeUInt32LE(bodyBytes, 0);
+  frame.write(json, 4);
+  return frame;
+}
+
 /** JSON text of `value`: BigInt as a number or digits, bytes as base64, an object inside itself as `"[Circular]"`. */
 function toJson(value: unknown): string {
   const ancestors: unknown[] = [];
