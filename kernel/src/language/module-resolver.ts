@@ -7,6 +7,12 @@ import { standInFor } from "../tslab/stand-ins.ts";
 const BUILTIN_MODULES = new Set(builtinModules);
 
 /**
+ * What library files import from each other, by the options that matter. It is the same for every notebook, it was most
+ * of the work on a first program, and a snapshot brings it along.
+ */
+const IN_LIBRARIES = new Map<string, Map<string, ts.ResolvedModuleWithFailedLookupLocations>>();
+
+/**
  * Finds the modules that cells and their libraries import: from the notebook's directory, and what is not there from
  * the kernel's own package, so that `mobula` and the types of Node exist in any notebook. What was found stays found;
  * what is missing is looked for again each time, because the user may install it meanwhile.
@@ -31,7 +37,8 @@ export class ModuleResolver {
     // Node prefers its own modules to packages of the same name; their types are ambient.
     if (specifier.startsWith("node:") || BUILTIN_MODULES.has(specifier)) return { resolvedModule: undefined };
     const key = `${dirname(containingFile)}\n${mode ?? ""}\n${specifier}`;
-    const known = this.#modules.get(key);
+    const modules = isLibrary(containingFile) ? inLibraries(options) : this.#modules;
+    const known = modules.get(key);
     if (known) return known;
     const resolve = (from: string, wanted = specifier) =>
       ts.resolveModuleName(wanted, from, options, ts.sys, undefined, undefined, mode);
@@ -39,7 +46,7 @@ export class ModuleResolver {
     if (!found.resolvedModule && isBare(specifier) && !isLibrary(containingFile)) {
       found = resolve(this.#fallbackFile, standInFor(specifier));
     }
-    if (isTyped(found.resolvedModule) || isLibrary(containingFile)) this.#modules.set(key, found);
+    if (isTyped(found.resolvedModule) || isLibrary(containingFile)) modules.set(key, found);
     return found;
   }
 
@@ -60,6 +67,17 @@ export class ModuleResolver {
     if (found.resolvedTypeReferenceDirective) this.#types.set(key, found);
     return found;
   }
+}
+
+function inLibraries(options: ts.CompilerOptions): Map<string, ts.ResolvedModuleWithFailedLookupLocations> {
+  const { paths, pathsBasePath, baseUrl, rootDirs, customConditions } = options;
+  const { resolvePackageJsonExports, resolvePackageJsonImports, allowArbitraryExtensions, resolveJsonModule } = options;
+  const places = { paths, pathsBasePath, baseUrl, rootDirs, customConditions };
+  const ways = { resolvePackageJsonExports, resolvePackageJsonImports, allowArbitraryExtensions, resolveJsonModule };
+  const key = JSON.stringify({ ...places, ...ways });
+  const known = IN_LIBRARIES.get(key) ?? new Map<string, ts.ResolvedModuleWithFailedLookupLocations>();
+  IN_LIBRARIES.set(key, known);
+  return known;
 }
 
 function withoutTypeRoots(options: ts.CompilerOptions): ts.CompilerOptions {
