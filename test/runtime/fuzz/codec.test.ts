@@ -196,8 +196,8 @@ function expectCleanDecode(payload: Payload, hasCodeInside = false): void {
   try {
     decode(payload, hooks);
   } catch (error) {
-    // Damage may make a text into one that is compiled.
-    const isOfCode = error instanceof SyntaxError || (hasCodeInside && error instanceof Error);
+    // Damage may make a text into one that is compiled and run.
+    const isOfCode = error instanceof Error && (hasCodeInside || error.stack?.includes("compileFunction") === true);
     if (!hasCode(error, "SERIALIZATION") && !isOfCode) throw error;
   }
 }
