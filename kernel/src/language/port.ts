@@ -41,6 +41,7 @@ class ProcessPort implements LanguagePort {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   readonly #watcher: ChildProcess | undefined;
+  readonly #watcherExited: Promise<void>;
   #unheard: ToLanguage[] | undefined = [];
   #thread: LanguagePort | undefined;
   #isClosed = false;
@@ -50,6 +51,7 @@ class ProcessPort implements LanguagePort {
     this.#events = events;
     this.#child = startProcess(snapshot, options);
     if (this.#child.pid !== undefined) this.#watcher = startWatcher(this.#child.pid);
+    this.#watcherExited = exitOf(this.#watcher);
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         resolve();
@@ -82,6 +84,7 @@ class ProcessPort implements LanguagePort {
     this.#isClosed = true;
     this.#child.kill("SIGKILL");
     await this.#exited;
+    await this.#watcherExited;
     await this.#thread?.close();
   }
 
@@ -120,4 +123,10 @@ function startWatcher(pid: number): ChildProcess {
   });
   watcher.on("error", () => {}); // Without a shell it hears of it when it is no longer busy.
   return watcher;
+}
+
+/** Resolves when a process that was started has ended; at once when there is none. */
+function exitOf(child: ChildProcess | undefined): Promise<void> {
+  if (child?.pid === undefined) return Promise.resolve();
+  return new Promise((resolve) => void child.once("exit", () => resolve()));
 }
