@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import ray
 
-from ray.exceptions import ActorAlreadyExistsError
+from ray.exceptions import ActorAlreadyExistsError, RayActorError
 
 from . import private, values
 from .amounts import requirements
@@ -109,8 +109,12 @@ class Actors:
         [actor] = self._host.entries([spec["actorId"]])
         about = pack({**about_call(message), "method": spec["method"]})
         line = self._lines.setdefault(actor.id, Line())
+        # Ray takes its time to end the process, and would run the call meanwhile.
+        is_killed = actor.id in self._killed
 
         def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
+            if is_killed:
+                raise RayActorError(error_msg="It was killed.")
             group = self._groups.get(actor.id, {}).get(spec["method"])
             beside = {} if group is None else {"concurrency_group": group}
             method = actor.ref.call.options(name=spec["name"], **beside)

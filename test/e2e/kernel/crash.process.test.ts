@@ -88,6 +88,7 @@ test("a session that dies between two cells is told under the last one, and the 
 // Some kernels are restarted before they have run anything, some while a cell spins.
 test("twenty restarts leave no process behind, and each new kernel works", { timeout: 240_000 }, async () => {
   const kernel = await startRealKernel(directory, "tcp");
+  onTestFinished(() => kernel.kill());
   const started: number[] = [];
   let current: { pid: number; hasExited: Promise<unknown> } = { pid: kernel.pid as number, hasExited: kernel.exited };
   for (let round = 0; round < 20; round++) {
