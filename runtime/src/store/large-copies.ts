@@ -22,30 +22,20 @@ export class LargeCopies {
       copyTo(to, bytes);
       return;
     }
-    if (this.#job === undefined) {
-      this.#start();
-      copyTo(to, bytes);
-      return;
-    }
+    // While the second thread starts, the first one does the whole job.
+    const job = this.#start();
     this.#source = bytes;
-    this.#job.run(to, addressOf(bytes), bytes.byteLength);
+    job.run(to, addressOf(bytes), bytes.byteLength);
     this.#source = undefined;
   }
 
-  /** Who writes large arrays again and again has the second thread from the moment that it is ready. */
-  #start(): void {
-    if (this.#thread !== undefined) return;
-    const job = new CopyJob();
-    const thread = new Worker(programUrl("store/copy-thread"), { workerData: job.buffer, execArgv: [] });
-    thread.once("message", () => {
-      this.#job = job;
-    });
-    // Without it, copies are slower.
-    thread.on("error", () => {
-      this.#job = undefined;
-    });
-    thread.unref();
-    this.#thread = thread;
+  #start(): CopyJob {
+    if (this.#job !== undefined) return this.#job;
+    this.#job = new CopyJob();
+    this.#thread = new Worker(programUrl("store/copy-thread"), { workerData: this.#job.buffer, execArgv: [] });
+    this.#thread.on("error", () => {}); // Without it, copies are slower.
+    this.#thread.unref();
+    return this.#job;
   }
 
   close(): void {
