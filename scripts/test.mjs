@@ -1,11 +1,12 @@
 // `npm test`: set-up, checks, all tests. The last line adds up every runner: `N passed, N failed`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { check } from "./check.mjs";
 import { findChromium } from "./lib/chromium.mjs";
 import { VENV, VENV_PYTHON } from "./lib/python.mjs";
 import { ROOT, run, runScript } from "./lib/steps.mjs";
+import { runVitest } from "./lib/vitest.mjs";
 import { setUp } from "./setup.mjs";
 
 const OUTPUT = join(ROOT, "test-output");
@@ -38,21 +39,9 @@ await runScript(async () => {
 });
 
 async function vitest(project) {
-  const report = join(OUTPUT, `vitest-${project}.json`);
-  rmSync(report, { force: true });
   const PATH = [join(VENV, "bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: VENV };
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code } = await run(
-    process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", "--project", project, ...reporters],
-    { env, show: true },
-  );
-  if (!existsSync(report)) return { passed: 0, failed: 1 };
-  const { numPassedTests: passed, numTotalTests: all } = JSON.parse(readFileSync(report, "utf8"));
-  // A test that did not run (skipped, or its file did not load) counts as failed, and so does an error outside of tests.
-  const failed = all - passed;
-  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
+  return await runVitest(project, { env, folder: OUTPUT });
 }
 
 async function kernelConformance() {
