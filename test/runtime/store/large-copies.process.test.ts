@@ -50,7 +50,7 @@ describe("a copy of two threads", () => {
     const job = new CopyJob();
     const thread = new Worker(programUrl("store/copy-thread"), { workerData: job.buffer });
     try {
-      await once(thread, "message");
+      await once(thread, "online");
       const from = new Uint8Array(33 * MB).fill(3);
       const to = new Uint8Array(33 * MB);
       // The owner's mark on the lock, as it stays when V8 ends what the owner runs.
