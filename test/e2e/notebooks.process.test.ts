@@ -1,27 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OUTPUT, ROOT } from "../support/jupyterlab.ts";
-
-interface Output {
-  output_type: string;
-  ename?: string;
-  evalue?: string;
-  text?: string | string[];
-  data?: Record<string, unknown>;
-}
-interface Cell {
-  id: string;
-  cell_type: string;
-  metadata: { tags?: string[] };
-  outputs?: Output[];
-}
-
-/** How far the tasks of a cell are: whether there is such a line depends on the machine's speed. */
-const PROGRESS = /^\d+\/\d+ · [^\n]*$/;
+import { type Cell, cellsOf, joined, type Output, runNotebook, shownBy } from "../support/notebook-runs.ts";
 
 const NOTEBOOKS = readdirSync(join(ROOT, "notebooks"), { recursive: true, encoding: "utf8" }).filter(
   (name) => name.endsWith(".ipynb") && !name.includes("checkpoint"),
@@ -35,7 +18,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test.each(NOTEBOOKS)("%s runs from top to bottom, and fails only where it says so", (name) => {
-  const { status, stderr, cells } = execute(name, []);
+  const { status, stderr, cells } = runNotebook(folder, name);
   expect(stderr).not.toContain("Error:");
   expect(status).toBe(0);
   for (const cell of cells.filter((cell) => cell.cell_type === "code")) {
@@ -47,22 +30,10 @@ test.each(NOTEBOOKS)("%s runs from top to bottom, and fails only where it says s
   if (name.startsWith("guide")) expect(shownBy(cells)).toEqual(shownBy(cellsOf(join(ROOT, "notebooks", name))));
 });
 
-/** What every cell prints and shows as text, without what differs from run to run. */
-function shownBy(cells: readonly Cell[]): Record<string, string[]> {
-  const code = cells.filter((cell) => cell.cell_type === "code" && !cell.metadata.tags?.includes("varies"));
-  return Object.fromEntries(
-    code.map(({ id, outputs = [] }) => {
-      const printed = outputs.map(({ text }) => joined(text)).join("");
-      const shown = outputs.flatMap(({ data, evalue }) => evalue ?? joined(data?.["text/plain"]));
-      return [id, [printed, ...shown].filter((text) => text !== "" && !PROGRESS.test(text))];
-    }),
-  );
-}
-
 describe("the tour", () => {
   let cells: Cell[];
   beforeAll(() => {
-    cells = execute("tour.ipynb", ["-p", "blocks=3", "-p", "resamples=20"]).cells;
+    cells = runNotebook(folder, "tour.ipynb", ["-p", "blocks=3", "-p", "resamples=20"]).cells;
   });
 
   test("gives the delays that a plain loop over the file gives", () => {
@@ -115,34 +86,6 @@ describe("the tour", () => {
       .map((output) => joined(output.text ?? output.data?.["text/plain"]))
       .join("\n");
 });
-
-/** A notebook file holds texts as one string or as a list of lines. */
-function joined(text: unknown): string {
-  return Array.isArray(text) ? text.join("") : typeof text === "string" ? text : "";
-}
-
-function execute(name: string, options: string[]): { status: number | null; stderr: string; cells: Cell[] } {
-  const output = join(folder, name.replaceAll("/", "-"));
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [
-      join(ROOT, "runtime/dist/cli/main.js"),
-      "run",
-      join(ROOT, "notebooks", name),
-      "-o",
-      output,
-      "--show",
-      "none",
-      ...options,
-    ],
-    { encoding: "utf8", timeout: 110_000 },
-  );
-  return { status, stderr, cells: cellsOf(output) };
-}
-
-function cellsOf(path: string): Cell[] {
-  return JSON.parse(readFileSync(path, "utf8")).cells;
-}
 
 /** The tour's answer, computed apart from it: hour, flights, mean delay to one decimal. */
 function delaysByHour(): [string, number, number][] {
