@@ -16,6 +16,7 @@ from .calls import about_call
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import dead_actor
 from .frames import Message, pack, unpack
+from .private import stream_options
 from .shim import actor_class
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class Actors:
     def _call(self, message: Message) -> None:
         spec: Message = message["spec"]
         [actor] = self._host.entries([spec["actorId"]])
-        about = pack({**about_call(message), "method": spec["method"]})
+        about = {**about_call(message), "method": spec["method"]}
+        stream = self._host.calls.stream_of(message)
         line = self._lines.setdefault(actor.id, Line())
         # Ray takes its time to end the process, and would run the call meanwhile.
         is_killed = actor.id in self._killed
@@ -117,10 +119,13 @@ class Actors:
                 raise RayActorError(error_msg="It was killed.")
             group = self._groups.get(actor.id, {}).get(spec["method"])
             beside = {} if group is None else {"concurrency_group": group}
-            method = actor.ref.call.options(name=spec["name"], **beside)
-            return [method.remote(about, arguments, *refs)]
+            if stream is None:
+                method = actor.ref.call.options(name=spec["name"], **beside)
+                return [method.remote(pack(about), arguments, *refs)]
+            method = actor.ref.call_stream.options(name=spec["name"], **stream_options(stream.in_ray), **beside)
+            return [method.remote(pack({**about, **stream.order()}), arguments, *refs)]
 
-        self._host.calls.submit(message, start, [actor], line=line)
+        self._host.calls.submit(message, start, [actor], stream=stream, line=line)
 
     def lost_its_process(self, actor_id: str) -> None:
         """Ray fails what is called before it has noticed: later calls wait until the actor is there again, or dead."""

@@ -16,6 +16,8 @@ from .cluster import too_large_for
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import ChildDied, UserError, to_wire, user_error, wire
 from .frames import Buffer, Message, pack
+from .private import stream_options
+from .streams import Stream
 
 if TYPE_CHECKING:
     from .host import Host
@@ -30,6 +32,7 @@ class Call:
     start: Callable[[], list[Any]]
     attempts_left: int
     running: Any = None
+    stream: Optional[Stream] = None
     cancel_reason: Optional[str] = None
 
 
@@ -46,6 +49,8 @@ class Calls:
         self.handlers: dict[str, Callable[[Message], None]] = {
             "submit": self._on_submit,
             "retry-answer": self._on_retry_answer,
+            "items-wanted": self._on_items_wanted,
+            "close-stream": self._on_close_stream,
             "cancel": self._on_cancel,
             "cancel-execution": self._on_cancel_execution,
         }
@@ -57,14 +62,21 @@ class Calls:
         about = about_call(message)
         if code.inline is not None:
             about["code"] = code.inline
+        stream = self.stream_of(message)
         packed = pack(about)
 
         def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
             stored_code = None if code.entry is None else code.entry.ref
-            made = self._runner(spec, count).remote(packed, arguments, stored_code, *refs)
+            told = packed if stream is None else pack({**about, **stream.order()})
+            made = self._runner(spec, count, stream).remote(told, arguments, stored_code, *refs)
             return list(made) if count is not None and count > 1 else [made]
 
-        self.submit(message, start, code.needs(), count)
+        self.submit(message, start, code.needs(), count, stream)
+
+    def stream_of(self, message: Message) -> Optional[Stream]:
+        if message["gives"] != "stream":
+            return None
+        return Stream(self._host, self._send, message["taskId"], message["spec"].get("streamWindow"))
 
     def submit(
         self,
@@ -72,17 +84,21 @@ class Calls:
         start: Callable[[Any, Sequence[Any]], list[Any]],
         needs: Sequence[Entry],
         count: Optional[int] = None,
+        stream: Optional[Stream] = None,
         line: Optional[Line] = None,
     ) -> None:
         """
         Call `start` with the arguments as Ray wants them, as soon as all that the call needs is there.
 
         :param count: so many results, instead of one
+        :param stream: items instead of results; `start` returns Ray's generator of them
         :param line: calls in it start in the order in which they were made
         """
         spec: Message = message["spec"]
         task_id: str = message["taskId"]
         ids = [task_id] if count is None else [f"{task_id}.{index}" for index in range(count)]
+        if stream is not None:
+            ids = []
         entries = [self._host.made(id) for id in ids]
         refs = self._host.entries([ref["id"] for ref in spec.get("refs") or []])
         inside = self._host.entries(values.inside(message["args"]))
@@ -96,7 +112,7 @@ class Calls:
                 return start(sealed(parts, inside), [ref.ref for ref in refs])
 
             retries = spec.get("retries") or 0
-            call = Call(task_id, spec, entries, bool(message.get("asksRetry")), made, retries)
+            call = Call(task_id, spec, entries, bool(message.get("asksRetry")), made, retries, stream=stream)
             self._open[task_id] = call
             self._host.when_refs(behind, lambda: self._start(call))
             if gate is not None:
@@ -104,16 +120,19 @@ class Calls:
 
         self._host.whole(message["args"], begin)
 
-    def _runner(self, spec: Message, count: Optional[int]) -> Any:
+    def _runner(self, spec: Message, count: Optional[int], stream: Optional[Stream]) -> Any:
         resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
         environment = (spec.get("environment") or {}).get("id")
-        key = (spec["name"], spec.get("retries"), count, environment, *sorted(resources.items()))
+        in_ray = None if stream is None else stream.in_ray
+        key = (spec["name"], spec.get("retries"), count, in_ray, environment, *sorted(resources.items()))
         runner = self._runners.get(key)
         if runner is None:
             self._warn_of_size(spec["name"], resources)
-            runner = self._runners[key] = shim.remote_runner.options(
+            function = shim.remote_runner if in_ray is None else shim.remote_streamer
+            gives = {"num_returns": max(1, count or 1)} if in_ray is None else stream_options(in_ray)
+            runner = self._runners[key] = function.options(
                 name=spec["name"],
-                num_returns=max(1, count or 1),
+                **gives,
                 max_retries=spec.get("retries") or 0,
                 retry_exceptions=[ChildDied],
                 **requirements(spec),
@@ -134,18 +153,21 @@ class Calls:
             self._refused(call, problem_of(problem, call.spec["name"]), "failed")
             return
         call.running = refs[0]
+        if call.stream is not None:
+            call.stream.follow(refs[0], lambda error: self._ended(call, error, lambda: self._finish_stream(call, error)))
+            return
         if not call.asks_retry:
             for entry, ref in zip(call.entries, refs):
                 entry.resolve(ref)
         if not call.entries:
-            self._host.when_settled(refs[0], lambda future: self._ended(call, refs, [future]))
+            self._host.when_settled(refs[0], lambda future: self._all_ended(call, refs, [future]))
             return
         futures: dict[int, Future[Any]] = {}
 
         def settled(index: int, future: Future[Any]) -> None:
             futures[index] = future
             if len(futures) == len(refs):
-                self._ended(call, refs, [futures[at] for at in range(len(refs))])
+                self._all_ended(call, refs, [futures[at] for at in range(len(refs))])
 
         for index, ref in enumerate(refs):
             self._host.when_settled(ref, functools.partial(settled, index))
@@ -156,14 +178,19 @@ class Calls:
             entry.resolve(None, error)
             self._send({"type": "failed", "id": entry.id, "error": error})
         self._send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
+        if call.stream is not None:
+            self._send({"type": "stream-ended", "taskId": call.task_id, "error": error})
 
-    def _ended(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
-        error = futures[0].exception()
+    def _all_ended(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
+        self._ended(call, futures[0].exception(), lambda: self._finish(call, refs, futures))
+
+    def _ended(self, call: Call, error: Optional[BaseException], finish: Callable[[], None]) -> None:
+        """A run is over; `finish` if there will be no other."""
         user = None if error is None else user_error(error)
         if call.asks_retry and user is not None and call.attempts_left > 0 and call.cancel_reason is None:
-            self._ask_retry(call, user, lambda: self._finish(call, refs, futures))
+            self._ask_retry(call, user, finish)
         else:
-            self._finish(call, refs, futures)
+            finish()
 
     def _ask_retry(self, call: Call, user: UserError, give_up: Callable[[], None]) -> None:
         number = self._next_verdict
@@ -187,12 +214,8 @@ class Calls:
             decide(message["isAccepted"])
 
     def _finish(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
-        self._open.pop(call.task_id, None)
         name = call.spec["name"]
-        error = futures[0].exception()
-        problem = None if error is None else to_wire(error, name, call.cancel_reason)
-        if problem is not None and problem.get("code") == "ACTOR_UNAVAILABLE":
-            self.on_lost_process(call.spec["actorId"])
+        problem = self._over(call, futures[0].exception())
         for entry, ref, future in zip(call.entries, refs, futures):
             if call.asks_retry:
                 entry.resolve(ref)
@@ -204,9 +227,38 @@ class Calls:
                 self._send({"type": "failed", "id": entry.id, "error": problem})
         if problem is not None and not call.entries:
             self._host.print(f"{problem['message']}\n")
+        self._tell_outcome(call, problem)
+
+    def _finish_stream(self, call: Call, error: Optional[BaseException]) -> None:
+        problem = self._over(call, error)
+        self._tell_outcome(call, problem)
+        self._send({"type": "stream-ended", "taskId": call.task_id, **({} if problem is None else {"error": problem})})
+
+    def _over(self, call: Call, error: Optional[BaseException]) -> Optional[Message]:
+        """The driver's error for it, if it failed."""
+        self._open.pop(call.task_id, None)
+        problem = None if error is None else to_wire(error, call.spec["name"], call.cancel_reason)
+        if problem is not None and problem.get("code") == "ACTOR_UNAVAILABLE":
+            self.on_lost_process(call.spec["actorId"])
+        return problem
+
+    def _tell_outcome(self, call: Call, problem: Optional[Message]) -> None:
         is_cancelled = problem is not None and problem.get("code") == "TASK_CANCELLED"
         outcome = "finished" if problem is None else "cancelled" if is_cancelled else "failed"
         self._send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
+
+    # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_items_wanted(self, message: Message) -> None:
+        call = self._open.get(message["taskId"])
+        if call is not None and call.stream is not None:
+            call.stream.want(message["count"])
+
+    def _on_close_stream(self, message: Message) -> None:
+        call = self._open.get(message["taskId"])
+        if call is not None and call.stream is not None:
+            call.stream.close()
+            self._cancel(call, {"reason": "its items are not wanted any more"})
 
     # ── cancelling ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -231,6 +283,9 @@ class Calls:
             text = f"Task '{call.spec['name']}' was cancelled: {call.cancel_reason}."
             self._refused(call, wire("TASK_CANCELLED", text), "cancelled")
             return
+        if call.stream is not None:
+            # A call that is held back would not see it.
+            call.stream.drain()
         recursive = options.get("isRecursive", True)
         ray.cancel(call.running, force=bool(options.get("isForced")), recursive=recursive)
 

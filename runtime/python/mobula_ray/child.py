@@ -8,6 +8,8 @@ Ray cancels a task by an interrupt that wakes no system call, so nothing here wa
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import json
 import os
 import secrets
@@ -20,17 +22,20 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Optional
 
 import ray
+from ray.exceptions import TaskCancelledError
 
 from . import values
 from .errors import ChildDied
 from .frames import CHUNK, HEAD, MESSAGES, BlobReceiver, Buffer, Message, pack, read_frame, unpack
 from .host import Host
+from .items import Items
 from .node import PROGRAM, find_node
+from .private import is_cancelled
 
 LENGTH = struct.Struct("<I")
 TICK_S = 0.05
@@ -55,6 +60,8 @@ class Child:
         self._codes: set[str] = set()
         # What the child said of calls that have ended, until somebody takes it.
         self._outcomes: dict[str, Message] = {}
+        # Of streams that are open.
+        self._items: dict[str, Items] = {}
         # Of an actor whose calls overlap: the event loop that reads, and who waits; each concurrency group has a loop of its own.
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._waiting: dict[str, Future[Message]] = {}
@@ -84,19 +91,19 @@ class Child:
     def run(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Message:
         """What the child says in the end: `ran` or `threw`. :raises ChildDied:"""
         task_id: str = about["taskId"]
-        self._is_blocked = False
+        self._begin()
         orders, lent = self._orders(about, arguments, code, resolved)
-        deadline = time.monotonic() + about["timeoutMs"] / 1000 if "timeoutMs" in about else None
+        deadline = deadline_of(about)
+
+        def is_over() -> bool:
+            return task_id in self._outcomes
+
         try:
             self._send_frame(MESSAGES, pack(orders))
-            while task_id not in self._outcomes:
-                if deadline is not None and time.monotonic() > deadline:
-                    self._host.calls.cancel_all("its task's time is over")
-                    self._stop(task_id, "timeout")
-                    break
-                self._turn()
-        except KeyboardInterrupt:
-            self._stop(task_id, "cancelled")
+            if not self._wait(is_over, deadline):
+                self._stop(task_id, "timeout", is_over)
+        except (KeyboardInterrupt, TaskCancelledError):
+            self._stop(task_id, "cancelled", is_over)
             raise
         except OSError as problem:
             raise ChildDied(self._how_it_ended()) from problem
@@ -104,13 +111,61 @@ class Child:
             self._host.take_back(lent)
         return self._outcomes.pop(task_id, {"type": "late", "taskId": task_id})
 
+    def stream(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Iterator[Message]:
+        """`yielded` for each item, then as `run`. It goes on when Ray has room for the next item. :raises ChildDied:"""
+        task_id: str = about["taskId"]
+        self._begin()
+        orders, lent = self._orders(about, arguments, code, resolved)
+        deadline = deadline_of(about)
+        items = self._items[task_id] = Items()
+        said: Message = {}
+        try:
+            self._send_frame(MESSAGES, pack(orders))
+            for count in itertools.count(1):
+                if self._wait(items.has_next, deadline):
+                    said = items.take() or said
+                else:
+                    self._stop(task_id, "timeout", lambda: items.is_over)
+                    said = {"type": "late", "taskId": task_id}
+                yield said
+                if said["type"] != "yielded":
+                    return
+                self._tell_taken(task_id, count)
+        except OSError as problem:
+            raise ChildDied(self._how_it_ended()) from problem
+        finally:
+            self._host.take_back(lent)
+            if said.get("type", "yielded") == "yielded":
+                # An interrupt, here or where Ray held the next item back.
+                self._stop(task_id, "cancelled", lambda: items.is_over)
+            self._items.pop(task_id, None)
+
+    def _begin(self) -> None:
+        self._is_blocked = False
+        for task_id, items in list(self._items.items()):
+            # Its generator is dropped, and waits to be collected.
+            self._stop(task_id, "cancelled", lambda items=items: items.is_over)  # type: ignore[misc]
+            self._items.pop(task_id, None)
+
+    def _wait(self, is_there: Callable[[], bool], deadline: Optional[float]) -> bool:
+        """False when it takes too long."""
+        while True:
+            if self._is_actor and is_cancelled():
+                raise TaskCancelledError
+            if is_there():
+                return True
+            if deadline is not None and time.monotonic() > deadline:
+                self._host.calls.cancel_all("its task's time is over")
+                return False
+            self._turn()
+
+    def _tell_taken(self, task_id: str, count: int) -> None:
+        self._send_frame(MESSAGES, pack([{"type": "taken", "taskId": task_id, "count": count}]))
+
     async def run_beside(self, about: Message, arguments: Any, resolved: Sequence[Any]) -> Message:
         """As `run`, while other calls of the actor run as well."""
         task_id: str = about["taskId"]
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-            loop.add_reader(self._socket, self._read_beside)
+        self._read_in_loop()
         told: Future[Message] = Future()
         self._waiting[task_id] = told
         said = asyncio.wrap_future(told)
@@ -128,6 +183,43 @@ class Child:
         finally:
             self._waiting.pop(task_id, None)
             self._host.take_back(lent)
+
+    async def stream_beside(self, about: Message, arguments: Any, resolved: Sequence[Any]) -> AsyncIterator[Message]:
+        """As `stream`, while other calls of the actor run as well."""
+        task_id: str = about["taskId"]
+        loop = self._read_in_loop()
+        deadline = deadline_of(about)
+        is_there = asyncio.Event()
+        items = self._items[task_id] = Items(functools.partial(loop.call_soon_threadsafe, is_there.set))
+        orders, lent = self._orders(about, arguments, None, resolved)
+        said: Message = {}
+        try:
+            self._send_frame(MESSAGES, pack(orders))
+            for count in itertools.count(1):
+                while not items.has_next():
+                    is_there.clear()
+                    left = None if deadline is None else max(0, deadline - time.monotonic())
+                    if not await arrives(is_there, items, left):
+                        self._tell_to_stop(task_id, "timeout")
+                        deadline = None
+                said = items.take() or said
+                yield said
+                if said["type"] != "yielded":
+                    return
+                self._tell_taken(task_id, count)
+        finally:
+            if said.get("type", "yielded") == "yielded":
+                self._tell_to_stop(task_id, "cancelled")
+            self._items.pop(task_id, None)
+            self._host.take_back(lent)
+
+    def _read_in_loop(self) -> asyncio.AbstractEventLoop:
+        """:returns: the loop of the call that runs here"""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+            loop.add_reader(self._socket, self._read_beside)
+        return loop
 
     def _read_beside(self) -> None:
         try:
@@ -165,18 +257,18 @@ class Child:
     def _tell_to_stop(self, task_id: str, reason: str) -> None:
         self._send_frame(MESSAGES, pack([{"type": "stop", "taskId": task_id, "reason": reason}]))
 
-    def _stop(self, task_id: str, reason: str) -> None:
+    def _stop(self, task_id: str, reason: str, is_over: Callable[[], bool]) -> None:
         """Its signal aborts; what does not end by itself is ended."""
         try:
             self._tell_to_stop(task_id, reason)
             deadline = time.monotonic() + STOP_GRACE_S
             # The state of an actor is worth more than the call.
-            while task_id not in self._outcomes and (self._is_actor or time.monotonic() < deadline):
+            while not is_over() and (self._is_actor or time.monotonic() < deadline):
                 self._turn()
         except (OSError, ChildDied):
             pass  # it has ended
         finally:
-            if task_id not in self._outcomes:
+            if not is_over():
                 self.kill()
 
     def _turn(self) -> None:
@@ -216,7 +308,10 @@ class Child:
 
     def _take(self, message: Message) -> None:
         kind = message["type"]
-        if kind in ("ran", "threw"):
+        if kind in ("ran", "threw", "yielded"):
+            items = self._items.get(message["taskId"])
+            if items is not None:
+                items.add(message)
             self._when_whole(message)
         elif kind == "blocked":
             self._is_blocked = message["isBlocked"]
@@ -251,8 +346,13 @@ class Child:
             self._host.whole(value, lambda parts, index=index, ids=ids: store(index, parts, ids))  # type: ignore[misc]
 
     def _settle(self, message: Message) -> None:
+        items = self._items.get(message["taskId"])
         waiting = self._waiting.get(message["taskId"])
-        if waiting is None:
+        if items is not None:
+            items.whole(message)
+        elif message["type"] == "yielded":
+            pass  # its stream is over
+        elif waiting is None:
             self._outcomes[message["taskId"]] = message
         elif not waiting.done():
             waiting.set_result(message)
@@ -311,3 +411,18 @@ class Child:
             os.write(self._wake_in, b"w")
         except BlockingIOError:
             pass  # it is awake
+
+
+def deadline_of(about: Message) -> Optional[float]:
+    return time.monotonic() + about["timeoutMs"] / 1000 if "timeoutMs" in about else None
+
+
+async def arrives(is_there: asyncio.Event, items: Items, within_s: Optional[float]) -> bool:
+    """False when there is nothing in time."""
+    if items.has_next():
+        return True
+    try:
+        await asyncio.wait_for(is_there.wait(), within_s)
+    except asyncio.TimeoutError:
+        return False
+    return True

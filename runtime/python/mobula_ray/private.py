@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 import ray
+from ray.exceptions import ObjectRefStreamEndOfStreamError
 
 
 def on_worker_output(listener: Callable[[dict[str, Any]], None]) -> bool:
@@ -44,6 +45,40 @@ def restarts() -> int:
         return int(actors(actor_id=context.get_actor_id())["NumRestarts"])
     except (ImportError, AttributeError, KeyError, TypeError):
         return int(bool(context.was_current_actor_reconstructed))
+
+
+def stream_options(window: int) -> dict[str, Any]:
+    """Of a call that gives items: how many may wait for their reader. Without limit when this version of Ray knows none."""
+    limit = {"_generator_backpressure_num_objects": window}
+    try:
+        from ray._common.ray_option_utils import task_options
+
+        known = limit.keys() <= task_options.keys()
+    except ImportError:
+        known = False
+    return {"num_returns": "streaming", **(limit if known else {})}
+
+
+def coming_item(items: Any) -> Any:
+    """The ref that the next item of a streaming call will have; once it is settled, `take_item` takes it."""
+    ref, _ = items.worker.core_worker.peek_object_ref_stream(items.completed())
+    return ref
+
+
+def take_item(items: Any) -> Any:
+    """None when there is none. Ray's `next(items)` would wait then."""
+    try:
+        return items.worker.core_worker.try_read_next_object_ref_stream(items.completed())
+    except ObjectRefStreamEndOfStreamError:
+        return None
+
+
+def is_cancelled() -> bool:
+    """Whether the call of an actor that runs here was cancelled: Ray interrupts tasks only."""
+    try:
+        return bool(ray.get_runtime_context().is_canceled())
+    except (AttributeError, RuntimeError):
+        return False
 
 
 def remember(key: str, value: bytes) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Optional
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import ray
 
@@ -36,6 +36,19 @@ def run_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Any:
     return _result_of(call, said)
 
 
+def stream_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Iterator[Any]:
+    """As `run_task`; Ray takes an item when its reader has room for it."""
+    global _child
+    call: Message = {**unpack(about), "attempt": attempt_number()}
+    child = _running_child()
+    try:
+        for said in child.stream(call, arguments, code, resolved):
+            yield from _items_of(call, said)
+    finally:
+        if _child is child and not child.is_alive():
+            _child = None
+
+
 def child_process(*, is_actor: bool = False) -> Child:
     from .child import Child
 
@@ -53,6 +66,13 @@ def _running_child() -> Child:
     return _child
 
 
+def _items_of(call: Message, said: Message) -> Iterator[Any]:
+    """An item, or nothing in the end. :raises UserError:"""
+    result = _result_of(call, said)
+    if said["type"] == "yielded":
+        yield result
+
+
 def _result_of(call: Message, said: Message) -> Any:
     name = call["name"]
     if said["type"] == "late" or said.get("reason") == "timeout":
@@ -66,6 +86,8 @@ def _result_of(call: Message, said: Message) -> Any:
         stored = [sealed(parts, inside) for parts, inside in said["stored"]]
     except Missing as missing:
         raise UserError(missing.error, {}, []) from missing
+    if "stream" in call:
+        return stored[0] if stored else None
     if "numReturns" not in call:
         return stored[0]
     return tuple(stored) if len(stored) > 1 else stored[0] if stored else None
@@ -88,6 +110,15 @@ class Actor:
         call = self._checked(about)
         return self._result(call, self._run(call, arguments, None, resolved))
 
+    def call_stream(self, about: bytes, arguments: Any, *resolved: Any) -> Any:
+        call = self._checked(about)
+        try:
+            for said in self._child.stream(call, arguments, None, resolved):
+                yield from _items_of(call, said)
+                self._leave_if(said)
+        except ChildDied as problem:
+            self._end_with(problem)
+
     def _checked(self, about: bytes) -> Message:
         if self._problem is not None:
             raise UserError(self._problem, {}, [])
@@ -96,17 +127,23 @@ class Actor:
 
     def _result(self, call: Message, said: Message) -> Any:
         result = _result_of(call, said)
+        self._leave_if(said)
+        return result
+
+    def _leave_if(self, said: Message) -> None:
         if said.get("isLeaving"):
             ray.get_runtime_context().current_actor.__ray_terminate__.remote()
-        return result
 
     def _run(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Message:
         try:
             return self._child.run(about, arguments, code, resolved)
         except ChildDied as problem:
-            # Its state is gone: Ray starts the actor again if it may.
-            print(f"The Node process of actor '{self._name}' ended: {problem}", file=sys.stderr, flush=True)
-            os._exit(1)
+            self._end_with(problem)
+
+    def _end_with(self, problem: ChildDied) -> NoReturn:
+        """Its state is gone: Ray starts the actor again if it may."""
+        print(f"The Node process of actor '{self._name}' ended: {problem}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 class OverlappingActor(Actor):
@@ -115,6 +152,13 @@ class OverlappingActor(Actor):
     async def call(self, about: bytes, arguments: Any, *resolved: Any) -> Any:
         call = self._checked(about)
         return self._result(call, await self._child.run_beside(call, arguments, resolved))
+
+    async def call_stream(self, about: bytes, arguments: Any, *resolved: Any) -> Any:
+        call = self._checked(about)
+        async for said in self._child.stream_beside(call, arguments, resolved):
+            for item in _items_of(call, said):
+                yield item
+            self._leave_if(said)
 
 
 def actor_class(name: str, max_concurrency: int, groups: dict[str, int]) -> Any:
@@ -127,3 +171,4 @@ def actor_class(name: str, max_concurrency: int, groups: dict[str, int]) -> Any:
 
 
 remote_runner: Any = ray.remote(run_task)
+remote_streamer: Any = ray.remote(stream_task)

@@ -397,12 +397,27 @@ export class Runtime {
   /** The items of a stream. Closing it, or leaving a loop over it early, cancels the task. */
   items(stream: ItemStream): ResultStream<unknown> {
     const next = async (): Promise<{ ref: ObjectRef<unknown> } | undefined> => {
-      const id = await stream.next();
+      const id = await this.#nextOf(stream);
       return id === undefined ? undefined : { ref: new ObjectRef<unknown>(this, id) };
     };
     const items = resultStream(next, () => stream.close());
     this.#abandoned.register(items, stream);
     return items;
+  }
+
+  /** In a worker the call that waits for an item lends its CPU: the task that makes it may need it. */
+  async #nextOf(stream: ItemStream): Promise<ObjectId | undefined> {
+    const next = stream.next();
+    if (this.#hooks?.current() === undefined) return next;
+    let isHere = false;
+    const here = (): void => {
+      isHere = true;
+    };
+    const arrived = next.then(here, here);
+    await Promise.resolve();
+    const never = (): undefined => undefined;
+    if (!isHere) await this.#pause({}, never, (done) => (void arrived.then(done), () => {}));
+    return next;
   }
 
   /** A stream that was never read to its end holds a worker: let go with it. */

@@ -47,6 +47,13 @@ export interface RunOrder {
   readonly timeoutMs?: number;
   /** Of the actor that this process is. */
   readonly method?: string;
+  /** It gives items, each told by `yielded`. */
+  readonly stream?: {
+    /** Items that may wait for the shim; it says what it took by `taken`. */
+    readonly ahead: number;
+    /** Items that have arrived in an earlier run. */
+    readonly skip: number;
+  };
 }
 
 /** Be an actor from now on: the code is a class, `name` its name. Answered as a task is, without a value. */
@@ -69,6 +76,8 @@ export type RayOrder =
   | { readonly type: "load"; readonly codeId: string; readonly value: LentValue }
   | RunOrder
   | BecomeOrder
+  /** Of a stream's items, so many in this run went on. */
+  | { readonly type: "taken"; readonly taskId: TaskId; readonly count: number }
   /** The task has to end, soon: after a moment its process is ended. */
   | { readonly type: "stop"; readonly taskId: TaskId; readonly reason: "cancelled" | "timeout" };
 
@@ -91,6 +100,7 @@ export type RayReport =
       readonly classNames: readonly string[];
       readonly reason: "error" | "cancelled" | "timeout";
     }
+  | { readonly type: "yielded"; readonly taskId: TaskId; readonly values: readonly [RemoteValue] }
   /** The task waits for refs, or goes on: meanwhile others may have its CPU. */
   | { readonly type: "blocked"; readonly isBlocked: boolean }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

@@ -3,6 +3,7 @@ import type { CallContext } from "../api/runtime.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import type { WireExecution, WireJob } from "../protocol/messages.ts";
 import type { BecomeOrder, RunOrder } from "../protocol/ray.ts";
+import type { RemoteValue } from "../protocol/remote.ts";
 import type { Output, PrintingTask } from "../worker/output-capture.ts";
 import type { RayWorkerEngine } from "./ray-worker-engine.ts";
 
@@ -11,6 +12,10 @@ export class RayCall implements CallContext, PrintingTask {
   readonly #engine: RayWorkerEngine;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<() => void>();
+  /** Items of its stream that were sent in this run, and that went on to Ray. */
+  #sent = 0;
+  #taken = 0;
+  #onRoom: (() => void) | undefined;
   stopReason: "cancelled" | "timeout" | undefined;
   isOver = false;
 
@@ -62,6 +67,24 @@ export class RayCall implements CallContext, PrintingTask {
     const text = reason === "timeout" ? "its time is over" : "it was cancelled";
     this.#controller.abort(new DOMException(`Task '${this.name}' has to stop: ${text}`, "AbortError"));
     for (const listener of this.#listeners) listener();
+    this.#onRoom?.();
+  }
+
+  /** Send an item; resolves when there is room for the next one, or the call has to stop. */
+  async yields(value: RemoteValue, ahead: number): Promise<void> {
+    this.#engine.report({ type: "yielded", taskId: this.taskId, values: [value] });
+    this.#engine.flush();
+    this.#sent++;
+    while (this.#sent - this.#taken > ahead && !this.isStopping) {
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+      });
+    }
+  }
+
+  taken(count: number): void {
+    this.#taken = count;
+    this.#onRoom?.();
   }
 
   send(output: Output): void {

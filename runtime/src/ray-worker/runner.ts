@@ -13,10 +13,14 @@ import {
 import type { TaskId } from "../protocol/ids.ts";
 import type { BecomeOrder, LentValue, RayOrder, RunOrder } from "../protocol/ray.ts";
 import type { RemoteValue } from "../protocol/remote.ts";
+import { iterate } from "../worker/items.ts";
 import type { OutputCapture } from "../worker/output-capture.ts";
 import { classNamesOf, userStack } from "../worker/thrown.ts";
 import { RayCall } from "./ray-call.ts";
 import type { RayWorkerEngine } from "./ray-worker-engine.ts";
+
+/** How long items that nobody wants any more may take to end. */
+const STOP_GRACE_MS = 500;
 
 type UserFunction = (...args: unknown[]) => unknown;
 
@@ -51,6 +55,7 @@ export class Runner {
   take(order: RayOrder): void {
     if (order.type === "load") this.#load(order.codeId, order.value);
     else if (order.type === "run") void this.#run(order);
+    else if (order.type === "taken") this.#running.get(order.taskId)?.taken(order.count);
     else this.#running.get(order.taskId)?.stop(order.reason);
   }
 
@@ -67,9 +72,10 @@ export class Runner {
     this.#running.set(order.taskId, call);
     if (!this.#isOverlapping) this.#blockedOn = 0;
     try {
-      const run = (): Promise<unknown> => ("become" in order ? this.#become(order) : this.#call(order));
+      const run = (): Promise<unknown> => this.#work(call);
       const result = this.#isOverlapping ? this.#storage.run(call, run) : run();
-      const values = this.#results(order, await Promise.race([result, stopped(call)]));
+      const value = await Promise.race([result, stopped(call)]);
+      const values = order.stream === undefined ? this.#results(order, value) : [];
       this.#end(call);
       const leaving = this.#isLeaving ? { isLeaving: true as const } : {};
       this.#engine.report({ type: "ran", taskId: order.taskId, values, ...leaving });
@@ -77,6 +83,31 @@ export class Runner {
       this.#failed(call, error);
     }
     this.#engine.flush();
+  }
+
+  async #work(call: RayCall): Promise<unknown> {
+    const { order } = call;
+    if ("become" in order) return this.#become(order);
+    const made = this.#call(order);
+    return order.stream === undefined ? made : this.#stream(call, await made, order.stream);
+  }
+
+  /** Send items as they are made, as far ahead as there is room. */
+  async #stream(call: RayCall, made: unknown, { ahead, skip }: NonNullable<RunOrder["stream"]>): Promise<void> {
+    const items = iterate(made);
+    for (let index = 0; !call.isStopping; index++) {
+      const { done, value } = await items.next();
+      if (done === true) return;
+      if (index < skip || call.isStopping) continue;
+      this.#output.flush();
+      await call.yields(this.#remote(value), ahead);
+    }
+    await items.return?.();
+    throw call.signal.reason;
+  }
+
+  #remote(value: unknown): RemoteValue {
+    return this.#engine.toRemote(this.#codec.encode(value, "result"));
   }
 
   async #call(order: RunOrder): Promise<unknown> {
@@ -119,10 +150,9 @@ export class Runner {
 
   #results({ name, numReturns }: RunOrder | BecomeOrder, value: unknown): RemoteValue[] {
     if (value === this.#instance && value !== undefined) throw new SerializationError(returnsSelf(name));
-    const remote = (each: unknown): RemoteValue => this.#engine.toRemote(this.#codec.encode(each, "result"));
-    if (numReturns === undefined) return [remote(value)];
+    if (numReturns === undefined) return [this.#remote(value)];
     if (numReturns === 0) return [];
-    if (Array.isArray(value) && value.length === numReturns) return value.map(remote);
+    if (Array.isArray(value) && value.length === numReturns) return value.map((each) => this.#remote(each));
     const got = Array.isArray(value) ? `an array of ${value.length}` : `no array (${typeof value})`;
     const text = `'${name}' has numReturns: ${numReturns}, so it must return an array of ${numReturns} values; it returned ${got}`;
     throw new TypeError(text);
@@ -165,10 +195,14 @@ export class Runner {
   }
 }
 
-/** Rejects when the task has to stop: code that waits for something else does not hold it up. */
+/**
+ * Rejects when the task has to stop: code that waits for something else does not hold it up. A stream's `finally` blocks are
+ * given a moment.
+ */
 function stopped(call: RayCall): Promise<never> {
   return new Promise((_resolve, reject) => {
-    call.onStop(() => reject(call.signal.reason));
+    const stop = (): void => reject(call.signal.reason);
+    call.onStop(() => (call.order.stream === undefined ? stop() : setTimeout(stop, STOP_GRACE_MS).unref()));
   });
 }
 

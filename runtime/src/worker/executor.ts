@@ -17,6 +17,7 @@ import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../
 import type { ActorSpec, WireValue } from "../protocol/messages.ts";
 import { CallLines } from "./call-lines.ts";
 import type { UserFunction } from "./code-cache.ts";
+import { iterate } from "./items.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
 import { classNamesOf, userStack } from "./thrown.ts";
@@ -535,16 +536,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     value !== null &&
     typeof (value as { then?: unknown }).then === "function"
   );
-}
-
-interface Items {
-  next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
-  return?(): unknown;
-}
-
-function iterate(made: unknown): Items {
-  const source = made as Partial<AsyncIterable<unknown>> & Partial<Iterable<unknown>>;
-  const items = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.();
-  if (items === undefined) throw new TypeError("A streaming task must return something that can be iterated");
-  return items as Items;
 }

@@ -189,10 +189,6 @@ test("a task that no node has room for waits, and the driver is told", async () 
 });
 
 test("what is not there yet is refused by its name", async () => {
-  const words = task(function* () {
-    yield 1;
-  });
-  expect(() => words()).toThrow(/A streaming task on a Ray cluster is not supported here/);
   const bundles = [{ cpus: 1 }];
   expect(await failure(placementGroup(bundles))).toMatchObject({ code: "UNSUPPORTED" });
   const other = task(() => 1, { runtimeEnv: { npm: ["left-pad"] } });

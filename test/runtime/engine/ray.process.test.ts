@@ -19,8 +19,6 @@ const DASHBOARD = "Ray's dashboard shows it";
 engineContract("ray", {
   create: () => new RayEngine({ address: ray.address, token: ray.token }),
   unsupported: {
-    "streams items and ends": YET,
-    "holds a stream back at its window": YET,
     "fails work whose environment cannot be set up": "only its variables reach Ray's workers",
     "sets resources aside in placement groups, and ends what runs in one that is removed": YET,
     "lists a task whose process died, once for each run": DASHBOARD,

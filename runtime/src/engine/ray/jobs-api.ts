@@ -6,8 +6,11 @@
 import { request } from "node:http";
 import { ConnectionFailedError } from "../../errors.ts";
 
-/** No single answer takes longer, or the head is not well. */
-const ANSWER_WITHIN_MS = 8_000;
+/** The first answer says whether anybody is there; no later one takes longer, or the head is not well. */
+const GREET_WITHIN_MS = 8_000;
+const ANSWER_WITHIN_MS = 30_000;
+/** What is asked first. */
+const VERSION_PATH = "/api/version";
 
 export interface JobDetails {
   readonly status: "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
@@ -36,7 +39,7 @@ export class JobsApi {
 
   /** @throws ConnectionFailedError when it is no Ray dashboard */
   async version(): Promise<{ readonly rayVersion: string; readonly session: string }> {
-    const { status, text } = await this.#ask("GET", "/api/version");
+    const { status, text } = await this.#ask("GET", VERSION_PATH);
     const { ray_version: rayVersion, session_name: session } = (status === 200 ? asObject(text) : undefined) ?? {};
     if (typeof rayVersion === "string") return { rayVersion, session: textOf(session) };
     throw this.#failure(`what answers there is no Ray dashboard (status ${status}): ${CHECK}`);
@@ -111,9 +114,8 @@ export class JobsApi {
         response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
         response.once("error", (error) => reject(this.#unreachable(error)));
       });
-      sent.setTimeout(ANSWER_WITHIN_MS, () =>
-        sent.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`)),
-      );
+      const withinMs = path === VERSION_PATH ? GREET_WITHIN_MS : ANSWER_WITHIN_MS;
+      sent.setTimeout(withinMs, () => sent.destroy(new Error(`no answer within ${withinMs / 1_000} s`)));
       sent.once("error", (error) => reject(this.#unreachable(error)));
       sent.end(body);
     });

@@ -8,10 +8,10 @@ import type {
   PlacementGroupState,
 } from "../../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
-import type { ActorCallSpec, ItemStream, NewActorSpec, NewPlacementGroupSpec, TaskSpec } from "../engine.ts";
+import type { ItemStream, NewActorSpec, NewPlacementGroupSpec, TaskSpec } from "../engine.ts";
 import { RemoteEngine } from "../remote/remote-engine.ts";
 
-const YET = "This version runs tasks, objects and actors on Ray; use a cluster of Mobula's own for it.";
+const YET = "This version runs tasks, streams, objects and actors on Ray; use a cluster of Mobula's own for it.";
 const DASHBOARD = "Ray's own dashboard shows it.";
 
 export abstract class RayClient extends RemoteEngine {
@@ -32,17 +32,14 @@ export abstract class RayClient extends RemoteEngine {
     return super.submitMany(spec);
   }
 
-  override submitStream(_spec: TaskSpec): ItemStream {
-    throw new UnsupportedError("A streaming task on a Ray cluster", YET);
+  override submitStream(spec: TaskSpec): ItemStream {
+    checkPlace(spec);
+    return super.submitStream(spec);
   }
 
   override createActor(spec: NewActorSpec): ActorDescription {
     checkPlace(spec);
     return super.createActor(spec);
-  }
-
-  override callActorStream(_spec: ActorCallSpec): ItemStream {
-    throw new UnsupportedError("A streaming method on a Ray cluster", YET);
   }
 
   override createPlacementGroup(_spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription> {

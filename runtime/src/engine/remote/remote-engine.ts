@@ -219,6 +219,7 @@ export class RemoteEngine implements Engine {
         return;
       case "load":
       case "run":
+      case "taken":
       case "stop":
         this.receiveOrder(message);
         return;
