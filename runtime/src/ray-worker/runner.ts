@@ -19,7 +19,7 @@ import { classNamesOf, userStack } from "../worker/thrown.ts";
 import { RayCall } from "./ray-call.ts";
 import type { RayWorkerEngine } from "./ray-worker-engine.ts";
 
-/** How long items that nobody wants any more may take to end. */
+/** How long an actor's code may take to heed its signal before the call is over without it. */
 const STOP_GRACE_MS = 500;
 
 type UserFunction = (...args: unknown[]) => unknown;
@@ -74,7 +74,9 @@ export class Runner {
     try {
       const run = (): Promise<unknown> => this.#work(call);
       const result = this.#isOverlapping ? this.#storage.run(call, run) : run();
-      const value = await Promise.race([result, stopped(call)]);
+      // A task that does not heed its signal ends with this process, which the shim sees to; an actor lives on.
+      const isActor = "become" in order || this.actor !== undefined;
+      const value = await (isActor ? Promise.race([result, stopped(call)]) : result);
       const values = order.stream === undefined ? this.#results(order, value) : [];
       this.#end(call);
       const leaving = this.#isLeaving ? { isLeaving: true as const } : {};
@@ -195,14 +197,10 @@ export class Runner {
   }
 }
 
-/**
- * Rejects when the task has to stop: code that waits for something else does not hold it up. A stream's `finally` blocks are
- * given a moment.
- */
+/** Rejects some time after the call has to stop: code that waits for something else does not hold up the actor. */
 function stopped(call: RayCall): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const stop = (): void => reject(call.signal.reason);
-    call.onStop(() => (call.order.stream === undefined ? stop() : setTimeout(stop, STOP_GRACE_MS).unref()));
+    call.onStop(() => setTimeout(() => reject(call.signal.reason), STOP_GRACE_MS).unref());
   });
 }
 
