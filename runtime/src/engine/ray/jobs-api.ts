@@ -4,11 +4,16 @@
  * @see https://docs.ray.io/en/latest/cluster/running-applications/job-submission/api.html
  */
 import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionFailedError } from "../../errors.ts";
 
 /** The first answer says whether anybody is there; no later one takes longer, or the head is not well. */
 const GREET_WITHIN_MS = 8_000;
 const ANSWER_WITHIN_MS = 30_000;
+/** A head that has just started answers before it can take jobs. */
+const HEAD_READY_WITHIN_MS = 30_000;
+const STARTING = /No available agent to submit job/;
+const TRY_AGAIN_MS = 250;
 /** What is asked first. */
 const VERSION_PATH = "/api/version";
 
@@ -64,7 +69,13 @@ export class JobsApi {
   /** Nothing happens when somebody else has just submitted it. */
   async submit(id: string, entrypoint: string, runtimeEnv: object): Promise<void> {
     const body = { entrypoint, submission_id: id, runtime_env: runtimeEnv, metadata: { mobula: "hub" } };
-    const answer = await this.#ask("POST", "/api/jobs/", Buffer.from(JSON.stringify(body)));
+    const post = (): Promise<Answer> => this.#ask("POST", "/api/jobs/", Buffer.from(JSON.stringify(body)));
+    const deadline = performance.now() + HEAD_READY_WITHIN_MS;
+    let answer = await post();
+    while (STARTING.test(answer.text) && performance.now() < deadline) {
+      await sleep(TRY_AGAIN_MS);
+      answer = await post();
+    }
     if (answer.status !== 200 && (await this.job(id)) === undefined) this.#expectOk(answer, "takes no job");
   }
 
