@@ -18,6 +18,7 @@ export default defineConfig({
           name: "process",
           include: ["test/e2e/**/*.test.ts", "test/**/*.process.test.ts"],
           exclude: ["test/bench/**"],
+          globalSetup: ["test/support/ray-at-the-end.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

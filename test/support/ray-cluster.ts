@@ -12,6 +12,7 @@ const VENV = process.env["MOBULA_TEST_VENV"] ?? resolve(import.meta.dirname, "..
 const SHORT_TMP = "/tmp";
 const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
+const TOKEN = "a".repeat(64);
 
 export interface RayCluster {
   /** `ray://127.0.0.1:port`. */
@@ -23,19 +24,27 @@ export interface RayCluster {
   readonly stateFolder: string;
   /** Kill Ray's own processes of the head; what it had started ends by itself. */
   crash(): void;
-  /** Ends everything, and waits until nothing of it runs. */
+  /** Ends everything, and waits until nothing of it runs; of a shared one, only until no driver has anything there. */
   stop(): Promise<void>;
   /** Processes of the cluster that run now, by what they were started with. */
   processes(): { readonly pid: number; readonly command: string }[];
 }
 
-/** @param env - for the processes of the cluster. */
+/** Where a cluster is, for other processes. */
+export interface RayPlace {
+  readonly folder: string;
+  readonly port: number;
+}
+
+/** A cluster for one file. @param env - for the processes of the cluster. */
 export async function startRay(env: Readonly<Record<string, string>> = {}): Promise<RayCluster> {
+  return rayAt(await launchRay(env));
+}
+
+export async function launchRay(env: Readonly<Record<string, string>> = {}): Promise<RayPlace> {
   const folder = mkdtempSync(join(SHORT_TMP, "ray-test-"));
   const [gcs, dashboard, client] = await freePorts(3);
-  const token = "a".repeat(64);
-  writeFileSync(join(folder, "token"), token, { mode: 0o600 });
-  const mark = `MOBULA_RAY_TEST=${folder}`;
+  writeFileSync(join(folder, "token"), TOKEN, { mode: 0o600 });
   const head = spawn(
     join(VENV, "bin", "ray"),
     [
@@ -59,7 +68,19 @@ export async function startRay(env: Readonly<Record<string, string>> = {}): Prom
       },
     },
   );
-  const processes = (): { pid: number; command: string }[] => marked(mark);
+  const place = { folder, port: dashboard as number };
+  try {
+    await untilAnswers(place.port, head);
+  } catch (error) {
+    await rayAt(place).stop();
+    throw error;
+  }
+  head.unref();
+  return place;
+}
+
+export function rayAt({ folder, port }: RayPlace): RayCluster {
+  const processes = (): { pid: number; command: string }[] => marked(`MOBULA_RAY_TEST=${folder}`);
   const crash = (): void => {
     const own = /gcs_server|raylet|dashboard|monitor|ray start|ray::|_private|agent/;
     for (const { pid, command } of processes()) if (own.test(command) && !/mobula/.test(command)) kill(pid);
@@ -68,14 +89,8 @@ export async function startRay(env: Readonly<Record<string, string>> = {}): Prom
     await end(processes);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
-  try {
-    await untilAnswers(dashboard as number, token, head);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  const address = `ray://127.0.0.1:${dashboard}`;
-  return { address, port: dashboard as number, token, stateFolder: join(folder, "state"), crash, stop, processes };
+  const address = `ray://127.0.0.1:${port}`;
+  return { address, port, token: TOKEN, stateFolder: join(folder, "state"), crash, stop, processes };
 }
 
 async function freePorts(count: number): Promise<number[]> {
@@ -89,9 +104,9 @@ async function freePorts(count: number): Promise<number[]> {
   return found;
 }
 
-async function untilAnswers(port: number, token: string, head: ChildProcess): Promise<void> {
+async function untilAnswers(port: number, head: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_WITHIN_MS;
-  while (!(await answers(port, token))) {
+  while (!(await answers(port))) {
     if (head.exitCode !== null) throw new Error(`ray start ended with exit code ${head.exitCode}`);
     if (Date.now() > deadline) throw new Error("the Ray head did not start in time");
     await sleep(200);
@@ -99,8 +114,8 @@ async function untilAnswers(port: number, token: string, head: ChildProcess): Pr
 }
 
 /** Also the part of the dashboard that takes jobs. */
-function answers(port: number, token: string): Promise<boolean> {
-  const headers = { authorization: `Bearer ${token}` };
+function answers(port: number): Promise<boolean> {
+  const headers = { authorization: `Bearer ${TOKEN}` };
   return new Promise((done) => {
     const request = get({ host: "127.0.0.1", port, path: "/api/jobs/", headers, agent: false }, (response) => {
       response.resume();

@@ -2,13 +2,14 @@
 import { actor, exitActor, get, init, kill, listActors, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Counter, failure, Sleeper } from "../../support/api-world.ts";
-import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+import type { RayCluster } from "../../support/ray-cluster.ts";
+import { sharedRay } from "../../support/shared-ray.ts";
 
 const SOON = { timeout: 30_000 };
 
 let ray: RayCluster;
 beforeAll(async () => {
-  ray = await startRay();
+  ray = await sharedRay();
   vi.stubEnv("MOBULA_STATE_DIR", ray.stateFolder);
   await init({ address: ray.address, token: ray.token });
 });
