@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OUTPUT } from "../support/jupyterlab.ts";
 import { type NotebookRun, runNotebook, shownBy } from "../support/notebook-runs.ts";
-import { type RayCluster, startRay } from "../support/ray-cluster.ts";
+import type { RayCluster } from "../support/ray-cluster.ts";
+import { sharedRay } from "../support/shared-ray.ts";
 
 /** What differs: what the cluster is made of, and how long things took. */
 const VARYING = ["start", "run", "timing"];
@@ -13,7 +14,7 @@ let folder: string;
 beforeAll(async () => {
   mkdirSync(OUTPUT, { recursive: true });
   folder = mkdtempSync(join(OUTPUT, "ray-tour-"));
-  ray = await startRay();
+  ray = await sharedRay();
 });
 afterAll(async () => {
   await ray?.stop();

@@ -70,6 +70,7 @@ class Actors:
             about["code"] = code.inline
         told = description(entry.id, spec)
         self._know(told)
+        host.groups.joined(entry.id, spec)
 
         def make(parts: list[Any]) -> None:
             try:
@@ -103,7 +104,7 @@ class Actors:
         groups = {group["name"]: group["maxConcurrency"] for group in spec.get("groups") or []}
         restarts = {"max_restarts": spec["maxRestarts"], "max_task_retries": spec["maxTaskRetries"]}
         made = actor_class(spec["className"], spec["maxConcurrency"], groups)
-        return made.options(**named, **restarts, **requirements(spec))
+        return made.options(**named, **restarts, **requirements(spec), **self._host.groups.options(spec))
 
     def _call(self, message: Message) -> None:
         spec: Message = message["spec"]

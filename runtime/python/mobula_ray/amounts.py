@@ -11,6 +11,15 @@ def ray_name(name: str) -> str:
     return {"cpus": "CPU", "gpus": "GPU", "memoryBytes": "memory"}.get(name, name)
 
 
+def wire_name(name: str) -> str:
+    return {"CPU": "cpus", "GPU": "gpus", "memory": "memoryBytes"}.get(name, name)
+
+
+def in_words(amounts: dict[str, float]) -> str:
+    """:param amounts: by Ray's names"""
+    return ", ".join(f"{amount:g} {wire_name(name)}" for name, amount in amounts.items()) or "nothing"
+
+
 def units(name: str, amount: float) -> float:
     return amount if name == "memoryBytes" else amount / UNITS
 

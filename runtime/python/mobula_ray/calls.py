@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import ray
 
-from . import shim, values
+from . import groups, shim, values
 from .amounts import ray_name, requirements, units
 from .cluster import too_large_for
 from .entries import Entry, Line, check, problem_of, sealed
@@ -123,11 +123,15 @@ class Calls:
     def _runner(self, spec: Message, count: Optional[int], stream: Optional[Stream]) -> Any:
         resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
         environment = (spec.get("environment") or {}).get("id")
+        placement = spec.get("placement") or {}
+        place = (placement.get("groupId"), placement.get("bundleIndex"))
+        placed = self._host.groups.options(spec)
         in_ray = None if stream is None else stream.in_ray
-        key = (spec["name"], spec.get("retries"), count, in_ray, environment, *sorted(resources.items()))
+        key = (spec["name"], spec.get("retries"), count, in_ray, environment, place, *sorted(resources.items()))
         runner = self._runners.get(key)
         if runner is None:
-            self._warn_of_size(spec["name"], resources)
+            if not placement:
+                self._warn_of_size(spec["name"], resources)
             function = shim.remote_runner if in_ray is None else shim.remote_streamer
             gives = {"num_returns": max(1, count or 1)} if in_ray is None else stream_options(in_ray)
             runner = self._runners[key] = function.options(
@@ -136,6 +140,7 @@ class Calls:
                 max_retries=spec.get("retries") or 0,
                 retry_exceptions=[ChildDied],
                 **requirements(spec),
+                **placed,
             )
         return runner
 
@@ -237,7 +242,7 @@ class Calls:
     def _over(self, call: Call, error: Optional[BaseException]) -> Optional[Message]:
         """The driver's error for it, if it failed."""
         self._open.pop(call.task_id, None)
-        problem = None if error is None else to_wire(error, call.spec["name"], call.cancel_reason)
+        problem = None if error is None else self._problem(call, error)
         if problem is not None and problem.get("code") == "ACTOR_UNAVAILABLE":
             self.on_lost_process(call.spec["actorId"])
         return problem
@@ -246,6 +251,11 @@ class Calls:
         is_cancelled = problem is not None and problem.get("code") == "TASK_CANCELLED"
         outcome = "finished" if problem is None else "cancelled" if is_cancelled else "failed"
         self._send({"type": "call-ended", "taskId": call.task_id, "outcome": outcome})
+
+    def _problem(self, call: Call, error: BaseException) -> Message:
+        is_of_user = user_error(error) is not None or call.cancel_reason is not None
+        end = None if is_of_user else self._host.groups.ended(call.spec)
+        return end or to_wire(error, call.spec["name"], call.cancel_reason)
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,6 +286,16 @@ class Calls:
     def cancel_all(self, reason: str) -> None:
         for call in list(self._open.values()):
             self._cancel(call, {"reason": reason})
+
+    def end_in_group(self, group_id: str) -> None:
+        """A placement group was removed. What had not begun would wait for ever."""
+        for call in list(self._open.values()):
+            if (call.spec.get("placement") or {}).get("groupId") != group_id:
+                continue
+            if call.running is None:
+                self._refused(call, groups.removed(call.spec), "failed")
+            else:
+                ray.cancel(call.running)
 
     def _cancel(self, call: Call, options: Message) -> None:
         call.cancel_reason = options.get("reason") or "cancel() was called"

@@ -17,6 +17,8 @@ NAMES = {
     "OBJECT_LOST": "ObjectLostError",
     "OBJECT_STORE_FULL": "ObjectStoreFullError",
     "RUNTIME_ENV_SETUP": "RuntimeEnvError",
+    "UNSCHEDULABLE": "UnschedulableError",
+    "PLACEMENT_GROUP_REMOVED": "PlacementGroupRemovedError",
     "ENGINE_CLOSED": "EngineClosedError",
     "UNSUPPORTED": "UnsupportedError",
 }

@@ -22,6 +22,7 @@ from .cluster import describe
 from .entries import Code, Entry, Lent, check, lost, problem_of, sealed
 from .errors import to_wire, wire
 from .frames import Buffer, Message
+from .groups import Groups
 
 # Code up to this size rides along with every call; larger code is stored once.
 INLINE_CODE_BYTES = 8 * 1024
@@ -44,6 +45,7 @@ class Host:
         self._codes: dict[str, Code] = {}
         self._awaited: dict[int, Any] = {}
         self._next_awaited = 1
+        self.groups = Groups(self, peer.send)
         self.calls = Calls(self, peer.send)
         self._actors = Actors(self)
         self.calls.on_lost_process = self._actors.lost_its_process
@@ -56,6 +58,7 @@ class Host:
             "question": self._on_question,
             **self.calls.handlers,
             **self._actors.handlers,
+            **self.groups.handlers,
         }
 
     def receive(self, message: Message) -> None:
@@ -167,7 +170,7 @@ class Host:
 
     def awaited(self) -> list[Any]:
         """Refs that are not there yet, and that somebody waits for."""
-        return list(self._awaited.values())
+        return [*self._awaited.values(), *self.groups.awaited()]
 
     def report(self, entry: Entry, future: Optional[Future[Any]], *, isFetch: bool = False, name: str = "") -> None:
         """Tell that an object is there, or its value, or why it is not."""
@@ -231,7 +234,7 @@ class Host:
     def _on_question(self, message: Message) -> None:
         number = message["number"]
         answer: Message = {"type": "no-answer", "number": number}
-        answers = {"describe": describe, **self._actors.answers}
+        answers = {"describe": describe, **self._actors.answers, **self.groups.answers}
         try:
             method = answers.get(message["method"])
             if method is None:
@@ -242,10 +245,21 @@ class Host:
                 if isinstance(told, ray.ObjectRef):
                     self.when_settled(told, lambda _: self._peer.send({"type": "answer", "number": number, "answer": None}))
                     return
+                if isinstance(told, Future):
+                    told.add_done_callback(lambda future: self.post(lambda: self._answer_later(message, future)))
+                    return
                 answer = {"type": "answer", "number": number, "answer": told}
         except Exception as problem:
             answer["error"] = problem_of(problem, message["method"])
         self._peer.send(answer)
+
+    def _answer_later(self, message: Message, future: Future[Any]) -> None:
+        problem = future.exception()
+        about: Message = {"type": "answer", "number": message["number"]}
+        if isinstance(problem, Exception):
+            self._peer.send({**about, "type": "no-answer", "error": problem_of(problem, message["method"])})
+        else:
+            self._peer.send({**about, "answer": future.result()})
 
     def print(self, text: str) -> None:
         output = {"type": "output", "stream": "stderr", "text": text, "source": "ray", "pid": 0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Optional
@@ -110,3 +112,21 @@ def wait_for_restart(actor: Any, before: int, *, within_s: float = 60.0) -> int:
             return before
         time.sleep(0.1)
     return before
+
+
+def can_grow() -> bool:
+    """May an autoscaler add nodes?"""
+    try:
+        from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+        from ray.autoscaler.v2.utils import is_autoscaler_v2
+        from ray.experimental import internal_kv
+
+        if is_autoscaler_v2():
+            return True
+        said = internal_kv._internal_kv_get(DEBUG_AUTOSCALING_STATUS)
+        report = {} if said is None else json.loads(said).get("autoscaler_report") or {}
+    except (ImportError, AttributeError, ValueError):
+        return False
+    # Without an autoscaler each node is a type of its own, named by its id.
+    kinds = {**(report.get("active_nodes") or {}), **(report.get("idle_nodes") or {})}
+    return any(re.fullmatch(r"node_[0-9a-f]+", kind) is None for kind in kinds)

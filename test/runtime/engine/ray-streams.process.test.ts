@@ -3,13 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { actor, context, get, init, kill, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Counter, failure, sleep } from "../../support/api-world.ts";
-import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+import type { RayCluster } from "../../support/ray-cluster.ts";
+import { sharedRay } from "../../support/shared-ray.ts";
 
 const SOON = { timeout: 30_000 };
 
 let ray: RayCluster;
 beforeAll(async () => {
-  ray = await startRay();
+  ray = await sharedRay();
   vi.stubEnv("MOBULA_STATE_DIR", ray.stateFolder);
   await init({ address: ray.address, token: ray.token });
 });
@@ -170,8 +171,8 @@ test("a run that retryOn asks for goes on behind the items that are there", asyn
     },
     { retries: 5, retryOn: (error) => error instanceof RangeError },
   );
-  expect(await all(flaky(`${ray.stateFolder}/flaky`))).toEqual(Array.from({ length: 10 }, (_, index) => index));
-  const { got, error } = await upToError(flaky.with({ retryOn: [TypeError] })(`${ray.stateFolder}/flaky2`));
+  expect(await all(flaky(`${ray.stateFolder}/flaky-stream`))).toEqual(Array.from({ length: 10 }, (_, index) => index));
+  const { got, error } = await upToError(flaky.with({ retryOn: [TypeError] })(`${ray.stateFolder}/flaky-stream2`));
   expect([got, (error as Error).message]).toEqual([[0, 1, 2], expect.stringMatching(/run 1/)]);
 });
 

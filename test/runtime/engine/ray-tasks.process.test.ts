@@ -1,28 +1,16 @@
 /** What a program does on a Ray cluster through the public API. */
-import {
-  cancel,
-  cluster,
-  context,
-  get,
-  hasCode,
-  init,
-  type ObjectRef,
-  placementGroup,
-  put,
-  shutdown,
-  task,
-  wait,
-} from "mobula";
+import { cancel, cluster, context, get, hasCode, init, type ObjectRef, put, shutdown, task, wait } from "mobula";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { failure, sleep } from "../../support/api-world.ts";
-import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+import type { RayCluster } from "../../support/ray-cluster.ts";
+import { sharedRay } from "../../support/shared-ray.ts";
 
 const SOON = { timeout: 30_000 };
 
 let ray: RayCluster;
 let printed = "";
 beforeAll(async () => {
-  ray = await startRay();
+  ray = await sharedRay();
   vi.stubEnv("MOBULA_STATE_DIR", ray.stateFolder);
   vi.stubEnv("RAY_AUTH_TOKEN", ray.token);
   vi.stubEnv("MOBULA_FOLD_LINES", "0");
@@ -188,9 +176,7 @@ test("a task that no node has room for waits, and the driver is told", async () 
   expect(await failure(ref)).toMatchObject({ code: "TASK_CANCELLED" });
 });
 
-test("what is not there yet is refused by its name", async () => {
-  const bundles = [{ cpus: 1 }];
-  expect(await failure(placementGroup(bundles))).toMatchObject({ code: "UNSUPPORTED" });
+test("what is not there yet is refused by its name", () => {
   const other = task(() => 1, { runtimeEnv: { npm: ["left-pad"] } });
   expect(() => other()).toThrow(/'npm' of a runtimeEnv on a Ray cluster is not supported here/);
 });

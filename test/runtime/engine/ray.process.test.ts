@@ -1,11 +1,12 @@
 import { afterAll, beforeAll } from "vitest";
 import { RayEngine } from "../../../runtime/src/engine/ray/ray-engine.ts";
 import { engineContract } from "../../contract/engine.ts";
-import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+import type { RayCluster } from "../../support/ray-cluster.ts";
+import { sharedRay } from "../../support/shared-ray.ts";
 
 let ray: RayCluster;
 beforeAll(async () => {
-  ray = await startRay();
+  ray = await sharedRay();
   process.env["MOBULA_STATE_DIR"] = ray.stateFolder;
 });
 afterAll(async () => {
@@ -13,14 +14,12 @@ afterAll(async () => {
   await ray.stop();
 });
 
-const YET = "tasks, objects and actors come first";
 const DASHBOARD = "Ray's dashboard shows it";
 
 engineContract("ray", {
   create: () => new RayEngine({ address: ray.address, token: ray.token }),
   unsupported: {
     "fails work whose environment cannot be set up": "only its variables reach Ray's workers",
-    "sets resources aside in placement groups, and ends what runs in one that is removed": YET,
     "lists a task whose process died, once for each run": DASHBOARD,
     "shows what ran where and when": DASHBOARD,
     "answers the same over HTTP, and gives metrics to Prometheus": DASHBOARD,

@@ -1,17 +1,11 @@
 /** What the engines of a Ray cluster have in common, driver and worker: all that a remote driver has, but for what is refused here. */
 import { UnsupportedError } from "../../errors.ts";
-import type { ObjectId, PlacementGroupId } from "../../protocol/ids.ts";
-import type {
-  ActorDescription,
-  HttpAddress,
-  PlacementGroupDescription,
-  PlacementGroupState,
-} from "../../protocol/messages.ts";
+import type { ObjectId } from "../../protocol/ids.ts";
+import type { ActorDescription, HttpAddress } from "../../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
-import type { ItemStream, NewActorSpec, NewPlacementGroupSpec, TaskSpec } from "../engine.ts";
+import type { ItemStream, NewActorSpec, TaskSpec } from "../engine.ts";
 import { RemoteEngine } from "../remote/remote-engine.ts";
 
-const YET = "This version runs tasks, streams, objects and actors on Ray; use a cluster of Mobula's own for it.";
 const DASHBOARD = "Ray's own dashboard shows it.";
 
 export abstract class RayClient extends RemoteEngine {
@@ -42,22 +36,6 @@ export abstract class RayClient extends RemoteEngine {
     return super.createActor(spec);
   }
 
-  override createPlacementGroup(_spec: NewPlacementGroupSpec): Promise<PlacementGroupDescription> {
-    return Promise.reject(new UnsupportedError("A placement group on a Ray cluster", YET));
-  }
-
-  override findPlacementGroup(_name: string): Promise<PlacementGroupDescription | undefined> {
-    return Promise.reject(new UnsupportedError("A placement group on a Ray cluster", YET));
-  }
-
-  override watchPlacementGroup(_id: PlacementGroupId, _listener: (state: PlacementGroupState) => void): () => void {
-    throw new UnsupportedError("A placement group on a Ray cluster", YET);
-  }
-
-  override removePlacementGroup(_groupId: PlacementGroupId): Promise<void> {
-    return Promise.reject(new UnsupportedError("A placement group on a Ray cluster", YET));
-  }
-
   override openHttp(): Promise<HttpAddress> {
     return Promise.reject(new UnsupportedError("The state API of a Ray cluster", DASHBOARD));
   }
@@ -68,11 +46,10 @@ export abstract class RayClient extends RemoteEngine {
 }
 
 /** @throws UnsupportedError for work that cannot run just anywhere */
-function checkPlace({ environment, placement }: Pick<TaskSpec, "environment" | "placement">): void {
+function checkPlace({ environment }: Pick<TaskSpec, "environment">): void {
   for (const part of ["workingDir", "npm"] as const) {
     if (environment?.[part] === undefined) continue;
     const text = "Put what tasks need into the image of the cluster, or name it by a path there.";
     throw new UnsupportedError(`'${part}' of a runtimeEnv on a Ray cluster`, text);
   }
-  if (placement !== undefined) throw new UnsupportedError("A placement group on a Ray cluster", YET);
 }
