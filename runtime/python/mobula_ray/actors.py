@@ -10,7 +10,7 @@ import ray
 
 from ray.exceptions import ActorAlreadyExistsError, RayActorError
 
-from . import private, values
+from . import environments, private, values
 from .amounts import requirements
 from .calls import about_call
 from .entries import Entry, Line, check, problem_of, sealed
@@ -52,7 +52,8 @@ class Actors:
         code = host.code(message["codeId"])
         refs = host.entries([ref["id"] for ref in spec.get("refs") or []])
         inside = host.entries(values.inside(message["args"]))
-        needed = [*code.needs(), *refs, *inside]
+        archives = environments.needs(host, spec)
+        needed = [*code.needs(), *refs, *inside, *archives]
         about: Message = {
             "actorId": entry.id,
             "codeId": message["codeId"],
@@ -78,7 +79,8 @@ class Actors:
                 arguments = sealed(parts, inside)
                 stored_code = None if code.entry is None else code.entry.ref
                 is_there = spec.get("isGetIfExists") and self._find(spec["name"], spec.get("namespace")) is not None
-                made = self._options(spec).remote(pack(about), arguments, stored_code, *(ref.ref for ref in refs))
+                order = environments.order(about, spec, archives)
+                made = self._options(spec).remote(order, arguments, stored_code, *(ref.ref for ref in refs))
                 if spec.get("name") is not None and not is_there:
                     private.remember(key_of(spec.get("namespace"), spec["name"]), pack(told))
                 entry.resolve(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import environments
 from .frames import Message
 
 UNITS = 10_000
@@ -26,7 +27,7 @@ def units(name: str, amount: float) -> float:
 
 def requirements(spec: Message) -> Message:
     """Of a task or an actor: resources, and variables of the environment."""
-    variables = (spec.get("environment") or {}).get("envVars")
+    variables = environments.variables(spec)
     environment = {"runtime_env": {"env_vars": variables}} if variables else {}
     return {**amounts(spec.get("resources") or {}), **environment}
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import ray
 
-from . import groups, shim, values
+from . import environments, groups, shim, values
 from .amounts import ray_name, requirements, units
 from .cluster import too_large_for
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import ChildDied, UserError, to_wire, user_error, wire
-from .frames import Buffer, Message, pack
+from .frames import Buffer, Message
 from .private import stream_options
 from .streams import Stream
 
@@ -63,15 +63,17 @@ class Calls:
         if code.inline is not None:
             about["code"] = code.inline
         stream = self.stream_of(message)
-        packed = pack(about)
+        archives = environments.needs(self._host, spec)
+        packed = environments.order(about, spec, archives) if stream is None and not archives else None
 
         def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
             stored_code = None if code.entry is None else code.entry.ref
-            told = packed if stream is None else pack({**about, **stream.order()})
+            order = about if stream is None else {**about, **stream.order()}
+            told = packed or environments.order(order, spec, archives)
             made = self._runner(spec, count, stream).remote(told, arguments, stored_code, *refs)
             return list(made) if count is not None and count > 1 else [made]
 
-        self.submit(message, start, code.needs(), count, stream)
+        self.submit(message, start, [*code.needs(), *archives], count, stream)
 
     def stream_of(self, message: Message) -> Optional[Stream]:
         if message["gives"] != "stream":

@@ -46,9 +46,14 @@ OUTPUT_MARK = "\x1emobula "
 
 
 class Child:
-    def __init__(self, *, is_actor: bool = False) -> None:
+    def __init__(
+        self, environment: Optional[Message] = None, archives: Sequence[Any] = (), *, is_actor: bool = False
+    ) -> None:
         self._is_actor = is_actor
         self._host = Host(self)
+        if environment is not None:
+            # What it starts itself may be in the same environment.
+            self._host.adopt([folder["id"] for folder in environment["folders"]], archives)
         self._socket, theirs = socket.socketpair()
         self._posted: deque[Callable[[], None]] = deque()
         self._wake_out, self._wake_in = os.pipe()
@@ -70,11 +75,14 @@ class Child:
         self.gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
         with theirs:
             theirs.set_inheritable(True)
-            about = {"fd": theirs.fileno(), "clientId": f"w{secrets.token_hex(5)}"}
+            about: Message = {"fd": theirs.fileno(), "clientId": f"w{secrets.token_hex(5)}"}
+            if environment is not None:
+                about["environment"] = environment
             self._process = subprocess.Popen(
                 [find_node(), "--no-deprecation", str(PROGRAM)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                cwd=(environment or {}).get("workingDir"),
                 env={**os.environ, "MOBULA_RAY_WORKER": json.dumps(about)},
             )
 

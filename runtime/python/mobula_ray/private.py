@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Optional
 
 import ray
@@ -112,6 +114,17 @@ def wait_for_restart(actor: Any, before: int, *, within_s: float = 60.0) -> int:
             return before
         time.sleep(0.1)
     return before
+
+
+def session_folder() -> Path:
+    """Where this cluster keeps its files on this machine; the folder for temporary ones when Ray does not say."""
+    try:
+        from ray._private import worker
+
+        node: Any = worker._global_node
+        return Path(node.get_session_dir_path())
+    except (ImportError, AttributeError):
+        return Path(tempfile.gettempdir())
 
 
 def can_grow() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import ray
 
+from .environments import entered, opened_order
 from .errors import ChildDied, Missing, UserError, wire
 from .frames import Message, unpack
 from .private import attempt_number, restarts
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 _child: Optional[Child] = None
 
 
-def run_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Any:
-    """:param about: which function, and on whose behalf; see `about_call` in host.py"""
+def run_task(about: Any, arguments: Any, code: Any, *resolved: Any) -> Any:
+    """:param about: which function, on whose behalf, and in what environment; see `about_call`, and `order`"""
     global _child
-    call: Message = unpack(about)
-    child = _running_child()
+    call, environment, archives = opened_order(about)
+    child = _running_child(environment, archives)
     call["attempt"] = attempt_number()
     try:
         said = child.run(call, arguments, code, resolved)
@@ -36,11 +37,12 @@ def run_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Any:
     return _result_of(call, said)
 
 
-def stream_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Iterator[Any]:
+def stream_task(about: Any, arguments: Any, code: Any, *resolved: Any) -> Iterator[Any]:
     """As `run_task`; Ray takes an item when its reader has room for it."""
     global _child
-    call: Message = {**unpack(about), "attempt": attempt_number()}
-    child = _running_child()
+    call, environment, archives = opened_order(about)
+    call["attempt"] = attempt_number()
+    child = _running_child(environment, archives)
     try:
         for said in child.stream(call, arguments, code, resolved):
             yield from _items_of(call, said)
@@ -49,20 +51,25 @@ def stream_task(about: bytes, arguments: Any, code: Any, *resolved: Any) -> Iter
             _child = None
 
 
-def child_process(*, is_actor: bool = False) -> Child:
+def child_process(environment: Message, archives: Sequence[Any], *, is_actor: bool = False) -> Child:
+    """:raises UserError: when the environment cannot be had"""
     from .child import Child
 
-    return Child(is_actor=is_actor)
+    try:
+        return Child(entered(environment, archives) if environment else None, archives, is_actor=is_actor)
+    except Missing as missing:
+        raise UserError(missing.error, {}, []) from missing
 
 
-def _running_child() -> Child:
+def _running_child(environment: Message, archives: Sequence[Any]) -> Child:
+    """Ray gives work of other environments other workers."""
     global _child
     if _child is not None and (not _child.is_alive() or _child.gpus != os.environ.get("CUDA_VISIBLE_DEVICES")):
         # Libraries look at their GPUs once.
         _child.kill()
         _child = None
     if _child is None:
-        _child = child_process()
+        _child = child_process(environment, archives)
     return _child
 
 
@@ -96,11 +103,15 @@ def _result_of(call: Message, said: Message) -> Any:
 class Actor:
     """The actor of Ray's: it keeps the Node process that holds the TypeScript object."""
 
-    def __init__(self, about: bytes, arguments: Any, code: Any, *resolved: Any) -> None:
-        self._child = child_process(is_actor=True)
-        spec: Message = unpack(about)
+    def __init__(self, about: Any, arguments: Any, code: Any, *resolved: Any) -> None:
+        spec, environment, archives = opened_order(about)
         self._name: str = spec["name"]
         self._problem: Optional[Message] = None
+        try:
+            self._child = child_process(environment, archives, is_actor=True)
+        except UserError as problem:
+            self._problem = problem.wire
+            return
         about_self = {"taskId": f"{spec['actorId']}.0", "become": True, "restarts": restarts(), "attempt": 0}
         said = self._run({**spec, **about_self}, arguments, code, resolved)
         if said["type"] == "threw":

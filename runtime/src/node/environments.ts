@@ -7,7 +7,7 @@ import { cacheDirectory } from "./cache-directory.ts";
 import { type InstalledPackages, installPackages } from "./npm-packages.ts";
 
 /** As long as in Ray. */
-const SETUP_TIMEOUT_MS = 600_000;
+export const SETUP_TIMEOUT_MS = 600_000;
 
 export interface EnvironmentHooks {
   onReady(environmentId: string): void;

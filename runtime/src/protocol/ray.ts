@@ -5,7 +5,14 @@
  * little-endian). The other end is `runtime/python/mobula_ray/child.py`.
  */
 import type { ActorId, ClientId, ObjectId, TaskId } from "./ids.ts";
-import type { ConcurrencyGroupSpec, FromWorker, ResourceAmounts, WireExecution, WireJob } from "./messages.ts";
+import type {
+  ConcurrencyGroupSpec,
+  FromWorker,
+  ResourceAmounts,
+  WireEnvironment,
+  WireExecution,
+  WireJob,
+} from "./messages.ts";
 import type { RemoteValue } from "./remote.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -17,6 +24,28 @@ export interface RayWorkerOptions {
   readonly fd: number;
   /** Prefix of ids that it makes. */
   readonly clientId: ClientId;
+  /** With its folders as they lie on this node. */
+  readonly environment?: RayEnvironment;
+}
+
+/** An environment whose folders travel, in place of the paths that they have at the driver. */
+export interface RayEnvironment extends WireEnvironment {
+  readonly folders?: readonly RayFolder[];
+  /** Why there cannot be one: work that wants it fails with this. */
+  readonly problem?: string;
+}
+
+/** A folder or file, as a zip archive in the object store; unpacked once on each node. */
+export interface RayFolder {
+  readonly id: ObjectId;
+  /** Equal hashes are equal files. */
+  readonly hash: string;
+  /** The only file in it, when it is not a folder that was sent. */
+  readonly file?: string;
+  /** What it is to npm: the place of its spec, and what stands before the path there. Absent: the working directory. */
+  readonly package?: { readonly specIndex: number; readonly prefix: string };
+  /** Where it lies on this node. */
+  readonly path?: string;
 }
 
 /** A value for a task. A large one, or one with refs inside, is asked for as an object. */

@@ -2,10 +2,11 @@
 import { adoptRuntime } from "../api/lifecycle.ts";
 import { Runtime, type RuntimeHooks } from "../api/runtime.ts";
 import { VISIBLE_GPUS_VARIABLE } from "../node/gpu-ids.ts";
-import { RAY_WORKER_VARIABLE, type RayWorkerOptions } from "../protocol/ray.ts";
+import { RAY_WORKER_VARIABLE, type RayOrder, type RayWorkerOptions } from "../protocol/ray.ts";
 import { OutputCapture, type PrintingTask } from "../worker/output-capture.ts";
 import { RayWorkerEngine } from "./ray-worker-engine.ts";
 import { Runner } from "./runner.ts";
+import { WorkerEnvironment } from "./worker-environment.ts";
 
 const options = JSON.parse(process.env[RAY_WORKER_VARIABLE] ?? "{}") as RayWorkerOptions;
 // Child processes of user code are no workers.
@@ -33,7 +34,8 @@ function gpuIds(): readonly string[] {
   return (process.env[VISIBLE_GPUS_VARIABLE] ?? "").split(",").filter((id) => id !== "");
 }
 
-const runtime = new Runtime(engine, hooks);
+const { environment } = options;
+const runtime = new Runtime(engine, hooks, environment);
 adoptRuntime(runtime);
 
 /** For what is printed before the first task. */
@@ -46,7 +48,9 @@ const nobody: PrintingTask = {
 const output = new OutputCapture(() => runner.current ?? nobody);
 const runner: Runner = new Runner(engine, runtime.codec, output);
 output.install();
-engine.onOrder = (order) => runner.take(order);
+const run = (order: RayOrder): void => runner.take(order);
+const place = environment && new WorkerEnvironment(environment, (report) => engine.report(report));
+engine.onOrder = place === undefined ? run : (order) => place.take(order, run);
 
 // A terminal's Ctrl+C is for whoever started the cluster.
 process.on("SIGINT", () => {});

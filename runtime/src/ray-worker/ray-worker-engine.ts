@@ -11,8 +11,11 @@ const NONE: readonly never[] = [];
 export class RayWorkerEngine extends RayClient {
   onOrder: ((order: RayOrder) => void) | undefined;
 
-  constructor({ fd, clientId }: RayWorkerOptions) {
+  constructor({ fd, clientId, environment }: RayWorkerOptions) {
     super({ clientId, link: { path: "ray-worker/pipe-thread", data: { fd } } });
+    for (const { path, ...folder } of environment?.folders ?? []) {
+      if (path !== undefined) this.environments.receive(path, folder);
+    }
   }
 
   protected override receiveOrder(order: RayOrder): void {

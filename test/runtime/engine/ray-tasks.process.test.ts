@@ -175,8 +175,3 @@ test("a task that no node has room for waits, and the driver is told", async () 
   cancel(ref);
   expect(await failure(ref)).toMatchObject({ code: "TASK_CANCELLED" });
 });
-
-test("what is not there yet is refused by its name", () => {
-  const other = task(() => 1, { runtimeEnv: { npm: ["left-pad"] } });
-  expect(() => other()).toThrow(/'npm' of a runtimeEnv on a Ray cluster is not supported here/);
-});

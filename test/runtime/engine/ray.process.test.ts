@@ -19,7 +19,6 @@ const DASHBOARD = "Ray's dashboard shows it";
 engineContract("ray", {
   create: () => new RayEngine({ address: ray.address, token: ray.token }),
   unsupported: {
-    "fails work whose environment cannot be set up": "only its variables reach Ray's workers",
     "lists a task whose process died, once for each run": DASHBOARD,
     "shows what ran where and when": DASHBOARD,
     "answers the same over HTTP, and gives metrics to Prometheus": DASHBOARD,

@@ -9,6 +9,7 @@ import type { ZipFile } from "./zip.ts";
 
 /** With the folders of each that its code is in. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "@mobula/kernel": ["dist/npm.js"],
   acorn: ["dist/acorn.js", "dist/acorn.mjs"],
   msgpackr: ["pack.js", "unpack.js", "iterators.js", "index.js", "node-index.js", "stream.js", "struct.js"],
   ws: ["lib", "index.js", "wrapper.mjs"],

@@ -5,11 +5,15 @@ import type { ActorDescription, HttpAddress } from "../../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
 import type { ItemStream, NewActorSpec, TaskSpec } from "../engine.ts";
 import { RemoteEngine } from "../remote/remote-engine.ts";
+import { RayEnvironments } from "./ray-environments.ts";
 
 const DASHBOARD = "Ray's own dashboard shows it.";
 
 export abstract class RayClient extends RemoteEngine {
   override readonly name = "ray";
+  protected readonly environments: RayEnvironments = new RayEnvironments((archive) =>
+    this.put({ bytes: archive, buffers: [], refs: [] }),
+  );
 
   /** Panels have nobody to talk to. */
   override get viewAddress(): undefined {
@@ -17,23 +21,19 @@ export abstract class RayClient extends RemoteEngine {
   }
 
   override submit(spec: TaskSpec): ObjectId {
-    checkPlace(spec);
-    return super.submit(spec);
+    return super.submit(this.#placed(spec));
   }
 
   override submitMany(spec: TaskSpec): readonly ObjectId[] {
-    checkPlace(spec);
-    return super.submitMany(spec);
+    return super.submitMany(this.#placed(spec));
   }
 
   override submitStream(spec: TaskSpec): ItemStream {
-    checkPlace(spec);
-    return super.submitStream(spec);
+    return super.submitStream(this.#placed(spec));
   }
 
   override createActor(spec: NewActorSpec): ActorDescription {
-    checkPlace(spec);
-    return super.createActor(spec);
+    return super.createActor(this.#placed(spec));
   }
 
   override openHttp(): Promise<HttpAddress> {
@@ -43,13 +43,10 @@ export abstract class RayClient extends RemoteEngine {
   override state<Route extends StateRoute>(route: Route, _parameters?: StateParameters): Promise<StateRoutes[Route]> {
     return Promise.reject(new UnsupportedError(`The list '${route}' of a Ray cluster`, DASHBOARD));
   }
-}
 
-/** @throws UnsupportedError for work that cannot run just anywhere */
-function checkPlace({ environment }: Pick<TaskSpec, "environment">): void {
-  for (const part of ["workingDir", "npm"] as const) {
-    if (environment?.[part] === undefined) continue;
-    const text = "Put what tasks need into the image of the cluster, or name it by a path there.";
-    throw new UnsupportedError(`'${part}' of a runtimeEnv on a Ray cluster`, text);
+  /** What its environment names on this machine goes along. */
+  #placed<Spec extends Pick<TaskSpec, "environment">>(spec: Spec): Spec {
+    const { environment } = spec;
+    return environment === undefined ? spec : { ...spec, environment: this.environments.prepare(environment) };
   }
 }
