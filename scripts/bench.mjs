@@ -7,7 +7,7 @@ import { printJson, printTable } from "../test/bench/lib/report.mjs";
 import { ROOT, runScript, SetupError } from "./lib/steps.mjs";
 import { setUp } from "./setup.mjs";
 
-const SUITES = ["core", "kernel"];
+const SUITES = ["core", "kernel", "ray"];
 
 await runScript(async () => {
   const { values, positionals } = readArguments();

@@ -24,7 +24,7 @@ const MANIFESTS = [
 /**
  * Packages, builds, Python environment, and kernel and extension installed into it.
  *
- * @param {{ tests?: boolean, bench?: "core" | "kernel", python?: boolean }} wanted `bench` names the suite whose peers are
+ * @param {{ tests?: boolean, bench?: "core" | "kernel" | "ray", python?: boolean }} wanted `bench` names the suite whose peers are
  *   needed; `python: false` leaves JupyterLab out
  */
 export async function setUp({ tests = false, bench, python = true } = {}) {
@@ -35,7 +35,7 @@ export async function setUp({ tests = false, bench, python = true } = {}) {
   await installPackages();
   await build();
   if (python) {
-    await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench === "core" ? ["bench"] : [])]);
+    await setUpPython(["lab", ...(tests ? ["test"] : []), ...(bench === "core" || bench === "ray" ? ["bench"] : [])]);
     await installIntoJupyter();
   }
   if (tests || bench === "kernel") await installPeer(TSLAB);

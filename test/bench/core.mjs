@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VENV_PYTHON } from "../../scripts/lib/python.mjs";
-import { ROOT, run, SetupError } from "../../scripts/lib/steps.mjs";
+import { ROOT, SetupError } from "../../scripts/lib/steps.mjs";
 import { summarize } from "./lib/report.mjs";
+import { addSamples, emptySamples, measured } from "./lib/samples.mjs";
 
 export const peers = ["ray", "piscina", "worker-threads"];
 
@@ -36,19 +37,14 @@ export function versions() {
 /** @param {{ runs: number, windowMs: number, cpus: number, log: (line: string) => void }} options */
 export async function bench({ runs, windowMs, cpus, log }) {
   const sides = sidesFor([String(cpus), String(windowMs)]);
-  const samples = Object.keys(UNITS).map((row) => ({
-    row,
-    unit: UNITS[row],
-    ours: [],
-    peers: Object.fromEntries(peers.map((peer) => [peer, []])),
-  }));
+  const samples = emptySamples(UNITS, peers);
   for (let index = 0; index < runs; index++) {
     const results = {};
     for (const [side, [command, args]] of Object.entries(sides)) {
       log(`run ${index + 1} of ${runs}: ${side}`);
       results[side] = await measured(command, args, side);
     }
-    for (const sample of samples) addSamples(sample, results);
+    addSamples(samples, peers, results);
   }
   const rows = summarize("core", peers, samples);
   for (const [index, measurement] of GROWTH.entries()) {
@@ -76,29 +72,6 @@ function sidesFor(args) {
     piscina: script("piscina"),
     "worker-threads": script("worker-threads"),
   };
-}
-
-async function measured(command, args, side) {
-  const { output } = await run(command, args, {
-    failure: `The ${side} side of the benchmark failed; its words are above.`,
-  });
-  return JSON.parse(output.trim().split("\n").at(-1));
-}
-
-/** @throws SetupError when a side came to another result than ours */
-function addSamples(sample, { mobula, ...others }) {
-  const ours = mobula[sample.row];
-  sample.ours.push(ours.value);
-  for (const peer of peers) {
-    const theirs = others[peer][sample.row];
-    if (theirs === undefined) continue;
-    if (theirs.result !== ours.result) {
-      throw new SetupError(
-        `${sample.row}: Mobula gave ${ours.result} and ${peer} ${theirs.result}; unequal results are not compared.`,
-      );
-    }
-    sample.peers[peer].push(theirs.value);
-  }
 }
 
 function versionOfRay() {

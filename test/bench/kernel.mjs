@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VENV_PYTHON } from "../../scripts/lib/python.mjs";
-import { PEERS, ROOT, run, SetupError } from "../../scripts/lib/steps.mjs";
+import { PEERS, ROOT, SetupError } from "../../scripts/lib/steps.mjs";
 import { summarize } from "./lib/report.mjs";
+import { addSamples, emptySamples, measured } from "./lib/samples.mjs";
 
 export const peers = ["tslab", "deno", "ipykernel"];
 const ROWS = {
@@ -37,43 +38,14 @@ function versionOf(name) {
 
 /** @param {{ runs: number, windowMs: number, log: (line: string) => void }} options `windowMs` is not used: cells are counted */
 export async function bench({ runs, log }) {
-  const samples = Object.keys(ROWS).map((row) => ({
-    row,
-    unit: ROWS[row],
-    ours: [],
-    peers: Object.fromEntries(peers.map((peer) => [peer, []])),
-  }));
+  const samples = emptySamples(ROWS, peers);
   for (let index = 0; index < runs; index++) {
     const results = {};
     for (const side of ["mobula", ...peers]) {
       log(`run ${index + 1} of ${runs}: ${side}`);
-      results[side] = await measured(side);
+      results[side] = await measured(process.execPath, [join(ROOT, "test/bench/kernel/measure.mjs"), side], side);
     }
-    for (const sample of samples) addSamples(sample, results);
+    addSamples(samples, peers, results);
   }
   return summarize("kernel", peers, samples);
-}
-
-async function measured(side) {
-  const { output } = await run(process.execPath, [join(ROOT, "test/bench/kernel/measure.mjs"), side], {
-    failure: `The ${side} side of the benchmark failed; its words are above.`,
-  });
-  return JSON.parse(output.trim().split("\n").at(-1));
-}
-
-/** A peer that cannot do what the row measures has no value in it. @throws SetupError when a side came to another result */
-function addSamples(sample, { mobula, ...others }) {
-  const ours = mobula[sample.row];
-  if (ours === undefined) throw new SetupError(`${sample.row}: Mobula has no value.`);
-  sample.ours.push(ours.value);
-  for (const peer of peers) {
-    const theirs = others[peer][sample.row];
-    if (theirs === undefined) continue;
-    if (theirs.result !== ours.result) {
-      throw new SetupError(
-        `${sample.row}: Mobula gave ${ours.result} and ${peer} ${theirs.result}; unequal results are not compared.`,
-      );
-    }
-    sample.peers[peer].push(theirs.value);
-  }
 }
