@@ -77,10 +77,9 @@ class Actors:
             try:
                 check(needed)
                 arguments = sealed(parts, inside)
-                stored_code = None if code.entry is None else code.entry.ref
                 is_there = spec.get("isGetIfExists") and self._find(spec["name"], spec.get("namespace")) is not None
                 order = environments.order(about, spec, archives)
-                made = self._options(spec).remote(order, arguments, stored_code, *(ref.ref for ref in refs))
+                made = self._options(spec).remote(order, arguments, code.ref(), *(ref.ref for ref in refs))
                 if spec.get("name") is not None and not is_there:
                     private.remember(key_of(spec.get("namespace"), spec["name"]), pack(told))
                 entry.resolve(made)

@@ -67,10 +67,11 @@ class Calls:
         packed = environments.order(about, spec, archives) if stream is None and not archives else None
 
         def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
-            stored_code = None if code.entry is None else code.entry.ref
+            # Few arguments, and bytes: each costs Ray time, and more so if it has to be pickled.
+            rest = () if code.entry is None and not refs else (code.ref(), *refs)
             order = about if stream is None else {**about, **stream.order()}
             told = packed or environments.order(order, spec, archives)
-            made = self._runner(spec, count, stream).remote(told, arguments, stored_code, *refs)
+            made = self._runner(spec, count, stream).remote(told, arguments, *rest)
             return list(made) if count is not None and count > 1 else [made]
 
         self.submit(message, start, [*code.needs(), *archives], count, stream)

@@ -415,6 +415,8 @@ class Child:
             self._loop.call_soon_threadsafe(act)
             return
         self._posted.append(act)
+        if len(self._posted) > 1:
+            return  # it has been woken
         try:
             os.write(self._wake_in, b"w")
         except BlockingIOError:

@@ -36,6 +36,10 @@ class Code:
     # What it captures.
     refs: Sequence[Entry] = ()
 
+    def ref(self) -> Any:
+        """As an argument of Ray's; empty for code that rides along."""
+        return b"" if self.entry is None else self.entry.ref
+
     def needs(self) -> list[Entry]:
         return [*self.refs, *([] if self.entry is None else [self.entry])]
 

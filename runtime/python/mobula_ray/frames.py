@@ -78,7 +78,7 @@ class Channel:
 
     def __init__(self, deliver: Callable[[int, memoryview, memoryview], None]) -> None:
         self._deliver = deliver
-        self._send: Callable[[bytes], None] | None = None
+        self._send: Callable[..., None] | None = None
         self._sent = 0
         self._kept: deque[tuple[int, int, bytes, Buffer, int]] = deque()
         self._blobs: deque[_Outgoing] = deque()
@@ -87,12 +87,12 @@ class Channel:
         self._unacked_frames = 0
         self._unacked_bytes = 0
 
-    def attach(self, send: Callable[[bytes], None], peer_received: int) -> None:
-        """A connection is there, and both have greeted."""
+    def attach(self, send: Callable[..., None], peer_received: int) -> None:
+        """A connection is there, and both have greeted. :param send: of a frame, in parts"""
         self._forget(peer_received)
         self._send = send
         for number, kind, header, raw, _ in self._kept:
-            send(self._stamp(kind, number, header, raw))
+            send(*self._stamp(kind, number, header, raw))
         self._pump()
 
     def detach(self) -> None:
@@ -102,7 +102,7 @@ class Channel:
         self._sent += 1
         self._kept.append((self._sent, kind, header, raw, blob_bytes))
         if self._send is not None:
-            self._send(self._stamp(kind, self._sent, header, raw))
+            self._send(*self._stamp(kind, self._sent, header, raw))
 
     def send_blob(self, blob: int, parts: Sequence[Buffer]) -> None:
         self._blobs.append(_Outgoing(blob, [memoryview(part).cast("B") for part in parts]))
@@ -127,12 +127,12 @@ class Channel:
     def acknowledge(self) -> None:
         """Say what has arrived, if nothing else has said it."""
         if self._send is not None and self._unacked_frames > 0:
-            self._send(self._stamp(ACK, 0, b"", b""))
+            self._send(*self._stamp(ACK, 0, b"", b""))
 
-    def _stamp(self, kind: int, number: int, header: bytes, raw: Buffer) -> bytes:
+    def _stamp(self, kind: int, number: int, header: bytes, raw: Buffer) -> tuple[Buffer, ...]:
         self._unacked_frames = 0
         self._unacked_bytes = 0
-        return b"".join((HEAD.pack(kind, number, self.received, len(header)), header, raw))
+        return HEAD.pack(kind, number, self.received, len(header)), header, raw
 
     def _forget(self, peer_received: int) -> None:
         while self._kept and self._kept[0][0] <= peer_received:

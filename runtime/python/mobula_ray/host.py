@@ -15,7 +15,7 @@ from typing import Any, Optional, Protocol
 
 import ray
 
-from . import values
+from . import private, values
 from .actors import Actors
 from .calls import Calls
 from .cluster import describe
@@ -166,7 +166,7 @@ class Host:
             self._awaited.pop(number, None)
             act(future)
 
-        ref.future().add_done_callback(lambda future: self._peer.post(lambda: settled(future)))
+        private.when_settled(ref, lambda future: self._peer.post(lambda: settled(future)))
 
     def awaited(self) -> list[Any]:
         """Refs that are not there yet, and that somebody waits for."""

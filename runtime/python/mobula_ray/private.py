@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import ray
-from ray.exceptions import ObjectRefStreamEndOfStreamError
+from ray.exceptions import ObjectRefStreamEndOfStreamError, RayError, RayTaskError
 
 
 def on_worker_output(listener: Callable[[dict[str, Any]], None]) -> bool:
@@ -27,6 +27,32 @@ def on_worker_output(listener: Callable[[dict[str, Any]], None]) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+class Settled:
+    """What Ray gives for a ref, as one of its futures."""
+
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def exception(self) -> Optional[BaseException]:
+        if isinstance(self._given, RayTaskError):
+            error: BaseException = self._given.as_instanceof_cause()
+            return error
+        return self._given if isinstance(self._given, RayError) else None
+
+    def result(self) -> Any:
+        return self._given
+
+
+def when_settled(ref: Any, act: Callable[[Any], None]) -> None:
+    """Call `act` with the future of `ref` when it is done, on a thread of Ray's. Somebody has to hold the ref until then."""
+    listen = getattr(ref, "_on_completed", None)
+    if listen is None:
+        ref.future().add_done_callback(act)
+    else:
+        # Without the locks of a future, a third of the time.
+        listen(lambda given: act(Settled(given)))
 
 
 def attempt_number() -> int:

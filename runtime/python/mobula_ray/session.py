@@ -11,17 +11,19 @@ import logging
 import os
 import socket
 import sys
+import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 import ray
-from aiohttp import WSMsgType, web
 
 from .child import OUTPUT_MARK
 from .frames import CHUNK, GREETING, HEAD, MAX_FRAME_BYTES, MESSAGES, BlobReceiver, Buffer, Channel, Message
 from .frames import pack, read_frame, unpack
 from .host import Host
 from .private import on_worker_output
+from .websocket import WebSocket
 
 PROTOCOL = 1
 GREET_WITHIN_S = 10.0
@@ -30,7 +32,6 @@ SILENT_S = 30.0
 MAX_LEASE_S = 24 * 3600.0
 ACK_EVERY_S = 0.05
 CLOSE_WITHIN_S = 2.0
-MAX_WAITING_FRAMES = 64
 
 
 class Session:
@@ -42,9 +43,11 @@ class Session:
         receiver = BlobReceiver(self._on_blob)
         self._channel = Channel(lambda kind, header, raw: self._deliver(receiver, kind, header, raw))
         self._outgoing: list[Message] = []
+        self._posted: deque[Callable[[], None]] = deque()
         self._next_blob = 1
-        self._socket: Optional[web.WebSocketResponse] = None
-        self._peer_received = 0
+        self._socket: Optional[WebSocket] = None
+        # Connections whose driver has said hello, and waits.
+        self._greeting: dict[WebSocket, asyncio.Future[None]] = {}
         self._lease_s = GREET_WITHIN_S
         self._lease: Optional[asyncio.TimerHandle] = None
         self._starting: Optional[asyncio.Future[None]] = None
@@ -53,49 +56,60 @@ class Session:
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def accept(self, request: web.Request) -> web.WebSocketResponse:
-        """A connection of the driver; it takes the place of the one before."""
-        ws = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, compress=False)
-        await ws.prepare(request)
-        if not await self._greet(ws):
-            return ws
-        sender = Sender(ws)
-        self._channel.attach(sender.send, self._peer_received)
-        acknowledging = asyncio.create_task(self._acknowledge(ws))
-        try:
-            await self._receive(ws)
-        finally:
-            acknowledging.cancel()
-            sender.stop()
-            if ws is self._socket:
-                self._socket = None
-                self._channel.detach()
-                self._expect()
-        return ws
+    def connect(self) -> WebSocket:
+        """A new connection of the driver; when it has greeted it takes the place of the one before."""
+        opened = WebSocket(self._on_frame, self._on_closed, MAX_FRAME_BYTES)
 
-    async def _greet(self, ws: web.WebSocketResponse) -> bool:
-        kind, _, _, header, _ = read_frame(await ws.receive_bytes(timeout=GREET_WITHIN_S))
+        def hurry() -> None:
+            if opened is not self._socket and opened not in self._greeting:
+                opened.close()
+
+        self._loop.call_later(GREET_WITHIN_S, hurry)
+        return opened
+
+    def _on_frame(self, ws: WebSocket, frame: memoryview) -> None:
+        if ws is self._socket:
+            self._channel.receive(frame)
+            self._flush()
+            return
+        kind, _, _, header, _ = read_frame(frame)
         hello = unpack(header)
-        if kind != GREETING or hello.get("type") != "hello":
-            await ws.close()
-            return False
+        if kind != GREETING or hello.get("type") != "hello" or ws in self._greeting:
+            ws.close()
+            return
+        greeted = self._greeting[ws] = asyncio.ensure_future(self._greet(ws, hello))
+        greeted.add_done_callback(lambda _: self._greeting.pop(ws, None))
+
+    def _on_closed(self, ws: WebSocket) -> None:
+        if ws is self._socket:
+            self._socket = None
+            self._channel.detach()
+            self._expect()
+
+    async def _greet(self, ws: WebSocket, hello: Message) -> None:
         if self._lease is not None:
             self._lease.cancel()
-        problem = await self._join(hello)
-        if problem is not None:
-            await ws.send_bytes(greeting({"type": "refused", "reason": problem}))
-            await ws.close()
-            self._expect()
-            return False
+        try:
+            problem = await self._join(hello)
+            if problem is None and ws.is_open:
+                self._welcome(ws, hello)
+            elif problem is not None:
+                ws.send(greeting({"type": "refused", "reason": problem}))
+        finally:
+            if ws is not self._socket:
+                ws.close()
+            if self._socket is None:
+                self._expect()
+
+    def _welcome(self, ws: WebSocket, hello: Message) -> None:
         self._lease_s = min(hello["leaseMs"] / 1000, MAX_LEASE_S)
-        if self._socket is not None:
-            old, self._socket = self._socket, None
-            asyncio.ensure_future(old.close())
-        self._socket = ws
+        old, self._socket = self._socket, ws
+        if old is not None:
+            old.abort()
         welcome = {"type": "welcome", "protocol": PROTOCOL, "version": ray.__version__, "received": self._channel.received}
-        self._peer_received = int(hello["received"])
-        await ws.send_bytes(greeting(welcome))
-        return True
+        ws.send(greeting(welcome))
+        self._channel.attach(ws.send, int(hello["received"]))
+        asyncio.ensure_future(self._acknowledge(ws))
 
     async def _join(self, hello: Message) -> Optional[str]:
         """Why not; None when the cluster is joined. The first greeting does it."""
@@ -114,21 +128,12 @@ class Session:
         if not on_worker_output(lambda lines: self.post(lambda: self._print(lines))):
             print("This version of Ray gives no output of workers to drivers.", file=sys.stderr)
 
-    async def _receive(self, ws: web.WebSocketResponse) -> None:
-        while ws is self._socket:
-            try:
-                message = await ws.receive(timeout=SILENT_S)
-            except asyncio.TimeoutError:
-                return
-            if message.type is not WSMsgType.BINARY:
-                return
-            self._channel.receive(message.data)
-            self._flush()
-
-    async def _acknowledge(self, ws: web.WebSocketResponse) -> None:
+    async def _acknowledge(self, ws: WebSocket) -> None:
         while ws is self._socket:
             await asyncio.sleep(ACK_EVERY_S)
             self._channel.acknowledge()
+            if self._loop.time() - ws.heard_at > SILENT_S:
+                ws.abort()
 
     def _expect(self) -> None:
         if self._lease is not None:
@@ -179,10 +184,24 @@ class Session:
         return blob
 
     def post(self, act: Callable[[], None]) -> None:
+        self._posted.append(act)
+        if len(self._posted) > 1:
+            return  # the loop is about to look
         try:
-            self._loop.call_soon_threadsafe(act)
+            self._loop.call_soon_threadsafe(self._run_posted)
         except RuntimeError:
             pass  # the session has ended
+
+    def _run_posted(self) -> None:
+        # As many as there are now: what comes meanwhile waits its turn.
+        for _ in range(len(self._posted)):
+            try:
+                self._posted[0]()
+            except Exception:
+                traceback.print_exc()
+            self._posted.popleft()
+        if self._posted:
+            self._loop.call_soon(self._run_posted)
 
     def _print(self, batch: dict[str, Any]) -> None:
         """Lines of a worker: with their origin when a Node process printed them, else as they are."""
@@ -203,30 +222,7 @@ class Session:
     async def close(self) -> None:
         self._flush()
         if self._socket is not None:
-            await asyncio.wait([asyncio.ensure_future(self._socket.close())], timeout=CLOSE_WITHIN_S)
-
-
-class Sender:
-    """Frames in their order; the connection takes them as fast as it can."""
-
-    def __init__(self, ws: web.WebSocketResponse) -> None:
-        self._ws = ws
-        self._frames: asyncio.Queue[bytes] = asyncio.Queue()
-        self._task = asyncio.ensure_future(self._run())
-
-    def send(self, frame: bytes) -> None:
-        self._frames.put_nowait(frame)
-
-    def stop(self) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            frame = await self._frames.get()
-            try:
-                await self._ws.send_bytes(frame)
-            except (ConnectionError, RuntimeError):
-                return  # it is gone; what was not acknowledged is sent on the next one
+            await self._socket.closed(within_s=CLOSE_WITHIN_S)
 
 
 def greeting(message: Message) -> bytes:
@@ -236,10 +232,6 @@ def greeting(message: Message) -> bytes:
 
 async def main(pipe: socket.socket) -> None:
     session = Session()
-    app = web.Application()
-    app.router.add_get("/remote", session.accept)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -249,8 +241,7 @@ async def main(pipe: socket.socket) -> None:
             connection = socket.socket(fileno=descriptor)
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            assert runner.server is not None
-            tasks.add(asyncio.ensure_future(loop.connect_accepted_socket(runner.server, connection)))
+            tasks.add(asyncio.ensure_future(loop.connect_accepted_socket(session.connect, connection)))
         if not data:
             session.ended.set()
 

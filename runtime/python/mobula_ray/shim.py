@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _child: Optional[Child] = None
 
 
-def run_task(about: Any, arguments: Any, code: Any, *resolved: Any) -> Any:
+def run_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Any:
     """:param about: which function, on whose behalf, and in what environment; see `about_call`, and `order`"""
     global _child
     call, environment, archives = opened_order(about)
@@ -37,7 +37,7 @@ def run_task(about: Any, arguments: Any, code: Any, *resolved: Any) -> Any:
     return _result_of(call, said)
 
 
-def stream_task(about: Any, arguments: Any, code: Any, *resolved: Any) -> Iterator[Any]:
+def stream_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Iterator[Any]:
     """As `run_task`; Ray takes an item when its reader has room for it."""
     global _child
     call, environment, archives = opened_order(about)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pickle import PickleBuffer
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from .frames import Buffer, Message
+from .frames import Buffer, Message, pack, unpack
 
 MARK = "mobula1"
 # Below this a buffer of its own costs more than it saves.
@@ -17,11 +17,16 @@ INLINE_BYTES = 4096
 # Values up to this size ride in messages; see REMOTE_INLINE_BYTES in remote.ts.
 MESSAGE_BYTES = 32 * 1024
 
-Envelope = tuple[str, Any, list[Any], list[str], list[Any]]
+# Small values without refs are bytes that begin so: those Ray takes as they are, all else it pickles.
+PLAIN = b"mobula1\n"
+
+Envelope = Union[bytes, tuple[str, Any, list[Any], list[str], list[Any]]]
 
 
 def envelope(parts: Sequence[Buffer], ids: Sequence[str], refs: Sequence[Any]) -> Envelope:
     """The object that Ray stores. `parts`: the value's bytes, then its buffers; `ids`: of the objects and actors inside."""
+    if not ids and sum(map(len, parts)) <= MESSAGE_BYTES:
+        return PLAIN + pack([bytes(part) for part in parts])
     first, *buffers = (_part(part) for part in parts)
     return (MARK, first, buffers, list(ids), list(refs))
 
@@ -46,6 +51,8 @@ class NotOurs(Exception):
 
 def opened(stored: object) -> tuple[list[memoryview], list[str], list[Any]]:
     """Parts, ids and refs of an object."""
+    if isinstance(stored, bytes) and stored.startswith(PLAIN):
+        return [memoryview(part) for part in unpack(memoryview(stored)[len(PLAIN) :])], [], []
     if not isinstance(stored, tuple) or len(stored) != 5 or stored[0] != MARK:
         raise NotOurs(f"Ray gave a value of Python's ({type(stored).__name__}), which TypeScript cannot read")
     _, first, buffers, ids, refs = stored

@@ -16,6 +16,7 @@ interface Entry {
   state: "pending" | "ready" | "failed";
   /** A small value, from when it is ready. */
   value: Payload | undefined;
+  kept: Payload | undefined;
   error: Error | undefined;
   uses: number;
   handed: number;
@@ -52,6 +53,7 @@ export class ObjectMirror {
       id,
       state: "pending",
       value: undefined,
+      kept: undefined,
       error: undefined,
       uses: 0,
       handed: 0,
@@ -70,6 +72,12 @@ export class ObjectMirror {
     entry.uses++;
     entry.handed++;
     entry.isWatched = true;
+  }
+
+  /** What this process has stored itself, and need not ask for: a small value without refs, from when it is ready. */
+  keep(id: ObjectId, value: Payload): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.kept = value;
   }
 
   /** An actor found by its name: used once. */
@@ -113,6 +121,7 @@ export class ObjectMirror {
     if (entry === undefined || entry.state !== "pending") return;
     entry.state = "ready";
     if (value !== undefined && "bytes" in value) entry.value = payloadOf(value, value.bytes, value.buffers ?? NONE);
+    else entry.value = entry.kept;
     this.#settled(entry);
   }
 

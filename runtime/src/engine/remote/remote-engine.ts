@@ -283,7 +283,11 @@ export class RemoteEngine implements Engine {
     this.#objects.create(id);
     this.#puts.add(id);
     this.#keepAlive.add();
-    this.#send({ type: "put", id, value: this.#link.toRemote(value) });
+    const remote = this.#link.toRemote(value);
+    this.#send({ type: "put", id, value: remote });
+    if ("bytes" in remote && remote.refs === undefined && remote.handles === undefined) {
+      this.#objects.keep(id, { bytes: remote.bytes, buffers: remote.buffers ?? [], refs: [] });
+    }
     return id;
   }
 
