@@ -22,6 +22,8 @@ export interface RayCluster {
   readonly token: string;
   /** Of this cluster's drivers: MOBULA_STATE_DIR. */
   readonly stateFolder: string;
+  /** Start another node on this machine, with one CPU and these resources. */
+  addNode(name: string, resources: Readonly<Record<string, number>>): RayNode;
   /** Kill Ray's own processes of the head; what it had started ends by itself. */
   crash(): void;
   /** Ends everything, and waits until nothing of it runs; of a shared one, only until no driver has anything there. */
@@ -33,7 +35,16 @@ export interface RayCluster {
 /** Where a cluster is, for other processes. */
 export interface RayPlace {
   readonly folder: string;
+  /** Of the dashboard. */
   readonly port: number;
+  /** Of the head's own store, which other nodes connect to. */
+  readonly gcsPort: number;
+}
+
+/** Another node of a cluster. */
+export interface RayNode {
+  /** Kill its raylet; what that had started ends by itself. */
+  crash(): void;
 }
 
 /** A cluster for one file. @param env - for the processes of the cluster. */
@@ -45,30 +56,16 @@ export async function launchRay(env: Readonly<Record<string, string>> = {}): Pro
   const folder = mkdtempSync(join(SHORT_TMP, "ray-test-"));
   const [gcs, dashboard, client] = await freePorts(3);
   writeFileSync(join(folder, "token"), TOKEN, { mode: 0o600 });
-  const head = spawn(
-    join(VENV, "bin", "ray"),
+  const head = ray(
+    folder,
     [
-      ...["start", "--head", "--block", "--num-cpus=2", "--object-store-memory=80000000", "--include-dashboard=true"],
+      ...["--head", "--num-cpus=2", "--include-dashboard=true"],
       ...[`--port=${gcs}`, `--dashboard-port=${dashboard}`, `--ray-client-server-port=${client}`],
-      // Any that are free.
-      ...["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"],
-      ...[`--temp-dir=${join(folder, "r")}`, "--disable-usage-stats", "--node-ip-address=127.0.0.1"],
+      ...[`--temp-dir=${join(folder, "r")}`, "--disable-usage-stats"],
     ],
-    {
-      detached: true,
-      stdio: ["ignore", "ignore", "ignore"],
-      env: {
-        ...process.env,
-        // As in an environment that was activated: jobs start `python`.
-        PATH: [join(VENV, "bin"), process.env["PATH"]].join(delimiter),
-        MOBULA_RAY_TEST: folder,
-        RAY_AUTH_MODE: "token",
-        RAY_AUTH_TOKEN_PATH: join(folder, "token"),
-        ...env,
-      },
-    },
+    env,
   );
-  const place = { folder, port: dashboard as number };
+  const place = { folder, port: dashboard as number, gcsPort: gcs as number };
   try {
     await untilAnswers(place.port, head);
   } catch (error) {
@@ -79,7 +76,27 @@ export async function launchRay(env: Readonly<Record<string, string>> = {}): Pro
   return place;
 }
 
-export function rayAt({ folder, port }: RayPlace): RayCluster {
+/** `ray start` that ends with its node. */
+function ray(folder: string, args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  // Any ports that are free.
+  const ports = ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"];
+  const place = ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000"];
+  return spawn(join(VENV, "bin", "ray"), ["start", "--block", ...args, ...ports, ...place], {
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore"],
+    env: {
+      ...process.env,
+      // As in an environment that was activated: jobs start `python`.
+      PATH: [join(VENV, "bin"), process.env["PATH"]].join(delimiter),
+      MOBULA_RAY_TEST: folder,
+      RAY_AUTH_MODE: "token",
+      RAY_AUTH_TOKEN_PATH: join(folder, "token"),
+      ...env,
+    },
+  });
+}
+
+export function rayAt({ folder, port, gcsPort }: RayPlace): RayCluster {
   const processes = (): { pid: number; command: string }[] => marked(`MOBULA_RAY_TEST=${folder}`);
   const crash = (): void => {
     const own = /gcs_server|raylet|dashboard|monitor|ray start|ray::|_private|agent/;
@@ -89,8 +106,16 @@ export function rayAt({ folder, port }: RayPlace): RayCluster {
     await end(processes);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
+  const addNode = (name: string, resources: Readonly<Record<string, number>>): RayNode => {
+    const mark = `${folder}/${name}`;
+    const args = [`--address=127.0.0.1:${gcsPort}`, "--num-cpus=1", `--resources=${JSON.stringify(resources)}`];
+    ray(folder, args, { MOBULA_RAY_NODE: mark }).unref();
+    const raylets = (): { pid: number; command: string }[] =>
+      marked(`MOBULA_RAY_NODE=${mark}`).filter(({ command }) => /\/raylet /.test(command));
+    return { crash: () => raylets().forEach(({ pid }) => kill(pid)) };
+  };
   const address = `ray://127.0.0.1:${port}`;
-  return { address, port, token: TOKEN, stateFolder: join(folder, "state"), crash, stop, processes };
+  return { addNode, address, port, token: TOKEN, stateFolder: join(folder, "state"), crash, stop, processes };
 }
 
 async function freePorts(count: number): Promise<number[]> {

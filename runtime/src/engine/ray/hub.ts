@@ -2,6 +2,8 @@
  * Finds the hub of this user in a Ray cluster, or starts it: a small Python program that runs as a job and gives each driver
  * a session. Nothing is installed on the cluster: the program travels as the job's working directory.
  */
+import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionFailedError } from "../../errors.ts";
 import { REMOTE_PATH } from "../../protocol/remote.ts";
@@ -18,6 +20,9 @@ export const OLDEST_RAY = "2.60.0";
 export const HUB_PORT = 8275;
 const START_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 150;
+/** Ray takes so long, at most, to notice that a job was killed. */
+const NOTICED_WITHIN_MS = 5_000;
+const CONNECT_WITHIN_MS = 2_000;
 /** A machine that was asked by this name listens for itself only. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/i;
 
@@ -34,16 +39,20 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
   const secret = hubSecret(options.secrets, session);
   const host = LOOPBACK.test(options.host) ? "127.0.0.1" : "0.0.0.0";
   const id = `mobula-hub-${secretHash(`${fingerprint} ${secret} ${host}`).slice(0, 16)}`;
-  const job = await api.job(id);
+  const findPlace = async (): Promise<string> =>
+    options.hub ?? `${options.host}:${await portOf(api, id, options.address)}`;
+  let job = await api.job(id);
+  if (job?.status === "RUNNING" && !(await isListening(await findPlace()))) job = await untilOver(api, id);
   if (job === undefined || isOver(job)) {
     if (job !== undefined) await api.delete(id);
     const name = `_ray_pkg_${fingerprint}.zip`;
     if (!(await api.hasPackage(name))) await api.upload(name, zip(files));
-    const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000}`;
+    const run = randomBytes(4).toString("hex");
+    const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000} --run ${run}`;
     const entrypoint = `python -m mobula_ray.hub --secret-sha256 ${secretHash(secret)} --host ${host} ${limits}`;
     await api.submit(id, entrypoint, { working_dir: `gcs://${name}` });
   }
-  const place = options.hub ?? `${options.host}:${await portOf(api, id, options.address)}`;
+  const place = await findPlace();
   return {
     url: `ws://${place}${REMOTE_PATH}`,
     token: secret,
@@ -56,15 +65,46 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
 async function portOf(api: JobsApi, id: string, address: string): Promise<number> {
   const deadline = performance.now() + START_WITHIN_MS;
   while (performance.now() < deadline) {
-    const log = await api.logs(id);
-    const port = /^MOBULA_HUB \{"port": (\d+)\}$/m.exec(log)?.[1];
-    if (port !== undefined) return Number(port);
     const job = await api.job(id);
+    const port = /^\{"port": (\d+)\}$/.exec(await toldBy(api, id, job))?.[1];
+    if (port !== undefined) return Number(port);
     if (job !== undefined && isOver(job)) throw new ConnectionFailedError(address, await whyItEnded(api, id, job));
     await sleep(LOOK_EVERY_MS);
   }
   const text = `its hub has not started within ${START_WITHIN_MS / 1_000} s: look at the job ${id} in the dashboard`;
   throw new ConnectionFailedError(address, text);
+}
+
+/** What the hub of this job says of itself; hubs before it have written into the same log. */
+async function toldBy(api: JobsApi, id: string, job: JobDetails | undefined): Promise<string> {
+  const run = / --run ([0-9a-f]+)$/.exec(job?.entrypoint ?? "")?.[1];
+  const log = run === undefined ? "" : await api.logs(id);
+  return new RegExp(`^MOBULA_HUB (.*) ${run}$`, "m").exec(log)?.[1] ?? "";
+}
+
+/** False when nobody takes connections there; who does not answer at all may be behind a slow network. */
+function isListening(place: string): Promise<boolean> {
+  const { hostname, port } = new URL(`ws://${place}`);
+  return new Promise((done) => {
+    const socket = connect(Number(port), hostname.replace(/^\[|\]$/g, ""));
+    const over = (isThere: boolean): void => {
+      socket.destroy();
+      done(isThere);
+    };
+    socket.setTimeout(CONNECT_WITHIN_MS, () => over(true));
+    socket.once("connect", () => over(true));
+    socket.once("error", (error: Error & { code?: string }) => over(error.code !== "ECONNREFUSED"));
+  });
+}
+
+/** A hub that takes no connections was killed, and Ray is about to notice; or its port is not forwarded. */
+async function untilOver(api: JobsApi, id: string): Promise<JobDetails | undefined> {
+  const deadline = performance.now() + NOTICED_WITHIN_MS;
+  for (;;) {
+    const job = await api.job(id);
+    if (job === undefined || isOver(job) || performance.now() > deadline) return job;
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 async function whyItEnded(api: JobsApi, id: string, { message, status }: JobDetails): Promise<string> {

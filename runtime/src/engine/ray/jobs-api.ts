@@ -20,6 +20,7 @@ const VERSION_PATH = "/api/version";
 export interface JobDetails {
   readonly status: "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
   readonly message?: string | null;
+  readonly entrypoint?: string;
 }
 
 interface Answer {
