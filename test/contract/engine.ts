@@ -314,7 +314,7 @@ export function engineContract(name: string, contract: EngineContract): void {
     });
 
     check("lists tasks that run, wait, are over or failed, and filters them", async () => {
-      const open = spec(() => new Promise((resolve) => setTimeout(resolve, 5_000, 1)), [], { name: "listed-open" });
+      const open = spec(() => new Promise((resolve) => setTimeout(resolve, 60_000, 1)), [], { name: "listed-open" });
       const first = engine.submit(open);
       const waiting = spec((n: number) => n, [undefined], { refs: [{ index: 0, id: first }], name: "listed-waiting" });
       engine.submit(waiting);
@@ -329,8 +329,9 @@ export function engineContract(name: string, contract: EngineContract): void {
       await errorOf(engine.submit(bad));
       const stateOf = async (name: string): Promise<unknown> => (await engine.state("tasks", { name })).items[0]?.state;
       await expect.poll(() => stateOf("listed-open"), { timeout: 10_000 }).toBe("RUNNING");
-      expect(await stateOf("listed-waiting")).toBe("PENDING_ARGS");
-      expect(await stateOf("listed-over")).toBe("FINISHED");
+      await expect.poll(() => stateOf("listed-waiting"), { timeout: 10_000 }).toBe("PENDING_ARGS");
+      await expect.poll(() => stateOf("listed-over"), { timeout: 10_000 }).toBe("FINISHED");
+      await expect.poll(() => stateOf("listed-bad"), { timeout: 10_000 }).toBe("FAILED");
       const failed = await engine.state("tasks", { state: "FAILED", name: "listed-bad" });
       expect(failed).toMatchObject({ total: 1, truncated: false });
       expect(failed.items[0]).toMatchObject({
@@ -348,8 +349,11 @@ export function engineContract(name: string, contract: EngineContract): void {
     check("lists a task whose process died, once for each run", async () => {
       const dies = spec(() => process.kill(process.pid, "SIGKILL"), [], { retries: 1, name: "listed-dies" });
       await errorOf(engine.submit(dies));
-      const { items } = await engine.state("tasks", { name: "listed-dies" });
-      expect(items.map(({ attempt, errorType }) => ({ attempt, errorType }))).toEqual(
+      const runs = async (): Promise<unknown[]> => {
+        const { items } = await engine.state("tasks", { name: "listed-dies" });
+        return items.map(({ attempt, errorType }) => ({ attempt, errorType }));
+      };
+      await expect.poll(runs, { timeout: 10_000 }).toEqual(
         expect.arrayContaining([
           { attempt: 0, errorType: "WORKER_CRASHED" },
           { attempt: 1, errorType: "WORKER_CRASHED" },

@@ -1,5 +1,18 @@
 /** What a program does on a Ray cluster through the public API. */
-import { cancel, cluster, context, get, hasCode, init, type ObjectRef, put, shutdown, task, wait } from "mobula";
+import {
+  cancel,
+  cluster,
+  context,
+  get,
+  hasCode,
+  init,
+  listTasks,
+  type ObjectRef,
+  put,
+  shutdown,
+  task,
+  wait,
+} from "mobula";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { failure, sleep } from "../../support/api-world.ts";
 import type { RayCluster } from "../../support/ray-cluster.ts";
@@ -174,4 +187,26 @@ test("a task that no node has room for waits, and the driver is told", async () 
   await expect.poll(() => printed, SOON).toMatch(/Task 'big' wants 64 cpus, which no node of the Ray cluster has\./);
   cancel(ref);
   expect(await failure(ref)).toMatchObject({ code: "TASK_CANCELLED" });
+});
+
+test("tasks are listed, with how they ended", async () => {
+  const bad = task(
+    () => {
+      throw new RangeError("no\nmore");
+    },
+    { name: "listed bad", cpus: 0.5 },
+  );
+  const slow = task(() => new Promise(() => {}), { name: "listed slow" });
+  const [open, failed] = [slow(), bad()];
+  const late = add.with({ name: "listed late" })(open as ObjectRef<number>, 1);
+  await failure(failed);
+  const listed = async (name: string): Promise<unknown> => (await listTasks({ name })).items[0];
+  await expect.poll(() => listed("listed slow"), SOON).toMatchObject({ state: "RUNNING", attempt: 0 });
+  await expect.poll(() => listed("listed late"), SOON).toMatchObject({ state: "PENDING_ARGS" });
+  await expect
+    .poll(() => listed("listed bad"), SOON)
+    .toMatchObject({ state: "FAILED", errorType: "RangeError", error: "no", resources: { cpus: 0.5 } });
+  cancel(open);
+  await failure(late);
+  expect((await listTasks({ limit: 1 })).truncated).toBe(true);
 });

@@ -23,6 +23,12 @@ export interface JobDetails {
   readonly entrypoint?: string;
 }
 
+/** A row as Ray has it; what is not known is null. */
+export type RayRow = Readonly<Record<string, unknown>>;
+
+/** Ray gives no more at once. */
+const LIST_LIMIT = 10_000;
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -88,6 +94,15 @@ export class JobsApi {
   async logs(id: string): Promise<string> {
     const { status, text } = await this.#ask("GET", `/api/jobs/${id}/logs`);
     return status === 200 ? textOf(asObject(text)?.["logs"]) : "";
+  }
+
+  /** Rows of a list of Ray's state API, with their details. @throws ConnectionFailedError */
+  async list(name: string): Promise<{ readonly rows: readonly RayRow[]; readonly total: number }> {
+    const answer = await this.#ask("GET", `/api/v0/${name}?detail=1&limit=${LIST_LIMIT}`);
+    this.#expectOk(answer, `does not tell of its ${name}`);
+    const { data } = asObject(answer.text) as { data?: { result?: { result?: RayRow[]; total?: number } } };
+    const rows = data?.result?.result ?? [];
+    return { rows, total: data?.result?.total ?? rows.length };
   }
 
   #expectOk({ status, text }: Answer, what: string): void {

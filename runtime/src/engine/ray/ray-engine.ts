@@ -6,15 +6,22 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { EngineClosedError } from "../../errors.ts";
 import { stateDirectory } from "../../node/discovery.ts";
+import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
 import { driverConnection, type RemoteOptions } from "../remote/remote-engine.ts";
+import { JobsApi } from "./jobs-api.ts";
 import { parseRayAddress } from "./ray-address.ts";
 import { RayClient } from "./ray-client.ts";
+import { rayTasks } from "./ray-state.ts";
 
 /** How long the hub stays for the next driver. */
 const HUB_IDLE_MS = 600_000;
 
 export class RayEngine extends RayClient {
+  readonly #dashboard: JobsApi;
+  #isClosed = false;
+
   /**
    * Returns at once; calls wait until the connection is there, and fail when it cannot be made.
    *
@@ -30,6 +37,21 @@ export class RayEngine extends RayClient {
     super(
       driverConnection(options, { ray: { address, host, port, token, hub, secrets: stateDirectory(env), idleMs } }),
     );
+    this.#dashboard = new JobsApi({ address, host, port, token });
+  }
+
+  override async state<Route extends StateRoute>(
+    route: Route,
+    parameters: StateParameters = {},
+  ): Promise<StateRoutes[Route]> {
+    if (this.#isClosed) throw new EngineClosedError();
+    if (route !== "tasks") return await super.state(route, parameters);
+    return (await rayTasks(this.#dashboard, parameters)) as StateRoutes[Route];
+  }
+
+  override async close(): Promise<void> {
+    this.#isClosed = true;
+    await super.close();
   }
 }
 
