@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunningKernel } from "../../kernel/src/client/index.ts";
 import { run, runUntil, startRealKernel } from "../support/kernel/real-kernel.ts";
-import { type RayCluster, startRay } from "../support/ray-cluster.ts";
+import type { RayCluster } from "../support/ray-cluster.ts";
+import { sharedRay } from "../support/shared-ray.ts";
 
 const PATIENCE = { timeout: 40_000, interval: 100 };
 const LEASE_MS = 3_000;
 
 let ray: RayCluster;
 beforeAll(async () => {
-  ray = await startRay();
+  ray = await sharedRay();
 });
 afterAll(async () => {
   await ray?.stop();

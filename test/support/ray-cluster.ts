@@ -5,6 +5,7 @@ import { get } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { autoscalingHead } from "./ray-autoscaling.ts";
 
 /** The environment that `npm test` makes, with Ray in it. */
 const VENV = process.env["MOBULA_TEST_VENV"] ?? resolve(import.meta.dirname, "../../.venv");
@@ -52,18 +53,28 @@ export async function startRay(env: Readonly<Record<string, string>> = {}): Prom
   return rayAt(await launchRay(env));
 }
 
-export async function launchRay(env: Readonly<Record<string, string>> = {}): Promise<RayPlace> {
+/** A cluster of one CPU that grows by nodes of one when work waits for them, to three, and shrinks again. */
+export async function startAutoscalingRay(): Promise<RayCluster> {
+  return rayAt(await launchRay({}, autoscalingHead));
+}
+
+/** @param more - what else `ray start` is told */
+export async function launchRay(
+  env: Readonly<Record<string, string>> = {},
+  more: typeof autoscalingHead = () => ({ args: ["--num-cpus=2"], env: {} }),
+): Promise<RayPlace> {
   const folder = mkdtempSync(join(SHORT_TMP, "ray-test-"));
   const [gcs, dashboard, client] = await freePorts(3);
   writeFileSync(join(folder, "token"), TOKEN, { mode: 0o600 });
+  const { args, env: moreEnv } = more(folder, gcs as number);
   const head = ray(
     folder,
     [
-      ...["--head", "--num-cpus=2", "--include-dashboard=true"],
+      ...["--head", "--include-dashboard=true", ...args],
       ...[`--port=${gcs}`, `--dashboard-port=${dashboard}`, `--ray-client-server-port=${client}`],
       ...[`--temp-dir=${join(folder, "r")}`, "--disable-usage-stats"],
     ],
-    env,
+    { ...env, ...moreEnv },
   );
   const place = { folder, port: dashboard as number, gcsPort: gcs as number };
   try {

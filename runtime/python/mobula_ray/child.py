@@ -34,7 +34,7 @@ from .errors import ChildDied
 from .frames import CHUNK, HEAD, MESSAGES, BlobReceiver, Buffer, Message, pack, read_frame, unpack
 from .host import Host
 from .items import Items
-from .node import PROGRAM, find_node
+from .node import find_node, program
 from .private import is_cancelled
 
 LENGTH = struct.Struct("<I")
@@ -79,7 +79,7 @@ class Child:
             if environment is not None:
                 about["environment"] = environment
             self._process = subprocess.Popen(
-                [find_node(), "--no-deprecation", str(PROGRAM)],
+                [find_node(), "--no-deprecation", program()],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=(environment or {}).get("workingDir"),

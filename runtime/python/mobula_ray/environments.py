@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import shutil
-import tempfile
-import time
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -19,15 +13,12 @@ import ray
 from . import values
 from .entries import Entry
 from .errors import Missing, wire
+from .folders import placed
 from .frames import Message, pack, unpack
 from .private import session_folder
 
 if TYPE_CHECKING:
     from .host import Host
-
-# Ray cancels by an interrupt that wakes no system call.
-TICK_S = 0.05
-
 
 def needs(host: Host, spec: Message) -> list[Entry]:
     """The archives of the folders that an environment names; or why there cannot be such an environment."""
@@ -84,39 +75,14 @@ def entered(environment: Message, archives: Sequence[Any]) -> Message:
 
 def unpacked(content: str, ref: Any) -> str:
     """The folder of that content, which all tasks of this node share."""
-    root = session_folder() / "mobula_folders"
-    folder = root / content
-    if not folder.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        try:
-            with locked(root / f"{content}.lock"):
-                if not folder.exists():
-                    extract(folder, ref)
-        except (OSError, zipfile.BadZipFile, ray.exceptions.RayError) as problem:
-            text = f"The node {os.uname().nodename} cannot unpack the folder that was sent to it: {problem}"
-            raise Missing(wire("RUNTIME_ENV_SETUP", f"The runtimeEnv cannot be set up. {text}")) from problem
-    return str(folder)
+    try:
+        return str(placed(session_folder() / "mobula_folders" / content, lambda part: extract(part, ref)))
+    except (OSError, zipfile.BadZipFile, ray.exceptions.RayError) as problem:
+        text = f"The node {os.uname().nodename} cannot unpack the folder that was sent to it: {problem}"
+        raise Missing(wire("RUNTIME_ENV_SETUP", f"The runtimeEnv cannot be set up. {text}")) from problem
 
 
-def extract(folder: Path, ref: Any) -> None:
-    for left in folder.parent.glob(f"{folder.name}.part*"):
-        shutil.rmtree(left, ignore_errors=True)
-    part = tempfile.mkdtemp(prefix=f"{folder.name}.part", dir=folder.parent)
+def extract(folder: str, ref: Any) -> None:
     parts, _, _ = values.opened(ray.get(ref))
     with zipfile.ZipFile(io.BytesIO(parts[0])) as archive:
-        archive.extractall(part)
-    os.chmod(part, 0o755)
-    # It is there as a whole, or not at all.
-    os.rename(part, folder)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(TICK_S)
-        yield
+        archive.extractall(folder)

@@ -1,22 +1,57 @@
-"""Finds the Node that runs user code on this machine."""
+"""Finds the Node that runs user code on this machine, and the program that it is started with."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Optional
 
 from .errors import NodeMissing
+from .folders import TICK_S, placed
+from .private import session_folder
 
 OLDEST = (20, 19)
-# What is started, beside this package.
-PROGRAM = Path(__file__).parent.parent / "node" / "dist" / "ray-worker" / "main.js"
+# Beside this package, in the folder that Ray unpacks on each node.
+NODE_FILES = Path(__file__).parent.parent / "node"
+# In it, the last file of the package: how long each of the others is, as JSON.
+SIZES = "sizes.json"
+# How long that folder may be incomplete.
+UNPACKED_WITHIN_S = 10.0
+
+
+@functools.lru_cache(maxsize=1)
+def program() -> str:
+    """
+    What Node is started with: a copy. Nodes that share a machine or a disk share Ray's folder, too, and each of them empties
+    and fills it when it needs it for the first time, whoever reads it.
+    """
+    folder = session_folder() / "mobula_programs" / NODE_FILES.parent.name
+    deadline = time.monotonic() + UNPACKED_WITHIN_S
+    while True:
+        try:
+            placed(folder, copy_program)
+            return str(folder / "dist" / "ray-worker" / "main.js")
+        except (OSError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(TICK_S)
+
+
+def copy_program(to: str) -> None:
+    """:raises OSError: when it is not all there"""
+    shutil.copytree(NODE_FILES, to, dirs_exist_ok=True)
+    sizes: dict[str, int] = json.loads(Path(to, SIZES).read_bytes())
+    for path, size in sizes.items():
+        if Path(to, path).stat().st_size != size:
+            raise OSError(f"{path} is not complete")
 
 
 @functools.lru_cache(maxsize=1)

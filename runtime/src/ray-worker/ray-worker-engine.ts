@@ -22,6 +22,12 @@ export class RayWorkerEngine extends RayClient {
     this.onOrder?.(order);
   }
 
+  /** The shim waits for what nobody would tell it any more, so this process ends. */
+  protected override ended(error: Error): void {
+    process.stderr.write(`A worker lost the thread of its connection: ${error.message}\n`);
+    process.exit(1);
+  }
+
   report(report: RayReport): void {
     this.link.send(report);
   }

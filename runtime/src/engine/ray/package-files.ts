@@ -24,12 +24,21 @@ export function packageFiles(): ZipFile[] {
   const code = filesBelow(join(root, "dist"), /\.js$/).filter(
     (path) => !LEFT_OUT.some((part) => path.startsWith(part)),
   );
-  return [
-    ...python.map((path) => file(path, join(root, "python", path))),
-    file("node/package.json", join(root, "package.json")),
-    ...code.map((path) => file(`node/dist/${path}`, join(root, "dist", path))),
+  const node = [
+    file("package.json", join(root, "package.json")),
+    ...code.map((path) => file(`dist/${path}`, join(root, "dist", path))),
     ...Object.entries(PACKAGES).flatMap(([name, parts]) => packageCode(name, parts, file)),
   ];
+  return [
+    ...python.map((path) => file(path, join(root, "python", path))),
+    ...[...node, sizesOf(node)].map(({ path, bytes }) => ({ path: `node/${path}`, bytes })),
+  ];
+}
+
+/** Says whether all of it is there; see node.py. */
+function sizesOf(files: readonly ZipFile[]): ZipFile {
+  const sizes = Object.fromEntries(files.map(({ path, bytes }) => [path, bytes.byteLength]));
+  return { path: "sizes.json", bytes: Buffer.from(JSON.stringify(sizes)) };
 }
 
 function packageCode(name: string, parts: readonly string[], file: (path: string, from: string) => ZipFile): ZipFile[] {
@@ -38,7 +47,7 @@ function packageCode(name: string, parts: readonly string[], file: (path: string
     path === "package.json" || parts.some((part) => path === part || path.startsWith(`${part}/`));
   return filesBelow(root, /\.(js|mjs|json)$/)
     .filter(isWanted)
-    .map((path) => file(`node/node_modules/${name}/${path}`, join(root, path)));
+    .map((path) => file(`node_modules/${name}/${path}`, join(root, path)));
 }
 
 function packageRoot(name: string): string {

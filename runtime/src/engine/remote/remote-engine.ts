@@ -165,6 +165,9 @@ export class RemoteEngine implements Engine {
 
   protected receiveOrder(_order: RayOrder): void {}
 
+  /** The connection is over. */
+  protected ended(_error: Error): void {}
+
   /** A socket of this machine, made when somebody asks for it; its bytes go to the cluster's. */
   get viewAddress(): string | undefined {
     return this.#link.serveViews();
@@ -550,6 +553,7 @@ export class RemoteEngine implements Engine {
     this.#groups.close();
     this.#keepAlive.close();
     this.#resolveClosed(error);
+    this.ended(error);
   }
 
   async close(): Promise<void> {
