@@ -33,7 +33,8 @@ def program() -> str:
     What Node is started with: a copy. Nodes that share a machine or a disk share Ray's folder, too, and each of them empties
     and fills it when it needs it for the first time, whoever reads it.
     """
-    folder = session_folder() / "mobula_programs" / NODE_FILES.parent.name
+    # Stacks of user code end where the last folder has this name; see thrown.ts.
+    folder = session_folder() / "mobula_programs" / NODE_FILES.parent.name / "node"
     deadline = time.monotonic() + UNPACKED_WITHIN_S
     while True:
         try:

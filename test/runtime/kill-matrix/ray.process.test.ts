@@ -74,7 +74,8 @@ test("a session that is killed is told at once, takes its work along, and leaves
   const Kept = actor(Counter, { name: "kept", lifetime: "detached" });
   expect(await new Kept(1).add(1)).toBe(2);
   const endless = task(() => new Promise(() => {}))();
-  const value = put(1);
+  // A small one stays with its driver.
+  const value = put(new Uint8Array(1_000_000));
   await expect.poll(children, SOON).toBe(2);
   killAll(SESSION);
   expect(await failure(endless)).toMatchObject({ code: "ENGINE_CLOSED" });

@@ -23,6 +23,8 @@ const LOOK_EVERY_MS = 150;
 /** Ray takes so long, at most, to notice that a job was killed. */
 const NOTICED_WITHIN_MS = 5_000;
 const CONNECT_WITHIN_MS = 2_000;
+/** Of a hub that ends without a word. */
+const MOST_STARTS = 3;
 /** A machine that was asked by this name listens for itself only. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/i;
 
@@ -38,21 +40,16 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
   const fingerprint = fingerprintOf(files);
   const secret = hubSecret(options.secrets, session);
   const host = LOOPBACK.test(options.host) ? "127.0.0.1" : "0.0.0.0";
-  const id = `mobula-hub-${secretHash(`${fingerprint} ${secret} ${host}`).slice(0, 16)}`;
-  const findPlace = async (): Promise<string> =>
-    options.hub ?? `${options.host}:${await portOf(api, id, options.address)}`;
-  let job = await api.job(id);
-  if (job?.status === "RUNNING" && !(await isListening(await findPlace()))) job = await untilOver(api, id);
-  if (job === undefined || isOver(job)) {
-    if (job !== undefined) await api.delete(id);
-    const name = `_ray_pkg_${fingerprint}.zip`;
-    if (!(await api.hasPackage(name))) await api.upload(name, zip(files));
+  const name = `mobula-hub-${secretHash(`${fingerprint} ${secret} ${host}`).slice(0, 16)}`;
+  const start = async (id: string): Promise<void> => {
+    const archive = `_ray_pkg_${fingerprint}.zip`;
+    if (!(await api.hasPackage(archive))) await api.upload(archive, zip(files));
     const run = randomBytes(4).toString("hex");
     const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000} --run ${run}`;
     const entrypoint = `python -m mobula_ray.hub --secret-sha256 ${secretHash(secret)} --host ${host} ${limits}`;
-    await api.submit(id, entrypoint, { working_dir: `gcs://${name}` });
-  }
-  const place = await findPlace();
+    await api.submit(id, entrypoint, { working_dir: `gcs://${archive}` });
+  };
+  const { id, place } = await runningHub(api, name, options, start);
   return {
     url: `ws://${place}${REMOTE_PATH}`,
     token: secret,
@@ -61,14 +58,76 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
   };
 }
 
-/** The port that the hub says it has, as soon as it runs. */
-async function portOf(api: JobsApi, id: string, address: string): Promise<number> {
+interface RunningHub {
+  /** Of its job. */
+  readonly id: string;
+  /** Where it listens: `host:port`. */
+  readonly place: string;
+}
+
+/**
+ * The hub of that name. One that ended, or that ends just now, gets a successor: a few times, as it may be what it is started
+ * with that ends it.
+ */
+async function runningHub(
+  api: JobsApi,
+  name: string,
+  options: RayOptions,
+  start: (id: string) => Promise<void>,
+): Promise<RunningHub> {
   const deadline = performance.now() + START_WITHIN_MS;
+  const at = (id: string, port: number): RunningHub => ({ id, place: options.hub ?? `${options.host}:${port}` });
+  for (let starts = 0; ; ) {
+    const [number, latest] = await latestJob(api, name);
+    let id = `${name}-${number}`;
+    let job = latest;
+    if (job?.status === "RUNNING") {
+      const port = await portOf(api, id, options.address, deadline);
+      const known = typeof port === "number" ? at(id, port) : undefined;
+      if (known !== undefined && (await isListening(known.place))) return known;
+      job = await untilOver(api, id);
+    }
+    if (job === undefined || isOver(job)) {
+      id = `${name}-${number + 1}`;
+      await start(id);
+      starts += 1;
+    }
+    const found = await portOf(api, id, options.address, deadline);
+    if (typeof found === "number") return at(id, found);
+    const { reason, isFinal } = await whyItEnded(api, id, found);
+    if (isFinal || starts >= MOST_STARTS) throw new ConnectionFailedError(options.address, reason);
+  }
+}
+
+/**
+ * The last of the jobs `name-1`, `name-2` … and its number; 0 when there is none. A job's id is not used again: for a while Ray
+ * takes the end of the old one for the end of the new one.
+ */
+async function latestJob(api: JobsApi, name: string): Promise<readonly [number: number, job: JobDetails | undefined]> {
+  let known: readonly [number, JobDetails | undefined] = [0, undefined];
+  let missing = 1;
+  for (;;) {
+    const job = await api.job(`${name}-${missing}`);
+    if (job === undefined) break;
+    known = [missing, job];
+    missing *= 2;
+  }
+  while (missing - known[0] > 1) {
+    const middle = Math.floor((missing + known[0]) / 2);
+    const job = await api.job(`${name}-${middle}`);
+    if (job === undefined) missing = middle;
+    else known = [middle, job];
+  }
+  return known;
+}
+
+/** The port that the hub says it has, as soon as it runs; the job, when it is over before. */
+async function portOf(api: JobsApi, id: string, address: string, deadline: number): Promise<number | JobDetails> {
   while (performance.now() < deadline) {
     const job = await api.job(id);
     const port = /^\{"port": (\d+)\}$/.exec(await toldBy(api, id, job))?.[1];
+    if (job !== undefined && isOver(job)) return job;
     if (port !== undefined) return Number(port);
-    if (job !== undefined && isOver(job)) throw new ConnectionFailedError(address, await whyItEnded(api, id, job));
     await sleep(LOOK_EVERY_MS);
   }
   const text = `its hub has not started within ${START_WITHIN_MS / 1_000} s: look at the job ${id} in the dashboard`;
@@ -107,11 +166,17 @@ async function untilOver(api: JobsApi, id: string): Promise<JobDetails | undefin
   }
 }
 
-async function whyItEnded(api: JobsApi, id: string, { message, status }: JobDetails): Promise<string> {
+/** `isFinal`: it says itself why it cannot run here. */
+async function whyItEnded(
+  api: JobsApi,
+  id: string,
+  { message, status }: JobDetails,
+): Promise<{ readonly reason: string; readonly isFinal: boolean }> {
   const log = await api.logs(id);
   const problem = /^MOBULA_HUB_PROBLEM (.*)$/m.exec(log)?.[1];
   const lines = log.trim().split("\n").slice(-3).join(" | ");
-  return problem ?? `its hub has ended (${status}): ${lines || message || "look at the dashboard"}`;
+  const reason = problem ?? `its hub has ended (${status}): ${lines || message || "look at the dashboard"}`;
+  return { reason, isFinal: problem !== undefined };
 }
 
 /** Why a driver need not try again: the head has gone, or the hub has. */

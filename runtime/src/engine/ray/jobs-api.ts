@@ -14,6 +14,7 @@ const ANSWER_WITHIN_MS = 30_000;
 const HEAD_READY_WITHIN_MS = 30_000;
 const STARTING = /No available agent to submit job/;
 const TRY_AGAIN_MS = 250;
+const MOST_TRIES = 4;
 /** What is asked first. */
 const VERSION_PATH = "/api/version";
 
@@ -28,6 +29,9 @@ export type RayRow = Readonly<Record<string, unknown>>;
 
 /** Ray gives no more at once. */
 const LIST_LIMIT = 10_000;
+
+/** The connection was closed before there was an answer. */
+class ResetError extends ConnectionFailedError {}
 
 interface Answer {
   readonly status: number;
@@ -86,11 +90,6 @@ export class JobsApi {
     if (answer.status !== 200 && (await this.job(id)) === undefined) this.#expectOk(answer, "takes no job");
   }
 
-  /** Forget a job that is over. */
-  async delete(id: string): Promise<void> {
-    await this.#ask("DELETE", `/api/jobs/${id}`);
-  }
-
   async logs(id: string): Promise<string> {
     const { status, text } = await this.#ask("GET", `/api/jobs/${id}/logs`);
     return status === 200 ? textOf(asObject(text)?.["logs"]) : "";
@@ -116,10 +115,22 @@ export class JobsApi {
   }
 
   async #ask(method: string, path: string, body?: Uint8Array): Promise<Answer> {
-    const answer = await this.#send(method, path, body);
+    const answer = await this.#sendAgain(method, path, body);
     if (answer.status === 401) throw this.#failure(`the cluster wants a token: ${TOKEN_FIX}`);
     if (answer.status === 403) throw this.#failure(`the cluster refuses the token: ${TOKEN_FIX}`);
     return answer;
+  }
+
+  /** A dashboard that has just started lets connections go that it has taken. */
+  async #sendAgain(method: string, path: string, body: Uint8Array | undefined): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#send(method, path, body);
+      } catch (error) {
+        if (method !== "GET" || tries === MOST_TRIES || !(error instanceof ResetError)) throw error;
+        await sleep(TRY_AGAIN_MS);
+      }
+    }
   }
 
   #send(method: string, path: string, body: Uint8Array | undefined): Promise<Answer> {
@@ -154,9 +165,9 @@ export class JobsApi {
       return this.#failure(`nothing listens there: start the head with 'ray start --head', and ${CHECK}`);
     }
     if (code === "ENOTFOUND") return this.#failure("no machine has that name: check the address");
-    if (code.startsWith("HPE_") || code === "ECONNRESET") {
-      return this.#failure(`what listens there does not speak HTTP: ${CHECK}`);
-    }
+    const noHttp = `what listens there does not speak HTTP: ${CHECK}`;
+    if (code === "ECONNRESET") return new ResetError(this.#options.address, noHttp);
+    if (code.startsWith("HPE_")) return this.#failure(noHttp);
     return this.#failure(`${error.message}: check the network, the port-forwarding and the firewall`);
   }
 }
