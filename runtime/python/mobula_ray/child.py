@@ -78,11 +78,13 @@ class Child:
             about: Message = {"fd": theirs.fileno(), "clientId": f"w{secrets.token_hex(5)}"}
             if environment is not None:
                 about["environment"] = environment
+            path = program()
             self._process = subprocess.Popen(
-                [find_node(), "--no-deprecation", program()],
+                [find_node(), "--no-deprecation", path],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                cwd=(environment or {}).get("workingDir"),
+                # The folder of this process may be gone, see `program`; and Node does not start in one that is.
+                cwd=(environment or {}).get("workingDir") or os.path.dirname(path),
                 env={**os.environ, "MOBULA_RAY_WORKER": json.dumps(about)},
             )
 
