@@ -165,17 +165,15 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--idle-s", type=float, required=True)
-    # Tells its lines in the job's log from those of hubs before.
-    parser.add_argument("--run", required=True)
     options = parser.parse_args()
-    for module in ("ray", "aiohttp", "msgpack"):
+    for module in ("ray", "msgpack"):
         if importlib.util.find_spec(module) is None:
             problem = f"'{sys.executable}', the first 'python' on the head's PATH, has no module '{module}'"
             sys.exit(f"MOBULA_HUB_PROBLEM {problem}: start Ray from an environment with ray[default]")
     # Sessions see the end of their pipe.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with listen(options.host, options.port) as listener:
-        print("MOBULA_HUB", json.dumps({"port": listener.getsockname()[1]}), options.run, flush=True)
+        print("MOBULA_HUB", json.dumps({"port": listener.getsockname()[1]}), flush=True)
         Hub(options.secret_sha256, options.idle_s).serve(listener)
 
 

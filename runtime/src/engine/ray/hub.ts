@@ -2,7 +2,6 @@
  * Finds the hub of this user in a Ray cluster, or starts it: a small Python program that runs as a job and gives each driver
  * a session. Nothing is installed on the cluster: the program travels as the job's working directory.
  */
-import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionFailedError } from "../../errors.ts";
@@ -44,8 +43,7 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
   const start = async (id: string): Promise<void> => {
     const archive = `_ray_pkg_${fingerprint}.zip`;
     if (!(await api.hasPackage(archive))) await api.upload(archive, zip(files));
-    const run = randomBytes(4).toString("hex");
-    const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000} --run ${run}`;
+    const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000}`;
     const entrypoint = `python -m mobula_ray.hub --secret-sha256 ${secretHash(secret)} --host ${host} ${limits}`;
     await api.submit(id, entrypoint, { working_dir: `gcs://${archive}` });
   };
@@ -125,20 +123,13 @@ async function latestJob(api: JobsApi, name: string): Promise<readonly [number: 
 async function portOf(api: JobsApi, id: string, address: string, deadline: number): Promise<number | JobDetails> {
   while (performance.now() < deadline) {
     const job = await api.job(id);
-    const port = /^\{"port": (\d+)\}$/.exec(await toldBy(api, id, job))?.[1];
+    const port = /^MOBULA_HUB \{"port": (\d+)\}$/m.exec(await api.logs(id))?.[1];
     if (job !== undefined && isOver(job)) return job;
     if (port !== undefined) return Number(port);
     await sleep(LOOK_EVERY_MS);
   }
   const text = `its hub has not started within ${START_WITHIN_MS / 1_000} s: look at the job ${id} in the dashboard`;
   throw new ConnectionFailedError(address, text);
-}
-
-/** What the hub of this job says of itself; hubs before it have written into the same log. */
-async function toldBy(api: JobsApi, id: string, job: JobDetails | undefined): Promise<string> {
-  const run = / --run ([0-9a-f]+)$/.exec(job?.entrypoint ?? "")?.[1];
-  const log = run === undefined ? "" : await api.logs(id);
-  return new RegExp(`^MOBULA_HUB (.*) ${run}$`, "m").exec(log)?.[1] ?? "";
 }
 
 /** False when nobody takes connections there; who does not answer at all may be behind a slow network. */

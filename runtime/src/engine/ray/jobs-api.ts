@@ -21,7 +21,6 @@ const VERSION_PATH = "/api/version";
 export interface JobDetails {
   readonly status: "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
   readonly message?: string | null;
-  readonly entrypoint?: string;
 }
 
 /** A row as Ray has it; what is not known is null. */
