@@ -80,6 +80,7 @@ export class NotebookLanguage {
   #growing: GrowingProgram | undefined;
   #lastVersion = 0;
   #lastDraft = FIRST_DRAFT;
+  #draftBefore: { readonly around: Surroundings | number; readonly placed: PlacedCell } | undefined;
 
   constructor({ directory, typeRoots }: NotebookLanguageOptions) {
     this.#directory = resolve(directory);
@@ -225,11 +226,17 @@ export class NotebookLanguage {
 
   /** Put text that is still typed into the type world. Every name that the cell could use is in its scope. */
   #draft(code: string, notebook?: NotebookText): PlacedCell {
-    const { sourceFile, isTsx } = parseCell(code);
     const unrun = notebook && this.#unrun.place(notebook.cells).get(notebook.cellId);
-    const names = this.#world.visibleNames();
-    const surroundings = unrun?.surroundings ?? { names, augmenting: this.#world.augmentingVersions() };
-    const placed = this.#place("draft", code, analyseCell(sourceFile, isTsx), surroundings);
+    const around = unrun?.surroundings ?? this.#world.revision;
+    // A front end asks several things about one text, and all names of a long notebook are a long header.
+    if (this.#draftBefore?.placed.code !== code || this.#draftBefore.around !== around) {
+      const { sourceFile, isTsx } = parseCell(code);
+      const names = this.#world.visibleNames();
+      const surroundings = unrun?.surroundings ?? { names, augmenting: this.#world.augmentingVersions() };
+      const placed = this.#place("draft", code, analyseCell(sourceFile, isTsx), surroundings);
+      this.#draftBefore = { around, placed };
+    }
+    const { placed } = this.#draftBefore;
     this.#include(placed);
     return placed;
   }

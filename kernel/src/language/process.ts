@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { startupSnapshot } from "node:v8";
 import type { FromLanguage, ToLanguage } from "./messages.ts";
 import { NotebookLanguage, type NotebookLanguageOptions } from "./notebook-language.ts";
+import { Practice, practiceSteps } from "./practice.ts";
 import { serveLanguage, warmUp } from "./server.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "language-snapshot-"));
@@ -27,14 +28,12 @@ function main(): void {
   process.on("disconnect", () => process.exit(0));
   const language = new NotebookLanguage(JSON.parse(options) as NotebookLanguageOptions);
   const send = (message: FromLanguage): void => void process.send?.(message);
-  const handle = serveLanguage(language, send);
+  // The sample has held the library files for the other one; now it is there to practise on.
+  const practice = new Practice(practiceSteps(sample), () => sample.close());
+  const handle = serveLanguage(language, send, () => practice.interrupt());
   process.on("message", (messages: readonly ToLanguage[]) => messages.forEach(handle));
   send({ type: "started" });
-  warmUp([
-    ...language.warmUpSteps(),
-    // Until now it has held the library files for the other one.
-    () => sample.close(),
-  ]);
+  warmUp([...language.warmUpSteps(), () => practice.start()]);
 }
 
 /**

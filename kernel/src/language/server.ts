@@ -4,10 +4,14 @@ import type { NotebookLanguage } from "./notebook-language.ts";
 
 type Answers = { readonly [M in LanguageMethod]: (argument: CallOf<M>["argument"]) => unknown };
 
-/** @returns what to do with each message of the kernel. */
+/**
+ * @param heard - called with each message of the kernel, before it is looked at.
+ * @returns what to do with each message of the kernel.
+ */
 export function serveLanguage(
   language: NotebookLanguage,
   reply: (message: FromLanguage) => void,
+  heard: () => void = () => {},
 ): (message: ToLanguage) => void {
   const answers: Answers = {
     compile: (argument) => language.compile(argument),
@@ -21,6 +25,7 @@ export function serveLanguage(
   };
   const answer = <M extends LanguageMethod>({ method, argument }: CallOf<M>): unknown => answers[method](argument);
   return (message) => {
+    heard();
     if (message.type === "commit") {
       language.commit(message.version, message.assigned);
       return;

@@ -47,6 +47,27 @@ describe("complete", () => {
     expect(completions("rectangle.nope|").texts).toEqual([]);
   });
 
+  test("describes methods, strings, types, members of modules and private names, and no keyword", () => {
+    const signatures = (text: string) => completions(text).items.map(({ signature }) => signature);
+    expect(signatures("[1].ma|")).toEqual([
+      "(method) Array<number>.map<U>(callbackfn: (value: number, index: number, array: number[]) => U, thisArg?: any): U[]",
+    ]);
+    expect(signatures('const k: keyof typeof rectangle = "he|"')).toEqual(["height"]);
+    expect(signatures("let x: RectangleL|")).toEqual(["interface RectangleLike"]);
+    expect(signatures("path.isAbs|")).toEqual(["(method) path.PlatformPath.isAbsolute(path: string): boolean"]);
+    expect(signatures("class A { #secret = 1; f() { this.#sec| } }")).toEqual(["(property) A.#secret: number"]);
+    expect(signatures("whil|")).toEqual([undefined]);
+  });
+
+  test("knows what was declared since the same text was asked about", () => {
+    expect(completions("lateC|").texts).toEqual([]);
+    notebook.run("const lateComer = 1");
+    expect(completions("lateC|").texts).toEqual(["lateComer"]);
+    expect(completions("lateComer.toF|").items[0]?.signature).toContain("Number.toFixed");
+    notebook.run("const lateComer = 'text'");
+    expect(inspect("late|Comer")?.text).toBe('const lateComer: "text"');
+  });
+
   test("offers types where types stand", () => {
     expect(completions("let x: Rect|").texts).toEqual(["Rectangle", "RectangleLike"]);
   });
