@@ -133,8 +133,14 @@ function describer(
     }
     const place = getTouchingPropertyName(file, position);
     const checker = program.getTypeChecker();
-    return SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(checker, symbol, file, place, place, ALL_MEANINGS)
-      .displayParts;
+    return SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
+      checker,
+      symbol,
+      file,
+      place,
+      place,
+      ALL_MEANINGS,
+    ).displayParts;
   };
   return (entry) => {
     const parts = display(entry);
