@@ -35,7 +35,7 @@ afterEach(async () => {
 const start = (spillBytes = 512 * MB): Promise<void> =>
   init({ cpus: 2, objectStoreBytes: 32 * MB, spillBytes, spillDirectory: folder });
 
-const spilledBytes = async (): Promise<number> => (await cluster()).objectStore.spilledBytes;
+const spilledBytes = async (): Promise<number> => (await cluster()).objectStore.spilledBytes ?? 0;
 
 /** Paths of spilled objects, oldest first. */
 function spillFiles(): string[] {

@@ -10,7 +10,7 @@ export function useOwnCluster(options: InitOptions): OwnTemporaryFolder {
   beforeAll(async () => {
     process.env["TMPDIR"] = folder.path;
     await init(options);
-    folder.expectArena((await cluster()).objectStore.directory);
+    folder.expectArena((await cluster()).objectStore.directory as string);
   });
   afterAll(async () => {
     await shutdown();

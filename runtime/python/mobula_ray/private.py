@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import time
@@ -151,6 +152,31 @@ def session_folder() -> Path:
         return Path(node.get_session_dir_path())
     except (ImportError, AttributeError):
         return Path(tempfile.gettempdir())
+
+
+def free_by_node() -> dict[str, dict[str, float]]:
+    """What no work holds, by node; nothing when this version of Ray does not say."""
+    try:
+        from ray._private.state import available_resources_per_node
+
+        free: dict[str, dict[str, float]] = available_resources_per_node()
+        return free
+    except (ImportError, AttributeError):
+        return {}
+
+
+def job_of(driver: dict[str, Any]) -> Any:
+    """
+    What `ray.init` is told of the job that a session is: by itself it would be a part of the hub's, and Ray would list only
+    one of them.
+    """
+    from ray.job_config import JobConfig
+
+    name = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+    of_hub = json.loads(os.environ.get(name) or "{}")
+    os.environ[name] = json.dumps({**of_hub, "metadata": {}})
+    about = {"mobula": "driver", "host": str(driver.get("host")), "pid": str(driver.get("pid"))}
+    return JobConfig(metadata={**about, **({"name": str(driver["name"])} if driver.get("name") else {})})
 
 
 def can_grow() -> bool:

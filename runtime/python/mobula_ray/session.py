@@ -22,7 +22,7 @@ from .child import OUTPUT_MARK
 from .frames import CHUNK, GREETING, HEAD, MAX_FRAME_BYTES, MESSAGES, BlobReceiver, Buffer, Channel, Message
 from .frames import pack, read_frame, unpack
 from .host import Host
-from .private import on_worker_output
+from .private import job_of, on_worker_output
 from .websocket import WebSocket
 
 PROTOCOL = 1
@@ -116,15 +116,15 @@ class Session:
         if hello["protocol"] != PROTOCOL:
             return f"the hub speaks protocol {PROTOCOL}, this driver {hello['protocol']}"
         if self._starting is None:
-            self._starting = asyncio.ensure_future(asyncio.to_thread(self._connect))
+            self._starting = asyncio.ensure_future(asyncio.to_thread(self._connect, hello))
         try:
             await self._starting
         except Exception as problem:
             return f"the head cannot join its own cluster ({problem})"
         return None
 
-    def _connect(self) -> None:
-        ray.init(namespace="mobula", logging_level=logging.ERROR, configure_logging=False)
+    def _connect(self, hello: Message) -> None:
+        ray.init(namespace="mobula", logging_level=logging.ERROR, configure_logging=False, job_config=job_of(hello))
         if not on_worker_output(lambda lines: self.post(lambda: self._print(lines))):
             print("This version of Ray gives no output of workers to drivers.", file=sys.stderr)
 

@@ -2,7 +2,9 @@
 import type {
   ActorRow,
   JobRow,
+  NodeRow,
   ObjectRow,
+  PlacementGroupRow,
   StackDump,
   StateList,
   StateParameters,
@@ -46,6 +48,10 @@ export type ListObjectsOptions = Filter<ObjectRow, "id" | "state" | "owner" | "j
 export type ListWorkersOptions = Filter<WorkerRow, "id" | "pid" | "state" | "running" | "client" | "actor">;
 /** Which jobs, and how many. */
 export type ListJobsOptions = Filter<JobRow, "id" | "name" | "state" | "pid">;
+/** Which nodes, and how many. */
+export type ListNodesOptions = Filter<NodeRow, "id" | "host" | "state">;
+/** Which placement groups, and how many. */
+export type ListPlacementGroupsOptions = Filter<PlacementGroupRow, "id" | "name" | "state" | "strategy" | "job">;
 
 /** What `timeline` shows. */
 export interface TimelineOptions {
@@ -83,6 +89,16 @@ export function listWorkers(options: ListWorkersOptions = {}): Promise<StateList
 /** Drivers of the cluster, newest first; those that ended, too. */
 export function listJobs(options: ListJobsOptions = {}): Promise<StateList<JobRow>> {
   return currentRuntime().engine.state("jobs", parametersOf(options));
+}
+
+/** Machines of the cluster; on a Ray cluster also those that are gone. */
+export function listNodes(options: ListNodesOptions = {}): Promise<StateList<NodeRow>> {
+  return currentRuntime().engine.state("nodes", parametersOf(options));
+}
+
+/** Placement groups, newest first. */
+export function listPlacementGroups(options: ListPlacementGroupsOptions = {}): Promise<StateList<PlacementGroupRow>> {
+  return currentRuntime().engine.state("placement-groups", parametersOf(options));
 }
 
 /** What ran where and when, for https://ui.perfetto.dev or chrome://tracing: write it to a file as JSON. */

@@ -6,12 +6,12 @@ import { type Command, EXIT_CODES, type ExitCode, type OptionValues, textOf, tex
 import { formatList, type TableName } from "./state-tables.ts";
 import { outputWidth } from "./table.ts";
 
-const LISTS = ["tasks", "actors", "objects", "workers", "jobs", "placement-groups"] as const;
+const LISTS = ["tasks", "actors", "objects", "workers", "nodes", "jobs", "placement-groups"] as const;
 const SUMMARIES = ["tasks", "actors", "objects"] as const;
 
 export const listCommand: Command = {
   name: "list",
-  summary: "tasks, actors, objects, workers, jobs of a running cluster",
+  summary: "tasks, actors, objects, workers, nodes, jobs of a running cluster",
   help: `Usage: mobula list ${LISTS.join("|")} [OPTIONS]
 
 What a running cluster has and did, newest first. Tasks that are over stay listed: the last 100 000.

@@ -47,9 +47,14 @@ export function formatMemory(
   list: StateList<ObjectRow>,
   size: TableSize,
 ): string {
-  const { usedBytes, capacityBytes, spilledBytes, objects, directory, hint } = objectStore;
+  const { usedBytes, capacityBytes, spilledBytes = 0, objects, directory, hint } = objectStore;
   const percent = capacityBytes === 0 ? 0 : Math.round((100 * usedBytes) / capacityBytes);
-  const totals = `Object store: ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)} in use (${percent} %), ${objects} ${objects === 1 ? "object" : "objects"} in ${directory}`;
+  const totals = `Object store: ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)} in use (${percent} %)${objectsIn(objects, directory)}`;
   const spilled = spilledBytes > 0 ? [`On disk: ${formatBytes(spilledBytes)}, for which there was no room.`] : [];
   return [totals, ...spilled, ...(hint === undefined ? [] : [hint]), "", formatList("objects", list, size)].join("\n");
+}
+
+function objectsIn(objects: number | undefined, directory: string | undefined): string {
+  const count = objects === undefined ? "" : `, ${objects} ${objects === 1 ? "object" : "objects"}`;
+  return directory === undefined ? count : `${count} in ${directory}`;
 }

@@ -5,6 +5,7 @@ import type {
   ActorSummaryRow,
   JobRow,
   LogRow,
+  NodeRow,
   ObjectRow,
   ObjectSummaryRow,
   PlacementGroupRow,
@@ -48,8 +49,8 @@ const actors: Columns<ActorRow> = () => [
   { title: "JOB", value: ({ job }) => job },
   { title: "WORKER", value: ({ worker }) => worker },
   { title: "PID", value: ({ pid }) => pid, align: "right" },
-  { title: "PENDING", value: ({ callsPending }) => callsPending, align: "right" },
-  { title: "FINISHED", value: ({ callsFinished }) => callsFinished, align: "right" },
+  { title: "PENDING", value: ({ callsPending }) => told(callsPending), align: "right" },
+  { title: "FINISHED", value: ({ callsFinished }) => told(callsFinished), align: "right" },
   { title: "RESOURCES", value: ({ resources }) => formatAmounts(resources) },
   { title: "DEATH", value: ({ death }) => death },
 ];
@@ -58,7 +59,7 @@ const objects: Columns<ObjectRow> = () => [
   { title: "ID", value: ({ id }) => id },
   { title: "SIZE", value: ({ sizeBytes }) => formatBytes(sizeBytes), align: "right" },
   { title: "STATE", value: ({ state }) => state },
-  { title: "OWNER", value: ({ owner }) => owner },
+  { title: "OWNER", value: ({ owner }) => told(owner) },
   { title: "JOB", value: ({ job }) => job },
   { title: "PINNED", value: ({ isPinned }) => (isPinned ? "yes" : "") },
   { title: "HELD BY", value: ({ holders }) => holdersText(holders) },
@@ -71,6 +72,11 @@ function holdersText(holders: ObjectRow["holders"]): string {
     .join(", ");
 }
 
+/** What a cluster does not tell is no zero. */
+function told<Value>(value: Value | undefined, format: (value: Value) => string = String): string {
+  return value === undefined ? "-" : format(value);
+}
+
 const workers: Columns<WorkerRow> = () => [
   { title: "ID", value: ({ id }) => id },
   { title: "PID", value: ({ pid }) => pid, align: "right" },
@@ -78,9 +84,13 @@ const workers: Columns<WorkerRow> = () => [
   { title: "RUNNING", value: ({ running }) => running },
   { title: "FOR", value: ({ client }) => client },
   { title: "ACTOR", value: ({ actor }) => actor },
-  { title: "CPU", value: ({ cpuPercent }) => `${Math.round(cpuPercent)} %`, align: "right" },
-  { title: "MEMORY", value: ({ rssBytes }) => formatBytes(rssBytes), align: "right" },
-  { title: "TASKS", value: ({ tasksFinished }) => tasksFinished, align: "right" },
+  {
+    title: "CPU",
+    value: ({ cpuPercent }) => told(cpuPercent, (percent) => `${Math.round(percent)} %`),
+    align: "right",
+  },
+  { title: "MEMORY", value: ({ rssBytes }) => told(rssBytes, formatBytes), align: "right" },
+  { title: "TASKS", value: ({ tasksFinished }) => told(tasksFinished), align: "right" },
   { title: "RESOURCES", value: ({ resources }) => formatAmounts(resources) },
 ];
 
@@ -91,15 +101,26 @@ const jobs: Columns<JobRow> = (nowMs) => [
   { title: "PID", value: ({ pid }) => pid, align: "right" },
   { title: "STARTED", value: ({ startedAtMs }) => (startedAtMs === undefined ? "" : formatTime(startedAtMs, nowMs)) },
   { title: "ENDED", value: ({ endedAtMs }) => (endedAtMs === undefined ? "" : formatTime(endedAtMs, nowMs)) },
-  { title: "WORKERS", value: (row) => row.workers, align: "right" },
+  { title: "WORKERS", value: ({ workers: count }) => told(count), align: "right" },
   { title: "ACTORS", value: (row) => row.actors, align: "right" },
+];
+
+const nodes: Columns<NodeRow> = (nowMs) => [
+  { title: "ID", value: ({ id }) => id },
+  { title: "HOST", value: ({ host, isHead }) => (isHead ? `${host} (head)` : host) },
+  { title: "STATE", value: ({ state }) => state },
+  { title: "IN USE", value: ({ used }) => formatAmounts(used) },
+  { title: "RESOURCES", value: ({ resources }) => formatAmounts(resources) },
+  { title: "STARTED", value: ({ startedAtMs }) => (startedAtMs === undefined ? "" : formatTime(startedAtMs, nowMs)) },
+  { title: "ENDED", value: ({ endedAtMs }) => (endedAtMs === undefined ? "" : formatTime(endedAtMs, nowMs)) },
+  { title: "WHY", value: ({ reason }) => reason },
 ];
 
 const placementGroups: Columns<PlacementGroupRow> = () => [
   { title: "ID", value: ({ id }) => id },
   { title: "NAME", value: ({ name }) => name },
   { title: "STATE", value: ({ state }) => state },
-  { title: "STRATEGY", value: ({ strategy }) => strategy },
+  { title: "STRATEGY", value: ({ strategy }) => told(strategy) },
   { title: "JOB", value: ({ job }) => job },
   { title: "BUNDLES", value: ({ bundles }) => bundles.map((bundle) => `{${formatAmounts(bundle)}}`).join(" ") },
 ];
@@ -126,12 +147,12 @@ const actorSummary: Columns<ActorSummaryRow> = () => [
   ...(["pending", "alive", "restarting", "dead"] as const).map(
     (field): Column<ActorSummaryRow> => ({ title: field.toUpperCase(), value: (row) => row[field], align: "right" }),
   ),
-  { title: "CALLS PENDING", value: ({ callsPending }) => callsPending, align: "right" },
-  { title: "CALLS FINISHED", value: ({ callsFinished }) => callsFinished, align: "right" },
+  { title: "CALLS PENDING", value: ({ callsPending }) => told(callsPending), align: "right" },
+  { title: "CALLS FINISHED", value: ({ callsFinished }) => told(callsFinished), align: "right" },
 ];
 
 const objectSummary: Columns<ObjectSummaryRow> = () => [
-  { title: "OWNER", value: ({ owner }) => owner },
+  { title: "OWNER", value: ({ owner }) => told(owner) },
   { title: "JOB", value: ({ job }) => job },
   { title: "OBJECTS", value: (row) => row.objects, align: "right" },
   { title: "SIZE", value: ({ sizeBytes }) => formatBytes(sizeBytes), align: "right" },
@@ -143,6 +164,7 @@ export type TableName =
   | "objects"
   | "workers"
   | "jobs"
+  | "nodes"
   | "placement-groups"
   | "logs"
   | "summary/tasks"
@@ -162,6 +184,7 @@ const TABLES: {
   objects: { columns: objects, noun: "objects", none: "No object is shared: small results stay with their caller." },
   workers: { columns: workers, noun: "workers", none: "No worker process runs." },
   jobs: { columns: jobs, noun: "jobs", none: "No driver has connected yet." },
+  nodes: { columns: nodes, noun: "nodes", none: "There is no node." },
   "placement-groups": { columns: placementGroups, noun: "placement groups", none: "There are no placement groups." },
   logs: { columns: logs, noun: "logs", none: "No worker has run yet." },
   "summary/tasks": { columns: taskSummary, noun: "names", none: "No task has run yet." },

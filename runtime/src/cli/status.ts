@@ -52,12 +52,13 @@ function inWords(discovery: Discovery, cluster: ClusterDescription, jobs: readon
   const { name, head, url, startedAtMs } = discovery;
   const { objectStore, workers, actors } = cluster;
   const store = `${formatBytes(objectStore.usedBytes)} of ${formatBytes(objectStore.capacityBytes)}`;
-  const spilled = objectStore.spilledBytes > 0 ? `, ${formatBytes(objectStore.spilledBytes)} on disk` : "";
+  const { objects, spilledBytes = 0 } = objectStore;
+  const spilled = spilledBytes > 0 ? `, ${formatBytes(spilledBytes)} on disk` : "";
   const living = actors.filter(({ state }) => state !== "dead");
   return [
     `Cluster '${name}': process ${head.pid}, ${url}, for ${duration(Date.now() - startedAtMs)}`,
     `  Resources  ${resourcesInWords(cluster)}`,
-    `  Objects    ${objectStore.objects}, ${store}${spilled}`,
+    `  Objects    ${objects === undefined ? "" : `${objects}, `}${store}${spilled}`,
     `  Workers    ${countByState(workers)}`,
     `  Actors     ${countByState(living)}`,
     ...living.map((actor) => `    ${actor.class}${actor.name === undefined ? "" : ` '${actor.name}'`} ${actor.state}`),

@@ -7,7 +7,7 @@ import { lastJobOf } from "../core/jobs.ts";
 import { type WatchedWorker, watchedWorkers } from "../core/memory.ts";
 import { countStored } from "../core/object-views.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
-import { fromAmount, toAmounts } from "../core/resources.ts";
+import { fromAmount, fromAmounts, toAmounts } from "../core/resources.ts";
 import { spareBytes } from "../core/spares.ts";
 import { type CoreEffect, type CoreEvent, type CoreState, createState, type WorkerWork } from "../core/state.ts";
 import { step } from "../core/step.ts";
@@ -402,6 +402,17 @@ export class Cluster {
       startedAtMs: this.startedAtMs,
       pid: process.pid,
       resources: Object.fromEntries(resources),
+      nodes: [
+        {
+          id: this.#options.clusterId,
+          host: hostname(),
+          state: "alive",
+          isHead: true,
+          resources: fromAmounts(state.total),
+          used: Object.fromEntries(resources.map(([name, { used }]) => [name, used])),
+          startedAtMs: this.startedAtMs,
+        },
+      ],
       objectStore: {
         usedBytes: this.usedBytes,
         capacityBytes: this.capacityBytes,

@@ -120,7 +120,7 @@ export class ClusterMetrics {
   #workers(): void {
     const { cluster } = this.#observer;
     this.#gauge("mobula_worker_resident_memory_bytes", "Resident memory of a worker", ["worker"], (set) => {
-      for (const { id, rssBytes } of this.#workerRows.read(cluster.state)) set(rssBytes, { worker: id });
+      for (const { id, rssBytes = 0 } of this.#workerRows.read(cluster.state)) set(rssBytes, { worker: id });
     });
     this.#register(
       new Gauge({

@@ -46,6 +46,7 @@ const ACTOR_FIELDS = ["id", "class", "name", "state", "job", "worker", "pid", "c
 const OBJECT_FIELDS = ["id", "state", "owner", "job"];
 const WORKER_FIELDS = ["id", "pid", "state", "running", "client", "actor"];
 const JOB_FIELDS = ["id", "name", "state", "pid"];
+const NODE_FIELDS = ["id", "host", "state"];
 const GROUP_FIELDS = ["id", "name", "state", "strategy", "job"];
 /** A process is asked for so many of its newest unfinished tasks, unless filters want to see more. */
 const ASKED_TASKS = 1_000;
@@ -74,11 +75,12 @@ export class StateApi {
         toList(objectRows(state, jobOf, cluster.mappedSlots()), readQuery(parameters, OBJECT_FIELDS)),
       workers: (parameters) => toList(this.#workerRows.read(state), readQuery(parameters, WORKER_FIELDS)),
       jobs: (parameters) => toList(jobRows(state), readQuery(parameters, JOB_FIELDS)),
+      nodes: (parameters) => toList(cluster.describe().nodes, readQuery(parameters, NODE_FIELDS)),
       "placement-groups": (parameters) => toList(placementGroupRows(state), readQuery(parameters, GROUP_FIELDS)),
       resources: (parameters) => toList(resourceRows(cluster.describe()), readQuery(parameters, ["name"])),
       "summary/tasks": (parameters) =>
         toList(taskSummary(state, observer.history.newestFirst()), readQuery(parameters, ["name"])),
-      "summary/actors": (parameters) => toList(actorSummary(state), readQuery(parameters, ["class"])),
+      "summary/actors": (parameters) => toList(actorSummary(actorRows(state)), readQuery(parameters, ["class"])),
       "summary/objects": (parameters) =>
         toList(objectSummary(objectRows(state, jobOf)), readQuery(parameters, ["owner", "job"])),
       timeline: (parameters) => this.#timeline(parameters),

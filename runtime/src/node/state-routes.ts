@@ -11,6 +11,7 @@ const ROUTES: readonly Exclude<StateRoute, "cluster">[] = [
   "objects",
   "workers",
   "jobs",
+  "nodes",
   "placement-groups",
   "resources",
   "summary/tasks",

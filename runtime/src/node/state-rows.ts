@@ -122,7 +122,7 @@ export function placementGroupRows(state: CoreState): PlacementGroupRow[] {
       id,
       ...(name === undefined ? {} : { name }),
       state: groupState,
-      strategy,
+      ...(strategy === undefined ? {} : { strategy }),
       job: job ?? "",
       bundles: bundles.map(({ resources }) => amountsOf(resources, "total")),
       used: bundles.map(({ resources }) => amountsOf(resources, "used")),
@@ -130,11 +130,11 @@ export function placementGroupRows(state: CoreState): PlacementGroupRow[] {
     .toReversed();
 }
 
-function amountsOf<Kind extends "used" | "total">(
-  resources: Readonly<Record<string, Readonly<Record<Kind, number>>>>,
-  kind: Kind,
+function amountsOf(
+  resources: Readonly<Record<string, { readonly used?: number; readonly total: number }>>,
+  kind: "used" | "total",
 ): Record<string, number> {
-  return Object.fromEntries(Object.entries(resources).map(([name, amounts]) => [name, amounts[kind]]));
+  return Object.fromEntries(Object.entries(resources).map(([name, amounts]) => [name, amounts[kind] ?? 0]));
 }
 
 export function resourceRows({ resources }: ClusterDescription): ResourceRow[] {
@@ -174,25 +174,24 @@ export function taskSummary(state: CoreState, past: readonly PastTask[]): TaskSu
 
 type Mutable<Row> = { -readonly [Field in keyof Row]: Row[Field] };
 
-export function actorSummary(state: CoreState): ActorSummaryRow[] {
+export function actorSummary(actors: readonly ActorRow[]): ActorSummaryRow[] {
   const rows = new Map<string, Mutable<ActorSummaryRow>>();
-  for (const actor of actorRows(state)) {
-    const empty = { pending: 0, alive: 0, restarting: 0, dead: 0, callsPending: 0, callsFinished: 0 };
-    const row = rows.get(actor.class) ?? { class: actor.class, ...empty };
+  for (const actor of actors) {
+    const row = rows.get(actor.class) ?? { class: actor.class, pending: 0, alive: 0, restarting: 0, dead: 0 };
     rows.set(actor.class, row);
     row[actor.state]++;
-    row.callsPending += actor.callsPending;
-    row.callsFinished += actor.callsFinished;
+    if (actor.callsPending !== undefined) row.callsPending = (row.callsPending ?? 0) + actor.callsPending;
+    if (actor.callsFinished !== undefined) row.callsFinished = (row.callsFinished ?? 0) + actor.callsFinished;
   }
   return [...rows.values()];
 }
 
-/** Those who own most come first. */
+/** Those who own most come first; the jobs, where nobody tells the owners. */
 export function objectSummary(objects: readonly ObjectRow[]): ObjectSummaryRow[] {
   const rows = new Map<string, Mutable<ObjectSummaryRow>>();
   for (const { owner, job, sizeBytes } of objects) {
-    const row = rows.get(owner) ?? { owner, job, objects: 0, sizeBytes: 0 };
-    rows.set(owner, row);
+    const row = rows.get(owner ?? job) ?? { ...(owner === undefined ? {} : { owner }), job, objects: 0, sizeBytes: 0 };
+    rows.set(owner ?? job, row);
     row.objects++;
     row.sizeBytes += sizeBytes;
   }

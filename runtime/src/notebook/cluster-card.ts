@@ -4,7 +4,7 @@ import type { ClusterDescription } from "../protocol/messages.ts";
 
 /** MIME bundle of a cluster's state at one moment. */
 export function clusterBundle(cluster: ClusterDescription): { "text/plain": string; "text/html": string } {
-  const title = `Mobula ${cluster.version} on ${cluster.engine === "local" ? "this machine" : cluster.engine}`;
+  const title = cluster.engine === "ray" ? `Ray ${cluster.version}` : `Mobula ${cluster.version} on this machine`;
   const rows = factsOf(cluster);
   const width = Math.max(...rows.map(([label]) => label.length));
   const text = [title, ...rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`)].join("\n");
@@ -14,17 +14,20 @@ export function clusterBundle(cluster: ClusterDescription): { "text/plain": stri
 function factsOf(cluster: ClusterDescription): [label: string, value: string][] {
   const { cpus, gpus } = cluster.resources;
   const { usedBytes, capacityBytes, objects, directory, hint } = cluster.objectStore;
+  const storeFacts = [
+    ...(objects === undefined ? [] : [count(objects, "object")]),
+    ...(directory === undefined ? [] : [`in ${directory}`]),
+  ];
+  const { nodes } = cluster;
   const living = cluster.actors.filter((actor) => actor.state !== "dead");
   return [
     ...(cluster.name === undefined ? [] : [["name", cluster.name] as [string, string]]),
+    ...(nodes.length > 1 || cluster.engine === "ray" ? [["nodes", String(nodes.length)] as [string, string]] : []),
     ["CPUs", `${cpus?.used ?? 0} of ${cpus?.total ?? 0} in use`],
     ...(gpus === undefined || gpus.total === 0
       ? []
       : [["GPUs", `${gpus.used} of ${gpus.total} in use`] as [string, string]]),
-    [
-      "object store",
-      `${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)}, ${count(objects, "object")}, in ${directory}`,
-    ],
+    ["object store", [`${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)}`, ...storeFacts].join(", ")],
     ...(hint === undefined ? [] : [["", hint] as [string, string]]),
     ["workers", `${cluster.workers.length}${tally(cluster.workers.map(({ state }) => state))}`],
     ["actors", `${living.length}${tally(living.map((actor) => actor.class))}`],

@@ -73,7 +73,8 @@ export interface ActorView {
 export interface PlacementGroupView {
   readonly id: string;
   readonly name?: string;
-  readonly strategy: "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
+  /** What the cluster does not tell is absent. */
+  readonly strategy?: "PACK" | "SPREAD" | "STRICT_PACK" | "STRICT_SPREAD";
   /** `pending`: it waits for resources. */
   readonly state: "pending" | "created";
   /** It outlives the job that made it. */
@@ -81,7 +82,7 @@ export interface PlacementGroupView {
   readonly job?: string;
   /** In units, as users give them. */
   readonly bundles: readonly {
-    readonly resources: Readonly<Record<string, { readonly used: number; readonly total: number }>>;
+    readonly resources: Readonly<Record<string, { readonly used?: number; readonly total: number }>>;
     readonly gpuIds: readonly string[];
   }[];
 }

@@ -1,7 +1,7 @@
 /** Everything that crosses a wire inside a cluster, one union per wire and direction. */
 import type { PlacementGroupView, TaskGroupView } from "./cluster-view.ts";
 import type { ActorId, ClientId, LeaseId, ObjectId, PlacementGroupId, TaskId, WorkerId } from "./ids.ts";
-import type { StackFrame, StateParameters, StateRoute } from "./state.ts";
+import type { NodeRow, StackFrame, StateParameters, StateRoute } from "./state.ts";
 import type { TaskEvents, TaskListings } from "./task-events.ts";
 import type { WireError } from "./wire-error.ts";
 
@@ -505,18 +505,22 @@ export interface ClusterDescription {
   readonly engine: string;
   readonly version: string;
   readonly startedAtMs: number;
-  readonly pid: number;
+  /** Of the head process, where there is one of ours. */
+  readonly pid?: number;
   /** In units, not ten-thousandths. */
   readonly resources: Readonly<Record<string, { readonly used: number; readonly total: number }>>;
   readonly objectStore: {
     readonly usedBytes: number;
     readonly capacityBytes: number;
-    readonly objects: number;
+    /** What the cluster does not tell is absent. */
+    readonly objects?: number;
     /** Bytes of objects in files, for want of room. */
-    readonly spilledBytes: number;
-    readonly directory: string;
+    readonly spilledBytes?: number;
+    readonly directory?: string;
     readonly hint?: string;
   };
+  /** The machines that are alive. */
+  readonly nodes: readonly NodeRow[];
   readonly workers: readonly {
     readonly id: string;
     readonly pid: number;

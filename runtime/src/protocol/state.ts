@@ -1,5 +1,5 @@
 /**
- * What a cluster tells about itself: rows of its tasks, actors, objects, workers and jobs, and the routes that give them.
+ * What a cluster tells about itself: rows of its tasks, actors, objects, workers, nodes and jobs, and the routes that give them.
  * The same routes answer HTTP, the command line and `listTasks` and its like.
  */
 import type { ClusterDescription } from "./messages.ts";
@@ -24,6 +24,8 @@ export interface TaskRow {
   readonly actor?: string;
   readonly worker?: string;
   readonly pid?: number;
+  /** Of a cluster of several machines. */
+  readonly node?: string;
   /** 0 at the first run, one more with each retry. */
   readonly attempt: number;
   /** Code or class name of what it failed with, e.g. `WORKER_CRASHED` or `RangeError`. */
@@ -40,7 +42,7 @@ export interface TaskRow {
   readonly resources?: Readonly<Record<string, number>>;
 }
 
-/** An actor in a list. */
+/** An actor in a list. A Ray cluster does not count calls, and does not tell how many restarts are left. */
 export interface ActorRow {
   readonly id: string;
   readonly class: string;
@@ -49,9 +51,10 @@ export interface ActorRow {
   readonly job: string;
   readonly worker?: string;
   readonly pid?: number;
-  readonly callsPending: number;
-  readonly callsFinished: number;
-  readonly restartsLeft: number;
+  readonly node?: string;
+  readonly callsPending?: number;
+  readonly callsFinished?: number;
+  readonly restartsLeft?: number;
   readonly resources: Readonly<Record<string, number>>;
   readonly cellId?: string;
   /** Why it is dead. */
@@ -63,15 +66,18 @@ export interface ObjectRow {
   readonly id: string;
   /** As far as the head knows: 0 while it is pending. */
   readonly sizeBytes: number;
-  /** `pending` is being made, `in-memory` travels in messages, `in-store` lies in shared memory, `spilled` in a file. */
-  readonly state: "pending" | "in-memory" | "in-store" | "spilled" | "lost";
+  /**
+   * `pending` is being made, `in-memory` travels in messages, `in-store` lies in shared memory, `spilled` in a file.
+   * `ready`: it is there, and the cluster does not tell where.
+   */
+  readonly state: "pending" | "in-memory" | "in-store" | "spilled" | "ready" | "lost";
   /** The process whose call or `put` made it. */
-  readonly owner: string;
+  readonly owner?: string;
   readonly job: string;
   /** How often each process keeps it; `in X` is the object or actor X that contains it. */
   readonly holders: Readonly<Record<string, number>>;
   /** A process has it mapped, or writes it: it cannot be spilled now. */
-  readonly isPinned: boolean;
+  readonly isPinned?: boolean;
   /** Why it is lost. */
   readonly reason?: string;
 }
@@ -86,9 +92,11 @@ export interface WorkerRow {
   /** The process it works for. */
   readonly client?: string;
   readonly actor?: string;
-  readonly cpuPercent: number;
-  readonly rssBytes: number;
-  readonly tasksFinished: number;
+  readonly node?: string;
+  /** Of the process that runs the code, which a Ray cluster does not measure. */
+  readonly cpuPercent?: number;
+  readonly rssBytes?: number;
+  readonly tasksFinished?: number;
   readonly resources: Readonly<Record<string, number>>;
   /** GPUs that its work has. */
   readonly gpuIds?: readonly string[];
@@ -106,10 +114,29 @@ export interface JobRow {
   readonly host?: string;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
-  readonly workers: number;
+  readonly workers?: number;
   readonly actors: number;
 }
 
+/** A machine of the cluster. */
+export interface NodeRow {
+  readonly id: string;
+  /** Name or address. */
+  readonly host: string;
+  readonly state: "alive" | "dead";
+  /** The cluster's head runs there. */
+  readonly isHead: boolean;
+  /** What there is, in units. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** What of it is promised to work; absent while nobody has told. */
+  readonly used?: Readonly<Record<string, number>>;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  /** Why it is dead. */
+  readonly reason?: string;
+}
+
+/** A placement group in a list. */
 export interface PlacementGroupRow {
   readonly id: string;
   readonly name?: string;
@@ -118,7 +145,7 @@ export interface PlacementGroupRow {
   readonly job: string;
   readonly bundles: readonly Readonly<Record<string, number>>[];
   /** What work in each bundle holds now. */
-  readonly used: readonly Readonly<Record<string, number>>[];
+  readonly used?: readonly Readonly<Record<string, number>>[];
 }
 
 export interface ResourceRow {
@@ -147,13 +174,13 @@ export interface ActorSummaryRow {
   readonly alive: number;
   readonly restarting: number;
   readonly dead: number;
-  readonly callsPending: number;
-  readonly callsFinished: number;
+  readonly callsPending?: number;
+  readonly callsFinished?: number;
 }
 
-/** Objects of one owner. */
+/** Objects of one owner; of one job where owners are not known. */
 export interface ObjectSummaryRow {
-  readonly owner: string;
+  readonly owner?: string;
   readonly job: string;
   readonly objects: number;
   readonly sizeBytes: number;
@@ -237,6 +264,7 @@ export interface StateRoutes {
   objects: StateList<ObjectRow>;
   workers: StateList<WorkerRow>;
   jobs: StateList<JobRow>;
+  nodes: StateList<NodeRow>;
   "placement-groups": StateList<PlacementGroupRow>;
   resources: StateList<ResourceRow>;
   "summary/tasks": StateList<TaskSummaryRow>;

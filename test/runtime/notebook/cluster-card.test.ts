@@ -9,6 +9,7 @@ const cluster: ClusterDescription = {
   startedAtMs: 0,
   pid: 7,
   resources: { cpus: { used: 1.5, total: 4 } },
+  nodes: [{ id: "abc", host: "here", state: "alive", isHead: true, resources: { cpus: 4 } }],
   objectStore: { usedBytes: 2048, capacityBytes: 1 << 30, objects: 1, spilledBytes: 0, directory: "/shm/x" },
   workers: [
     { id: "w1", pid: 1, state: "running" },
@@ -30,6 +31,17 @@ test("a cluster shows what it is and what it has", () => {
       workers       3 (1 running, 2 idle)
       actors        1 (1 Totals)"
   `);
+});
+
+test("a Ray cluster shows its version and its nodes, and nothing that it does not tell", () => {
+  const objectStore = { usedBytes: 0, capacityBytes: 1 << 30 };
+  const text = clusterBundle({ ...cluster, engine: "ray", version: "2.60.0", objectStore })["text/plain"];
+  expect(text.split("\n").slice(0, 4)).toEqual([
+    "Ray 2.60.0",
+    "  nodes         1",
+    "  CPUs          1.5 of 4 in use",
+    "  object store  0 bytes of 1 GiB",
+  ]);
 });
 
 test("names are text in the HTML, not markup", () => {

@@ -26,6 +26,9 @@ export interface JobDetails {
 /** A row as Ray has it; what is not known is null. */
 export type RayRow = Readonly<Record<string, unknown>>;
 
+/** By node and resource: what is used, and what there is. */
+export type UsageByNode = Readonly<Record<string, Readonly<Record<string, readonly [used: number, total: number]>>>>;
+
 /** Ray gives no more at once. */
 const LIST_LIMIT = 10_000;
 
@@ -94,13 +97,36 @@ export class JobsApi {
     return status === 200 ? textOf(asObject(text)?.["logs"]) : "";
   }
 
-  /** Rows of a list of Ray's state API, with their details. @throws ConnectionFailedError */
-  async list(name: string): Promise<{ readonly rows: readonly RayRow[]; readonly total: number }> {
-    const answer = await this.#ask("GET", `/api/v0/${name}?detail=1&limit=${LIST_LIMIT}`);
+  /**
+   * Rows of a list of Ray's state API, with their details.
+   *
+   * @param filters - what fields have to be
+   * @throws ConnectionFailedError
+   */
+  async list(
+    name: string,
+    filters: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly rows: readonly RayRow[]; readonly total: number }> {
+    const query = new URLSearchParams({ detail: "1", limit: String(LIST_LIMIT) });
+    for (const [key, value] of Object.entries(filters)) {
+      query.append("filter_keys", key);
+      query.append("filter_predicates", "=");
+      query.append("filter_values", value);
+    }
+    const answer = await this.#ask("GET", `/api/v0/${name}?${query.toString()}`);
     this.#expectOk(answer, `does not tell of its ${name}`);
     const { data } = asObject(answer.text) as { data?: { result?: { result?: RayRow[]; total?: number } } };
     const rows = data?.result?.result ?? [];
     return { rows, total: data?.result?.total ?? rows.length };
+  }
+
+  /** As the autoscaler last saw it, some seconds ago; nothing where there is none. */
+  async usage(): Promise<UsageByNode> {
+    const { status, text } = await this.#ask("GET", "/api/cluster_status");
+    const { data } = (status === 200 ? asObject(text) : {}) as {
+      data?: { clusterStatus?: { loadMetricsReport?: { usageByNode?: UsageByNode | null } } | null };
+    };
+    return data?.clusterStatus?.loadMetricsReport?.usageByNode ?? {};
   }
 
   #expectOk({ status, text }: Answer, what: string): void {

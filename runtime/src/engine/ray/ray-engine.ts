@@ -8,18 +8,19 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { EngineClosedError } from "../../errors.ts";
 import { stateDirectory } from "../../node/discovery.ts";
+import type { ClusterDescription } from "../../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../../protocol/state.ts";
 import { driverConnection, type RemoteOptions } from "../remote/remote-engine.ts";
 import { JobsApi } from "./jobs-api.ts";
 import { parseRayAddress } from "./ray-address.ts";
 import { RayClient } from "./ray-client.ts";
-import { rayTasks } from "./ray-state.ts";
+import { RayStateApi } from "./ray-state-api.ts";
 
 /** How long the hub stays for the next driver. */
 const HUB_IDLE_MS = 600_000;
 
 export class RayEngine extends RayClient {
-  readonly #dashboard: JobsApi;
+  readonly #state: RayStateApi;
   #isClosed = false;
 
   /**
@@ -37,7 +38,7 @@ export class RayEngine extends RayClient {
     super(
       driverConnection(options, { ray: { address, host, port, token, hub, secrets: stateDirectory(env), idleMs } }),
     );
-    this.#dashboard = new JobsApi({ address, host, port, token });
+    this.#state = new RayStateApi(new JobsApi({ address, host, port, token }));
   }
 
   override async state<Route extends StateRoute>(
@@ -45,8 +46,19 @@ export class RayEngine extends RayClient {
     parameters: StateParameters = {},
   ): Promise<StateRoutes[Route]> {
     if (this.#isClosed) throw new EngineClosedError();
-    if (route !== "tasks") return await super.state(route, parameters);
-    return (await rayTasks(this.#dashboard, parameters)) as StateRoutes[Route];
+    return await this.#state.read(route, parameters);
+  }
+
+  /** The session tells fresher amounts than the dashboard, and the dashboard more. */
+  override async describe(): Promise<ClusterDescription> {
+    const seen = this.#state.cluster();
+    // Whatever is wrong, the session says it better.
+    seen.catch(() => {});
+    const { resources, objectStore, nodes } = await super.describe();
+    const told = await seen;
+    const used = new Map(nodes.map((node) => [node.id, node.used]));
+    const fresh = told.nodes.map((node) => ({ ...node, used: used.get(node.id) ?? node.used ?? {} }));
+    return { ...told, resources, objectStore, nodes: fresh };
   }
 
   override async close(): Promise<void> {

@@ -3,12 +3,12 @@ import { UnsupportedError } from "../../errors.ts";
 import { readQuery, toList } from "../../node/state-query.ts";
 import type { StateList, StateParameters, TaskRow, TaskState } from "../../protocol/state.ts";
 import type { JobsApi, RayRow } from "./jobs-api.ts";
+import { known, numberOf, resourcesOf, textOf } from "./ray-fields.ts";
+import { isOfRay } from "./ray-rows.ts";
 
-const TASK_FILTERS = ["id", "name", "state", "job", "parent", "actor", "worker", "pid", "attempt", "errorType"];
+const TASK_FILTERS = ["id", "name", "state", "job", "parent", "actor", "worker", "pid", "attempt", "errorType", "node"];
 const FURTHER_FILTERS = ["cellId", "executionCount"];
 const TASK_TYPES: ReadonlySet<unknown> = new Set(["NORMAL_TASK", "ACTOR_TASK"]);
-/** Ray's own work: those that start jobs. */
-const OF_RAY = /^(JobSupervisor\.|_ray_internal)/;
 
 /** What is neither here nor unknown waits for a worker, in one way or another. */
 const STATES: Readonly<Record<string, TaskState>> = {
@@ -19,7 +19,6 @@ const STATES: Readonly<Record<string, TaskState>> = {
   FINISHED: "FINISHED",
   FAILED: "FAILED",
 };
-const RESOURCES: Readonly<Record<string, string>> = { CPU: "cpus", GPU: "gpus", memory: "memoryBytes" };
 
 /** Runs of tasks and methods, also of other drivers. Ray hears of them within a second. @throws UnsupportedError */
 export async function rayTasks(api: JobsApi, parameters: StateParameters): Promise<StateList<TaskRow>> {
@@ -27,19 +26,30 @@ export async function rayTasks(api: JobsApi, parameters: StateParameters): Promi
     if (name in parameters) throw new UnsupportedError(`The filter '${name}' on a Ray cluster`, "Ray knows no cells.");
   }
   const query = readQuery(parameters, TASK_FILTERS);
-  const { rows, total } = await api.list("tasks");
-  const tasks = rows.filter(({ type, name }) => TASK_TYPES.has(type) && !OF_RAY.test(textOf(name) ?? "")).map(taskRow);
+  const { tasks, notes } = await allTasks(api, parameters);
+  return toList(tasks, query, notes);
+}
+
+/** @param parameters - Ray itself looks for the name and the job, so that it leaves out less. */
+export async function allTasks(
+  api: JobsApi,
+  { name, job }: StateParameters = {},
+): Promise<{ readonly tasks: TaskRow[]; readonly notes: readonly string[] }> {
+  const isJob = /^[0-9a-f]{8}$/.test(job ?? "");
+  const { rows, total } = await api.list("tasks", {
+    ...known("name", name),
+    ...known("job_id", isJob ? job : undefined),
+  });
+  const tasks = rows.filter(({ type, name: called }) => TASK_TYPES.has(type) && !isOfRay(called)).map(taskRow);
   tasks.sort((a, b) => b.submittedAtMs - a.submittedAtMs);
   const left = total - rows.length;
-  const notes = left > 0 ? [`Ray told of ${rows.length} runs only, and left out ${left}.`] : [];
-  return toList(tasks, query, notes);
+  return { tasks, notes: left > 0 ? [`Ray told of ${rows.length} runs only, and left out ${left}`] : [] };
 }
 
 /** @param row - of `/api/v0/tasks` with details. */
 export function taskRow(row: RayRow): TaskRow {
   const { task_id: id, name, job_id: job, attempt_number: attempt, creation_time_ms: submittedAtMs } = row;
   const parent = textOf(row["parent_task_id"]);
-  const resources = Object.entries((row["required_resources"] ?? {}) as Record<string, number>);
   return {
     id: textOf(id) ?? "",
     name: textOf(name) ?? "",
@@ -52,11 +62,10 @@ export function taskRow(row: RayRow): TaskRow {
     ...known("actor", textOf(row["actor_id"])),
     ...known("worker", textOf(row["worker_id"])),
     ...known("pid", numberOf(row["worker_pid"])),
+    ...known("node", textOf(row["node_id"])),
     ...known("startedAtMs", numberOf(row["start_time_ms"])),
     ...known("endedAtMs", numberOf(row["end_time_ms"])),
-    ...(row["type"] === "ACTOR_TASK"
-      ? {}
-      : { resources: Object.fromEntries(resources.map(([key, amount]) => [RESOURCES[key] ?? key, amount])) }),
+    ...(row["type"] === "ACTOR_TASK" ? {} : { resources: resourcesOf(row["required_resources"]) }),
     ...failureOf(row),
   };
 }
@@ -80,16 +89,4 @@ function failureOf({ error_type: type, error_message: message }: RayRow): Pick<T
   }
   const errorType = type === "WORKER_DIED" || type === "NODE_DIED" ? "WORKER_CRASHED" : type;
   return { errorType, ...known("error", text.split("\n")[0] || undefined) };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
-}
-
-function known<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [Name in Key]?: Value } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [Name in Key]?: Value };
 }

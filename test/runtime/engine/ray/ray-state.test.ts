@@ -73,7 +73,7 @@ test("lists leave out Ray's own work, show the newest first, and say what Ray le
   const api = { list: async () => ({ rows, total: 12_000 }) } as unknown as JobsApi;
   const list = await rayTasks(api, {});
   expect(list.items.map(({ id }) => id)).toEqual(["t2", "t1"]);
-  expect(list.notes).toEqual(["Ray told of 4 runs only, and left out 11996."]);
+  expect(list.notes).toEqual(["Ray told of 4 runs only, and left out 11996"]);
   expect((await rayTasks(api, { actor: "a1", limit: "1" })).total).toBe(1);
   await expect(rayTasks(api, { cellId: "x" })).rejects.toMatchObject({ code: "UNSUPPORTED" });
   await expect(rayTasks(api, { colour: "red" })).rejects.toMatchObject({ code: "UNSUPPORTED" });
