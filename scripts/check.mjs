@@ -11,7 +11,8 @@ const CHECKS = [
   { name: "format", args: ["node_modules/@biomejs/biome/bin/biome", "check", "."] },
 ];
 /** With the packages that `npm test` installs: Ray's types among them. */
-const PYTHON_TYPES = ["-m", "mypy", "--config-file", "runtime/python/mypy.ini", "runtime/python/mobula_ray"];
+const PYTHON_PACKAGES = ["runtime/python/mobula_python", "runtime/python/mobula_ray"];
+const PYTHON_TYPES = ["-m", "mypy", "--config-file", "runtime/python/mypy.ini", ...PYTHON_PACKAGES];
 
 /** @returns {Promise<{ passed: number, failed: number }>} */
 export async function check() {

@@ -16,6 +16,17 @@ export { ObjectRef } from "./api/object-ref.ts";
 export type { ActorOptions, ConcurrencyGroup, ErrorClass, MethodOptions, TaskOptions } from "./api/options.ts";
 export { type Bundle, PlacementGroup, type PlacementGroupOptions, placementGroup } from "./api/placement-group.ts";
 export { type PoolFunction, type PoolOptions, pool } from "./api/pool.ts";
+export {
+  type AnyPythonMethods,
+  type PythonActorClass,
+  type PythonActorOptions,
+  type PythonArguments,
+  type PythonStreamingTask,
+  type PythonTask,
+  type PythonTaskOptions,
+  py,
+} from "./api/python.ts";
+export { NdArray, type NumberArray, type PythonKwargs } from "./api/python-values.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";

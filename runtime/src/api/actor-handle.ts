@@ -9,6 +9,13 @@ import type { Runtime } from "./runtime.ts";
 const DESCRIPTION: unique symbol = Symbol.for("mobula.actor.description");
 const RUNTIME: unique symbol = Symbol("runtime");
 
+/** In the place of methods' names, where these are known in Python only. */
+export const ANY_METHOD = "*";
+
+export function isOfPython({ methods }: Pick<ActorDescription, "methods">): boolean {
+  return methods[0] === ANY_METHOD;
+}
+
 interface HandleTarget {
   readonly [ACTOR_BRAND]: true;
   readonly [DESCRIPTION]: ActorDescription;
@@ -27,13 +34,30 @@ export function makeHandle(runtime: Runtime, description: ActorDescription): obj
   define(Symbol.toStringTag, `Actor ${description.className}`);
   define(Symbol.for("nodejs.util.inspect.custom"), () => describeHandle(description));
   define(Symbol.for("Jupyter.display"), () => ({ "text/plain": describeHandle(description) }));
-  for (const method of description.methods) {
-    define(method, methodOf(runtime, handle, description, method, undefined), true);
+  if (!isOfPython(description)) {
+    for (const method of description.methods) {
+      define(method, methodOf(runtime, handle, description, method, undefined), true);
+    }
   }
   define(Symbol.asyncDispose, () => runtime.engine.endActor(description.actorId));
   runtime.engine.knowActor(description);
-  runtime.collected.register(handle, { id: description.actorId });
-  return Object.freeze(handle);
+  Object.freeze(handle);
+  const shown = isOfPython(description) ? withAnyMethod(runtime, handle, description) : handle;
+  runtime.collected.register(shown, { id: description.actorId });
+  return shown;
+}
+
+/** Of an actor in Python: there is a method under every name, and Python says which it has. */
+function withAnyMethod(runtime: Runtime, handle: HandleTarget, description: ActorDescription): object {
+  const methods = new Map<string, unknown>();
+  return new Proxy(handle, {
+    get: (target, key) => {
+      // A handle with `then` would be taken for a promise.
+      if (typeof key !== "string" || key === "then") return Reflect.get(target, key) as unknown;
+      if (!methods.has(key)) methods.set(key, methodOf(runtime, handle, description, key, undefined));
+      return methods.get(key);
+    },
+  });
 }
 
 function methodOf(
@@ -55,7 +79,8 @@ function methodOf(
 
 function describeHandle(description: ActorDescription): string {
   const name = description.name === undefined ? "" : ` "${description.name}"`;
-  return `Actor ${description.className}${name} (${description.methods.join(", ")})`;
+  const methods = isOfPython(description) ? "in Python" : description.methods.join(", ");
+  return `Actor ${description.className}${name} (${methods})`;
 }
 
 export function isActorHandle(value: unknown): value is object {

@@ -1,5 +1,6 @@
 /** `actor(class)`: objects that live in processes of their own. */
 
+import type { TaskCode } from "../engine/engine.ts";
 import type { ConcurrencyGroupSpec } from "../protocol/messages.ts";
 import { actorDescriptionOf, actorIdOf, makeHandle, runtimeOf } from "./actor-handle.ts";
 import { currentRuntime } from "./lifecycle.ts";
@@ -12,7 +13,9 @@ import {
 } from "./options.ts";
 import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
+import type { Runtime } from "./runtime.ts";
 import type { ResultOf, WithRefs } from "./task.ts";
+import type { ValueCodec } from "./value-codec.ts";
 
 /** A method as a handle has it: the call goes to the actor, a ref to the result comes back at once. */
 export interface RemoteMethod<Args extends readonly unknown[], Result> {
@@ -71,14 +74,34 @@ function makeActorClass<Args extends unknown[], Instance>(
   options: ActorOptions<Instance> = {},
 ): ActorClass<Args, Instance> {
   if (typeof type !== "function") throw new TypeError("actor() takes a class");
+  const className = type.name === "" ? (options.name ?? "anonymous") : type.name;
+  const source: ActorSource = {
+    className,
+    kinds: methodKinds(type),
+    capture: (runtime) => runtime.capture(type, className).code,
+  };
+  return actorClassOf(source, options) as ActorClass<Args, Instance>;
+}
+
+/** What an actor is made from. */
+export interface ActorSource {
+  readonly className: string;
+  /** Its methods, by the kind of function they are. */
+  readonly kinds: ReadonlyMap<string, string>;
+  capture(runtime: Runtime): TaskCode;
+  /** How arguments of its constructor are encoded. Default: as values of this program. */
+  readonly codec?: Pick<ValueCodec, "encode">;
+}
+
+/** A class of actors, with its `with` and `options`. */
+export function actorClassOf<Instance>(source: ActorSource, options: ActorOptions<Instance>): unknown {
+  const { className, kinds, codec } = source;
   checkCount("maxConcurrency", options.maxConcurrency, 1);
   checkCount("maxPendingCalls", options.maxPendingCalls, 1);
   checkCount("maxRestarts", options.maxRestarts, -1);
   checkCount("maxTaskRetries", options.maxTaskRetries, -1);
-  const className = type.name === "" ? (options.name ?? "anonymous") : type.name;
   const resources = resourceAmounts(options, 0);
   const placed = placementOf(options);
-  const kinds = methodKinds(type);
   const methods = [...kinds.keys()];
   const streamMethods = methods.filter((method) => STREAM_KINDS.has(kinds.get(method) ?? ""));
   const groups = concurrencyGroups(options.concurrencyGroups, methods);
@@ -89,10 +112,10 @@ function makeActorClass<Args extends unknown[], Instance>(
   const isAsync = methods.some((method) => ASYNC_KINDS.has(kinds.get(method) ?? ""));
   const create = function (...args: unknown[]): object {
     const runtime = currentRuntime();
-    const { code } = runtime.capture(type, className);
+    const code = source.capture(runtime);
     const environment = runtime.environmentFor(options.runtimeEnv);
     const description = runtime.engine.createActor({
-      ...runtime.encodeArguments(args, `new ${className} arguments`),
+      ...runtime.encodeArguments(args, `new ${className} arguments`, codec),
       ...runtime.origin(),
       className,
       code,
@@ -114,8 +137,8 @@ function makeActorClass<Args extends unknown[], Instance>(
     });
     return makeHandle(runtime, description);
   };
-  const withOptions = (more: ActorOptions<Instance>): unknown => makeActorClass(type, { ...options, ...more });
-  return Object.assign(create, { with: withOptions, options }) as unknown as ActorClass<Args, Instance>;
+  const withOptions = (more: ActorOptions<Instance>): unknown => actorClassOf(source, { ...options, ...more });
+  return Object.assign(create, { with: withOptions, options });
 }
 
 function concurrencyGroups(

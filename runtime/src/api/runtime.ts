@@ -14,6 +14,8 @@ import type {
   WireExecution,
   WireJob,
 } from "../protocol/messages.ts";
+import { pythonCodec } from "../python/python-codec.ts";
+import { isOfPython } from "./actor-handle.ts";
 import { cancelOnAbort, cancelStreamOnAbort, retryRule } from "./call-options.ts";
 import { Getting } from "./getting.ts";
 import { type Hold, isObjectRef, ObjectRef } from "./object-ref.ts";
@@ -200,7 +202,11 @@ export class Runtime {
   }
 
   /** Arguments as the engine wants them: refs apart, the rest encoded. */
-  encodeArguments(args: readonly unknown[], path: string): Pick<ActorCallSpec, "args" | "refs"> {
+  encodeArguments(
+    args: readonly unknown[],
+    path: string,
+    codec: Pick<ValueCodec, "encode"> = this.codec,
+  ): Pick<ActorCallSpec, "args" | "refs"> {
     if (args.length === 0) return NO_ARGUMENTS;
     let refs: { index: number; id: ObjectId }[] | undefined;
     let plain: unknown[] | undefined;
@@ -212,7 +218,7 @@ export class Runtime {
       refs.push({ index, id: ownId(this, arg) });
       plain[index] = undefined;
     }
-    const encoded = this.codec.encode(plain ?? args, path);
+    const encoded = codec.encode(plain ?? args, path);
     return { args: encoded, refs };
   }
 
@@ -366,7 +372,8 @@ export class Runtime {
     signal?.throwIfAborted();
     const name = options.name ?? `${description.className}.${method}`;
     const shouldRetry = retryRule(retryOn);
-    const { args: encoded, refs } = this.encodeArguments(args, `${name} arguments`);
+    const codec = isOfPython(description) ? pythonCodec : this.codec;
+    const { args: encoded, refs } = this.encodeArguments(args, `${name} arguments`, codec);
     const { execution, parent, depth, job } = this.origin();
     const spec: ActorCallSpec = {
       args: encoded,

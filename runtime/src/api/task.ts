@@ -1,6 +1,7 @@
 /** `task(fn)`: a function that runs in the cluster. */
 
-import type { TaskSpec } from "../engine/engine.ts";
+import type { FunctionKind } from "../closure/index.ts";
+import type { TaskCode, TaskSpec } from "../engine/engine.ts";
 import { type ObjectId, resultOf } from "../protocol/ids.ts";
 import { cancelOnAbort, cancelStreamOnAbort, retryRule } from "./call-options.ts";
 import { currentRuntime } from "./lifecycle.ts";
@@ -10,6 +11,7 @@ import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
+import type { ValueCodec } from "./value-codec.ts";
 
 /** A ref is accepted wherever its value is. */
 export type WithRefs<Args extends readonly unknown[]> = { [Index in keyof Args]: Args[Index] | ObjectRef<Args[Index]> };
@@ -109,6 +111,25 @@ function makeTask(
   options: TaskOptions & { readonly numReturns?: number } = {},
 ): unknown {
   if (typeof fn !== "function") throw new TypeError("task() takes a function");
+  const name = fn.name === "" ? excerptOf(fn) : fn.name;
+  return taskOf({ name, capture: (runtime, name) => runtime.capture(fn, name) }, options);
+}
+
+/** What a task runs. */
+export interface TaskSource {
+  /** How it is called when the options do not say. */
+  readonly name: string;
+  capture(
+    runtime: Runtime,
+    name: string,
+  ): { readonly code: TaskCode; readonly captured: { readonly kind: FunctionKind } };
+  /** How its arguments are encoded. Default: as values of this program. */
+  readonly codec?: Pick<ValueCodec, "encode">;
+}
+
+/** A function that submits tasks, with its `with` and `options`. */
+export function taskOf(source: TaskSource, options: TaskOptions & { readonly numReturns?: number }): unknown {
+  const { codec } = source;
   const { numReturns } = options;
   checkCount("retries", options.retries, -1);
   checkCount("oomRetries", options.oomRetries, -1);
@@ -117,7 +138,7 @@ function makeTask(
   if (numReturns === 0 && options.signal !== undefined) {
     throw new TypeError("With numReturns: 0 there is no ref that a signal could cancel");
   }
-  const name = options.name ?? (fn.name === "" ? excerptOf(fn) : fn.name);
+  const name = options.name ?? source.name;
   const resources = resourceAmounts(options, 1);
   const path = `${name} arguments`;
   const shouldRetry = retryRule(options.retryOn);
@@ -127,8 +148,8 @@ function makeTask(
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
     options.signal?.throwIfAborted();
-    const { captured, code } = runtime.capture(fn, name);
-    const { args: encoded, refs } = runtime.encodeArguments(args, path);
+    const { captured, code } = source.capture(runtime, name);
+    const { args: encoded, refs } = runtime.encodeArguments(args, path, codec);
     const { execution, parent, depth, job } = runtime.origin();
     // Written out: spreads would cost more than the rest of a short call.
     const spec: TaskSpec = {
@@ -165,7 +186,7 @@ function makeTask(
     if (options.signal !== undefined) cancelOnAbort(runtime, ref.id as ObjectId, options.signal);
     return ref;
   };
-  const withOptions = (more: TaskOptions): unknown => makeTask(fn, { ...options, ...more });
+  const withOptions = (more: TaskOptions): unknown => taskOf(source, { ...options, ...more });
   return Object.assign(call, { with: withOptions, options });
 }
 

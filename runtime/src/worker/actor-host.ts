@@ -4,6 +4,7 @@ import type { ValueCodec } from "../api/value-codec.ts";
 import type { LocalEngine } from "../engine/local/local-engine.ts";
 import { toWireError } from "../errors.ts";
 import type { ActorSpec } from "../protocol/messages.ts";
+import { READY } from "../python/ready.ts";
 import type { CodeCache, UserFunction } from "./code-cache.ts";
 import type { Executor } from "./executor.ts";
 import type { RunningCall } from "./running-call.ts";
@@ -37,6 +38,8 @@ export class ActorHost {
       const args = (await this.#codec.decode(await objects.toPayload(spec.args))) as unknown[];
       for (const { index, value } of resolved) args[index] = await this.#codec.decode(await objects.toPayload(value));
       this.#instance = new type(...args);
+      const ready = (this.#instance as { readonly [READY]?: Promise<void> })[READY];
+      if (ready !== undefined) await ready;
       executor.useSelf(this.#instance);
       during = "onRestart";
       if (restarts > 0 && onRestart !== undefined) await this.#restarted(onRestart, restarts);

@@ -20,7 +20,7 @@ const LEFT_OUT: readonly string[] = ["cli/", "jobs/"];
 export function packageFiles(): ZipFile[] {
   const root = fileURLToPath(new URL("../", programUrl("x")));
   const file = (path: string, from: string): ZipFile => ({ path, bytes: readFileSync(from) });
-  const python = filesBelow(join(root, "python"), /^mobula_ray\/[^/]+\.py$/);
+  const python = filesBelow(join(root, "python"), /^mobula_(?:python|ray)\/[^/]+\.py$/);
   const code = filesBelow(join(root, "dist"), /\.js$/).filter(
     (path) => !LEFT_OUT.some((part) => path.startsWith(part)),
   );
