@@ -8,7 +8,11 @@ import { request as requestTls } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { errorFromWire, type WireError } from "../errors.ts";
+import { JobsApi } from "../engine/ray/jobs-api.ts";
+import { isRayAddress, parseRayAddress } from "../engine/ray/ray-address.ts";
+import { RayStateApi } from "../engine/ray/ray-state-api.ts";
+import { rayToken } from "../engine/ray/ray-token.ts";
+import { ConnectionFailedError, errorFromWire, type WireError } from "../errors.ts";
 import { listClusters, readDiscovery } from "../node/discovery.ts";
 import { socketRoot, viewAddress } from "../node/options.ts";
 import type { ClusterDescription } from "../protocol/messages.ts";
@@ -30,7 +34,8 @@ export const ADDRESS_OPTIONS: OptionsConfig = { address: { type: "string" }, jso
 
 /** For help texts. */
 export const ADDRESS_HELP = `      --address CLUSTER  id, name, pid or file of a cluster on this machine, or mobula://HOST:PORT with the token in
-                         MOBULA_TOKEN; needed when several run. Default: the environment variable MOBULA_ADDRESS
+                         MOBULA_TOKEN, or ray://HOST:8265 with Ray's token; needed when several run. Default: the
+                         environment variable MOBULA_ADDRESS
       --json             print JSON instead of a table
   -h, --help             show this help`;
 
@@ -40,6 +45,7 @@ export async function findCluster(values: OptionValues): Promise<ClusterSource> 
   if (address !== undefined && REMOTE.test(address)) {
     return httpSource(address.replace(/^mobula/, "http"), process.env["MOBULA_TOKEN"] ?? "");
   }
+  if (address !== undefined && isRayAddress(address)) return raySource(address);
   const found = await runningClusters();
   const isAny = address === undefined || address === "local" || address === "auto";
   const wanted = isAny ? found : found.filter((each) => isNamed(each, address));
@@ -141,6 +147,27 @@ function askSocket<Route extends StateRoute>(
       .on("error", reject);
     socket.write(`${JSON.stringify({ type: "query-state", id: 1, route, parameters })}\n`);
   });
+}
+
+/** Asks Ray's dashboard: no hub and no session are needed to look. */
+async function raySource(address: string): Promise<ClusterSource> {
+  return await clearly(async () => {
+    const api = new JobsApi({ address, ...parseRayAddress(address), token: rayToken(process.env) });
+    // What is wrong with the address or the token shows here.
+    await api.version();
+    const state = new RayStateApi(api);
+    return { read: (route, parameters = {}) => clearly(() => state.read(route, parameters)) };
+  });
+}
+
+/** A cluster that cannot be reached is no fault of this program's. */
+async function clearly<Result>(act: () => Promise<Result>): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof ConnectionFailedError) throw new CommandError(EXIT_CODES.failed, error.message);
+    throw error;
+  }
 }
 
 function httpSource(address: string, token: string): ClusterSource {

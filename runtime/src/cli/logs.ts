@@ -90,5 +90,6 @@ async function tail(source: ClusterSource, target: StateParameters, values: Opti
 
 export function formatLine({ atMs, worker, stream, name, text }: LogLine, nowMs: number): string {
   const who = name === undefined ? worker : `${worker} ${name}`;
-  return `${formatTime(atMs, nowMs)} (${who})${stream === "stderr" ? " ! " : " "}${text}`;
+  const when = atMs === undefined ? "" : `${formatTime(atMs, nowMs)} `;
+  return `${when}(${who})${stream === "stderr" ? " ! " : " "}${text}`;
 }

@@ -129,7 +129,7 @@ const logs: Columns<LogRow> = () => [
   { title: "WORKER", value: ({ worker }) => worker },
   { title: "PID", value: ({ pid }) => pid, align: "right" },
   { title: "STATE", value: ({ state }) => state },
-  { title: "SIZE", value: ({ sizeBytes }) => formatBytes(sizeBytes), align: "right" },
+  { title: "SIZE", value: ({ sizeBytes }) => told(sizeBytes, formatBytes), align: "right" },
   { title: "RUNNING", value: ({ running }) => running },
 ];
 

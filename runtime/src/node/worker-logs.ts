@@ -77,7 +77,7 @@ export class WorkerLogs {
         }
       }
     }
-    lines.sort((a, b) => a.atMs - b.atMs);
+    lines.sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0));
     return { lines, cursor: [...seen].map(([key, number]) => `${key}:${number}`).join(",") };
   }
 }

@@ -190,14 +190,16 @@ export interface ObjectSummaryRow {
 export interface LogRow {
   readonly worker: string;
   readonly pid: number;
-  /** On disk; older output is dropped beyond 4 MB a worker. */
-  readonly sizeBytes: number;
+  /** On disk; older output is dropped beyond 4 MB a worker. A Ray cluster does not tell. */
+  readonly sizeBytes?: number;
   readonly state: "alive" | "ended";
   readonly running?: string;
 }
 
+/** A line that a worker printed. */
 export interface LogLine {
-  readonly atMs: number;
+  /** When; the log files of a Ray cluster do not say. */
+  readonly atMs?: number;
   readonly worker: string;
   readonly pid: number;
   readonly stream: "stdout" | "stderr";

@@ -1,4 +1,5 @@
 /** What a Ray cluster tells about itself, through the public API and the command. */
+import { tmpdir } from "node:os";
 import {
   actor,
   cancel,
@@ -17,10 +18,11 @@ import {
   task,
   timeline,
 } from "mobula";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Counter, failure } from "../../support/api-world.ts";
 import type { RayCluster } from "../../support/ray-cluster.ts";
 import { sharedRay } from "../../support/shared-ray.ts";
+import { type Finished, startMobula } from "../cli/mobula.ts";
 
 /** Ray hears of some things a second later. */
 const SOON = { timeout: 30_000 };
@@ -91,6 +93,48 @@ test("nodes tell what they have and what of it is in use; so do placement groups
   expect(row).toMatchObject({ state: "created", job, bundles: [{ cpus: 0.25 }] });
   await group.remove();
   await expect.poll(async () => (await listPlacementGroups({ name: "listed" })).items[0]?.state, SOON).toBe("removed");
+});
+
+describe("the command mobula", () => {
+  const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Finished> => {
+    const settings = { MOBULA_ADDRESS: ray.address, RAY_AUTH_TOKEN: ray.token, ...env };
+    return startMobula(tmpdir(), args, { ...process.env, ...settings }).finished;
+  };
+
+  test("shows the cluster, its lists and what its workers printed, in the tables of other clusters", async () => {
+    const job = await myJob();
+    const printer = new (actor(
+      class Printer {
+        print(): void {
+          console.log("first\nsecond");
+        }
+      },
+    ))();
+    await printer.print();
+    const status = await run(["status"]);
+    expect(status.stdout).toMatch(/^Ray [\d.]+ at ray:\S+, for .*\n  Nodes      1\n    \S+ \(head\) cpus \S+ of 2\n/);
+    expect(status.stdout).toMatch(new RegExp(`^    ${job} 'lister' process ${process.pid} on `, "m"));
+    const actors = async () => (await run(["list", "actors", "--filter", `job=${job}`])).stdout;
+    await expect.poll(actors, SOON).toMatch(/^\w+ +Printer +alive .* - +-/m);
+    expect((await run(["list", "nodes"])).stdout).toMatch(/\(head\) +alive /);
+    const printed = async () => (await run(["logs", "Printer"])).stdout;
+    await expect.poll(printed, SOON).toMatch(/^\(\w+ Printer\.print\) first\n\(\w+ Printer\.print\) second\n$/);
+    expect((await run(["logs", "nobody"])).stderr).toMatch(/^mobula: The actor 'nobody' is not supported here\./);
+    kill(printer);
+  });
+
+  test.each([
+    ["a token that is wrong", { RAY_AUTH_TOKEN: "wrong" }, /the cluster refuses the token: pass the one in/],
+    ["a port of another kind", { MOBULA_ADDRESS: "ray://127.0.0.1:10001" }, /name the dashboard's, as in ray:/],
+    ["a port where nobody is", { MOBULA_ADDRESS: "ray://127.0.0.1:1" }, /start the head with 'ray start --head'/],
+  ])("says in one sentence what to do about %s", async (_, env, fix) => {
+    for (const args of [["status"], ["list", "tasks"], ["logs"]]) {
+      const { code, stdout, stderr } = await run(args, env);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(/^mobula: Cannot connect to ray:\S+ [^\n]+\n$/);
+      expect(stderr).toMatch(fix);
+    }
+  });
 });
 
 test("what Ray cannot tell is refused with the reason", async () => {

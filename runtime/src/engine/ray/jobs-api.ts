@@ -129,6 +129,22 @@ export class JobsApi {
     return data?.clusterStatus?.loadMetricsReport?.usageByNode ?? {};
   }
 
+  /** Names of log files of a node, by their kinds. */
+  async logFiles(nodeId: string, glob: string): Promise<Readonly<Record<string, readonly string[]>>> {
+    const query = new URLSearchParams({ node_id: nodeId, glob });
+    const answer = await this.#ask("GET", `/api/v0/logs?${query.toString()}`);
+    this.#expectOk(answer, "does not tell of its logs");
+    return (asObject(answer.text) as { data?: { result?: Record<string, string[]> } }).data?.result ?? {};
+  }
+
+  /** The last lines of a log file; all of them for -1. */
+  async logText(nodeId: string, file: string, lines: number): Promise<string> {
+    const query = new URLSearchParams({ node_id: nodeId, filename: file, lines: String(lines) });
+    const answer = await this.#ask("GET", `/api/v0/logs/file?${query.toString()}`);
+    this.#expectOk(answer, `does not show the log ${file}`);
+    return answer.text;
+  }
+
   #expectOk({ status, text }: Answer, what: string): void {
     if (status === 200) return;
     const lines = text.trim().split("\n");

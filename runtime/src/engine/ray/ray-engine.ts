@@ -3,9 +3,6 @@
  * Mobula's own does; so this is a remote engine whose session has to be found first. See hub.ts, and
  * `runtime/python/mobula_ray/` for the other end.
  */
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { EngineClosedError } from "../../errors.ts";
 import { stateDirectory } from "../../node/discovery.ts";
 import type { ClusterDescription } from "../../protocol/messages.ts";
@@ -15,6 +12,7 @@ import { JobsApi } from "./jobs-api.ts";
 import { parseRayAddress } from "./ray-address.ts";
 import { RayClient } from "./ray-client.ts";
 import { RayStateApi } from "./ray-state-api.ts";
+import { rayToken } from "./ray-token.ts";
 
 /** How long the hub stays for the next driver. */
 const HUB_IDLE_MS = 600_000;
@@ -64,16 +62,5 @@ export class RayEngine extends RayClient {
   override async close(): Promise<void> {
     this.#isClosed = true;
     await super.close();
-  }
-}
-
-/** Where Ray itself looks for its token, in its order. */
-function rayToken({ RAY_AUTH_TOKEN: token, RAY_AUTH_TOKEN_PATH: path }: NodeJS.ProcessEnv): string | undefined {
-  if (token) return token.trim();
-  try {
-    return readFileSync(path || join(homedir(), ".ray", "auth_token"), "utf8").trim() || undefined;
-  } catch {
-    // The cluster says whether it wants one.
-    return undefined;
   }
 }

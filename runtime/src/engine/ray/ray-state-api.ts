@@ -19,6 +19,7 @@ import type {
   Timeline,
 } from "../../protocol/state.ts";
 import type { JobsApi, UsageByNode } from "./jobs-api.ts";
+import { rayLogs, tailRayLogs } from "./ray-logs.ts";
 import { actorRows, groupRows, jobRows, nodeRows, objectRows, workerRows } from "./ray-rows.ts";
 import { allTasks, rayTasks } from "./ray-state.ts";
 
@@ -63,6 +64,8 @@ export class RayStateApi {
       "summary/objects": async (parameters) =>
         toList(objectSummary(await this.#objects()), query(parameters, ["job"], { owner: NO_OWNERS })),
       timeline: (parameters) => this.#timeline(parameters),
+      logs: (parameters) => rayLogs(api, parameters),
+      "logs/tail": (parameters) => tailRayLogs(api, parameters),
     };
   }
 
