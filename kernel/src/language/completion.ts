@@ -122,7 +122,7 @@ function describer(
   { fileName, imported }: DraftCell,
   position: number,
 ): (entry: ts.CompletionEntry) => string | undefined {
-  const { SymbolDisplay, getTouchingPropertyName } = ts as unknown as Internals;
+  const internals = ts as unknown as Internals;
   const program = service.getProgram();
   const file = program?.getSourceFile(fileName);
   const display = ({ name, kind, source, data, symbol }: ts.CompletionEntry): readonly ts.SymbolDisplayPart[] => {
@@ -131,9 +131,9 @@ function describer(
       const details = service.getCompletionEntryDetails(fileName, position, name, undefined, source, undefined, data);
       return details && details.kind !== ts.ScriptElementKind.keyword ? details.displayParts : [];
     }
-    const place = getTouchingPropertyName(file, position);
+    const place = internals.getTouchingPropertyName(file, position);
     const checker = program.getTypeChecker();
-    return SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
+    return internals.SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
       checker,
       symbol,
       file,
