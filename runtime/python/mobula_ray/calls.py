@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Optional
 import ray
 
 from . import environments, groups, shim, values
+from .batches import Batch, Batches, Order
 from .amounts import ray_name, requirements, units
 from .cluster import too_large_for
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import ChildDied, UserError, to_wire, user_error, wire
-from .frames import Buffer, Message
+from .frames import Buffer, Message, pack
 from .private import stream_options
 from .streams import Stream
 
@@ -33,13 +34,17 @@ class Call:
     attempts_left: int
     running: Any = None
     stream: Optional[Stream] = None
+    # It may travel with others, and does.
+    order: Optional[Order] = None
+    batch: Optional[Batch] = None
     cancel_reason: Optional[str] = None
 
 
 class Calls:
     def __init__(self, host: Host, send: Callable[[Message], None]) -> None:
-        self._host = host
+        self.host = host
         self._send = send
+        self._batches: Optional[Batches] = None
         self._open: dict[str, Call] = {}
         self._runners: dict[tuple[Any, ...], Any] = {}
         self._verdicts: dict[int, Callable[[bool], None]] = {}
@@ -55,31 +60,41 @@ class Calls:
             "cancel-execution": self._on_cancel_execution,
         }
 
+    def put_together(self, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """From now on, short calls travel together; see batches.py."""
+        self._batches = Batches(self, later)
+
+    def held_up(self, by: str, dropped: Sequence[str]) -> None:
+        """A worker says that a call keeps others waiting, and which of those it gives back."""
+        if self._batches is not None:
+            self._batches.held_up(by, dropped)
+
     def _on_submit(self, message: Message) -> None:
         spec: Message = message["spec"]
         count = spec.get("numReturns") if message["gives"] == "many" else None
-        code = self._host.code(message["codeId"])
+        code = self.host.code(message["codeId"])
         about = about_call(message)
+        lane = None if self._batches is None else self._batches.lane(message, code)
+        travels = None if lane is None else functools.partial(Order, lane, pack(about))
         if code.inline is not None:
             about["code"] = code.inline
         stream = self.stream_of(message)
-        archives = environments.needs(self._host, spec)
-        packed = environments.order(about, spec, archives) if stream is None and not archives else None
+        archives = environments.needs(self.host, spec)
 
         def start(arguments: Any, refs: Sequence[Any]) -> list[Any]:
             # Few arguments, and bytes: each costs Ray time, and more so if it has to be pickled.
             rest = () if code.entry is None and not refs else (code.ref(), *refs)
             order = about if stream is None else {**about, **stream.order()}
-            told = packed or environments.order(order, spec, archives)
-            made = self._runner(spec, count, stream).remote(told, arguments, *rest)
+            told = environments.order(order, spec, archives)
+            made = self._runner(self._as_tried(message), count, stream).remote(told, arguments, *rest)
             return list(made) if count is not None and count > 1 else [made]
 
-        self.submit(message, start, [*code.needs(), *archives], count, stream)
+        self.submit(message, start, [*code.needs(), *archives], count, stream, travels=travels)
 
     def stream_of(self, message: Message) -> Optional[Stream]:
         if message["gives"] != "stream":
             return None
-        return Stream(self._host, self._send, message["taskId"], message["spec"].get("streamWindow"))
+        return Stream(self.host, self._send, message["taskId"], message["spec"].get("streamWindow"))
 
     def submit(
         self,
@@ -89,6 +104,7 @@ class Calls:
         count: Optional[int] = None,
         stream: Optional[Stream] = None,
         line: Optional[Line] = None,
+        travels: Optional[Callable[[bytes], Order]] = None,
     ) -> None:
         """
         Call `start` with the arguments as Ray wants them, as soon as all that the call needs is there.
@@ -96,15 +112,16 @@ class Calls:
         :param count: so many results, instead of one
         :param stream: items instead of results; `start` returns Ray's generator of them
         :param line: calls in it start in the order in which they were made
+        :param travels: makes of small arguments what the call needs to travel with others
         """
         spec: Message = message["spec"]
         task_id: str = message["taskId"]
         ids = [task_id] if count is None else [f"{task_id}.{index}" for index in range(count)]
         if stream is not None:
             ids = []
-        entries = [self._host.made(id) for id in ids]
-        refs = self._host.entries([ref["id"] for ref in spec.get("refs") or []])
-        inside = self._host.entries(values.inside(message["args"]))
+        entries = [self.host.made(id) for id in ids]
+        refs = self.host.entries([ref["id"] for ref in spec.get("refs") or []])
+        inside = self.host.entries(values.inside(message["args"]))
         needed = [*needs, *refs, *inside]
         before, gate = (None, None) if line is None else line.join()
         behind = needed if before is None else [*needed, before]
@@ -116,19 +133,28 @@ class Calls:
 
             retries = spec.get("retries") or 0
             call = Call(task_id, spec, entries, bool(message.get("asksRetry")), made, retries, stream=stream)
+            if travels is not None and not inside:
+                arguments = sealed(parts, inside)
+                call.order = travels(arguments) if isinstance(arguments, bytes) else None
             self._open[task_id] = call
-            self._host.when_refs(behind, lambda: self._start(call))
+            self.host.when_refs(behind, lambda: self._start(call))
             if gate is not None:
-                self._host.when_refs(behind, lambda: gate.resolve(True))
+                self.host.when_refs(behind, lambda: gate.resolve(True))
 
-        self._host.whole(message["args"], begin)
+        self.host.whole(message["args"], begin)
+
+    def _as_tried(self, message: Message) -> Message:
+        """Its spec; Ray does not know of runs that it made with others."""
+        spec: Message = message["spec"]
+        call = self._open.get(message["taskId"])
+        return spec if call is None or call.order is None else {**spec, "retries": call.attempts_left}
 
     def _runner(self, spec: Message, count: Optional[int], stream: Optional[Stream]) -> Any:
         resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
         environment = (spec.get("environment") or {}).get("id")
         placement = spec.get("placement") or {}
         place = (placement.get("groupId"), placement.get("bundleIndex"))
-        placed = self._host.groups.options(spec)
+        placed = self.host.groups.options(spec)
         in_ray = None if stream is None else stream.in_ray
         key = (spec["name"], spec.get("retries"), count, in_ray, environment, place, *sorted(resources.items()))
         runner = self._runners.get(key)
@@ -150,26 +176,36 @@ class Calls:
     def _warn_of_size(self, name: str, resources: dict[str, float]) -> None:
         missing = too_large_for({ray_name(name): units(name, amount) for name, amount in resources.items()})
         if missing is not None:
-            self._host.print(f"Task '{name}' wants {missing} It waits until such a node joins the cluster.\n")
+            self.host.print(f"Task '{name}' wants {missing} It waits until such a node joins the cluster.\n")
 
     def _start(self, call: Call) -> None:
-        if self._open.get(call.task_id) is not call:
+        if not self.is_open(call):
             return  # cancelled
+        if call.order is not None and self._batches is not None:
+            self._batches.offer(call, call.order)
+        else:
+            self.start_alone(call)
+
+    def is_open(self, call: Call) -> bool:
+        return self._open.get(call.task_id) is call
+
+    def start_alone(self, call: Call) -> bool:
+        """As a task of Ray's. False when it could not be one; then that was told."""
         try:
             refs = call.start()
         except Exception as problem:
             self._refused(call, problem_of(problem, call.spec["name"]), "failed")
-            return
+            return False
         call.running = refs[0]
         if call.stream is not None:
             call.stream.follow(refs[0], lambda error: self._ended(call, error, lambda: self._finish_stream(call, error)))
-            return
+            return True
         if not call.asks_retry:
             for entry, ref in zip(call.entries, refs):
                 entry.resolve(ref)
         if not call.entries:
-            self._host.when_settled(refs[0], lambda future: self._all_ended(call, refs, [future]))
-            return
+            self.host.when_settled(refs[0], lambda future: self._all_ended(call, refs, [future]))
+            return True
         futures: dict[int, Future[Any]] = {}
 
         def settled(index: int, future: Future[Any]) -> None:
@@ -178,7 +214,8 @@ class Calls:
                 self._all_ended(call, refs, [futures[at] for at in range(len(refs))])
 
         for index, ref in enumerate(refs):
-            self._host.when_settled(ref, functools.partial(settled, index))
+            self.host.when_settled(ref, functools.partial(settled, index))
+        return True
 
     def _refused(self, call: Call, error: Message, outcome: str) -> None:
         del self._open[call.task_id]
@@ -190,6 +227,8 @@ class Calls:
             self._send({"type": "stream-ended", "taskId": call.task_id, "error": error})
 
     def _all_ended(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
+        if call.order is not None and self._batches is not None:
+            self._batches.ended_alone(call.order.lane, futures[0])
         self._ended(call, futures[0].exception(), lambda: self._finish(call, refs, futures))
 
     def _ended(self, call: Call, error: Optional[BaseException], finish: Callable[[], None]) -> None:
@@ -208,8 +247,7 @@ class Calls:
             if not is_accepted or call.cancel_reason is not None:
                 give_up()
                 return
-            call.attempts_left -= 1
-            self._send({"type": "call-ended", "taskId": call.task_id, "outcome": "retried"})
+            self.count_retry(call)
             self._start(call)
 
         self._verdicts[number] = decided
@@ -221,20 +259,29 @@ class Calls:
         if decide is not None:
             decide(message["isAccepted"])
 
+    def end(self, call: Call, ref: Any, future: Any) -> None:
+        """A call that travelled with others has ended."""
+        call.entries[0].resolve(ref)
+        self._finish(call, [ref], [future])
+
+    def count_retry(self, call: Call) -> None:
+        call.attempts_left -= 1
+        self._send({"type": "call-ended", "taskId": call.task_id, "outcome": "retried"})
+
     def _finish(self, call: Call, refs: list[Any], futures: Sequence[Future[Any]]) -> None:
         name = call.spec["name"]
         problem = self._over(call, futures[0].exception())
         for entry, ref, future in zip(call.entries, refs, futures):
             if call.asks_retry:
                 entry.resolve(ref)
-            if self._host.known(entry.id) is None:
+            if self.host.known(entry.id) is None:
                 continue
             if problem is None:
-                self._host.report(entry, future, name=name)
+                self.host.report(entry, future, name=name)
             else:
                 self._send({"type": "failed", "id": entry.id, "error": problem})
         if problem is not None and not call.entries:
-            self._host.print(f"{problem['message']}\n")
+            self.host.print(f"{problem['message']}\n")
         self._tell_outcome(call, problem)
 
     def _finish_stream(self, call: Call, error: Optional[BaseException]) -> None:
@@ -257,7 +304,7 @@ class Calls:
 
     def _problem(self, call: Call, error: BaseException) -> Message:
         is_of_user = user_error(error) is not None or call.cancel_reason is not None
-        end = None if is_of_user else self._host.groups.ended(call.spec)
+        end = None if is_of_user else self.host.groups.ended(call.spec)
         return end or to_wire(error, call.spec["name"], call.cancel_reason)
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,9 +349,12 @@ class Calls:
 
     def _cancel(self, call: Call, options: Message) -> None:
         call.cancel_reason = options.get("reason") or "cancel() was called"
-        if call.running is None:
+        batch = call.batch
+        if call.running is None or batch is not None:
             text = f"Task '{call.spec['name']}' was cancelled: {call.cancel_reason}."
             self._refused(call, wire("TASK_CANCELLED", text), "cancelled")
+            if batch is not None and self._batches is not None:
+                self._batches.left(batch, call)
             return
         if call.stream is not None:
             # A call that is held back would not see it.

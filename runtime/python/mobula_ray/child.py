@@ -24,7 +24,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Optional
+from typing import Any, Optional, TextIO
 
 import ray
 from ray.exceptions import TaskCancelledError
@@ -41,6 +41,10 @@ LENGTH = struct.Struct("<I")
 TICK_S = 0.05
 # How long stopped code may take to end before its process is ended.
 STOP_GRACE_S = 1.0
+# How long a call may run before those behind it go elsewhere.
+HELD_UP_S = 0.1
+# The first one, which waits for the process.
+STARTING_S = 2.0
 # Lines that begin with this carry output with its origin, for the session.
 OUTPUT_MARK = "\x1emobula "
 
@@ -120,6 +124,57 @@ class Child:
         finally:
             self._host.take_back(lent)
         return self._outcomes.pop(task_id, {"type": "late", "taskId": task_id})
+
+    def run_each(
+        self, calls: Sequence[tuple[Message, Any]], code: Any
+    ) -> tuple[list[Optional[Message]], Optional[str]]:
+        """
+        Short calls, one after the other.
+
+        :returns: what the child says of each, None for one that has not ended; and how the child died, if it did
+        """
+        self._begin()
+        patience = HELD_UP_S if self._codes else STARTING_S
+        line = CallLine([about["taskId"] for about, _ in calls], self._outcomes, patience)
+        orders: list[Message] = []
+        lent: list[str] = []
+        for about, arguments in calls:
+            (*loads, run), lent_to_it = self._orders(about, arguments, code, ())
+            orders[:0] = loads
+            orders.append(run)
+            lent.extend(lent_to_it)
+        loads = [order for order in orders if order["type"] == "load"]
+        death: Optional[str] = None
+        try:
+            self._send_frame(MESSAGES, pack([*loads, {"type": "run-each", "orders": orders[len(loads) :]}]))
+            while not line.is_over():
+                self._turn()
+                if line.is_held_up():
+                    self._mark({"type": "held-up", "by": line.first(), "dropped": []})
+                    self._drop(line.behind())
+                dropped = line.newly_dropped()
+                if dropped:
+                    self._mark({"type": "held-up", "by": line.first() or dropped[0], "dropped": dropped})
+        except (KeyboardInterrupt, TaskCancelledError):
+            self._stop_line(line)
+        except (OSError, ChildDied):
+            death = self._how_it_ended()
+        finally:
+            self._host.take_back(lent)
+        return [self._outcomes.pop(task_id, None) for task_id in line.ids], death
+
+    def _stop_line(self, line: CallLine) -> None:
+        try:
+            self._drop(line.behind())
+        except OSError:
+            pass  # it has ended
+        running = line.first()
+        if running is not None:
+            self._stop(running, "cancelled", lambda: running in self._outcomes)
+
+    def _drop(self, ids: Sequence[str]) -> None:
+        stops = [{"type": "stop", "taskId": task_id, "reason": "cancelled"} for task_id in ids]
+        self._send_frame(MESSAGES, pack(stops))
 
     def stream(self, about: Message, arguments: Any, code: Any, resolved: Sequence[Any]) -> Iterator[Message]:
         """`yielded` for each item, then as `run`. It goes on when Ray has room for the next item. :raises ChildDied:"""
@@ -318,7 +373,9 @@ class Child:
 
     def _take(self, message: Message) -> None:
         kind = message["type"]
-        if kind in ("ran", "threw", "yielded"):
+        if kind == "dropped":
+            self._settle(message)
+        elif kind in ("ran", "threw", "yielded"):
             items = self._items.get(message["taskId"])
             if items is not None:
                 items.add(message)
@@ -368,8 +425,11 @@ class Child:
             waiting.set_result(message)
 
     def _print(self, output: Message) -> None:
-        stream = sys.stderr if output["stream"] == "stderr" else sys.stdout
-        print(OUTPUT_MARK + json.dumps(output), file=stream, flush=True)
+        self._mark(output, sys.stderr if output["stream"] == "stderr" else sys.stdout)
+
+    def _mark(self, message: Message, stream: TextIO = sys.stdout) -> None:
+        """For the session, which reads the logs of its workers."""
+        print(OUTPUT_MARK + json.dumps(message), file=stream, flush=True)
 
     def _how_it_ended(self) -> str:
         try:
@@ -423,6 +483,48 @@ class Child:
             os.write(self._wake_in, b"w")
         except BlockingIOError:
             pass  # it is awake
+
+
+class CallLine:
+    """Calls that run one after the other, as far as the child has told what became of them."""
+
+    def __init__(self, ids: list[str], outcomes: dict[str, Message], patience_s: float) -> None:
+        self.ids = ids
+        self._outcomes = outcomes
+        self._patience_s = patience_s
+        self._next = 0
+        self._since = time.monotonic()
+        self._told_to_stop = False
+        self._dropped: set[str] = set()
+
+    def is_over(self) -> bool:
+        before = self._next
+        while self._next < len(self.ids) and self.ids[self._next] in self._outcomes:
+            self._next += 1
+        if self._next > before:
+            self._since = time.monotonic()
+            self._patience_s = HELD_UP_S
+        return self._next == len(self.ids)
+
+    def first(self) -> Optional[str]:
+        """The one that runs, or comes next."""
+        return None if self.is_over() else self.ids[self._next]
+
+    def behind(self) -> list[str]:
+        return [task_id for task_id in self.ids[self._next + 1 :] if task_id not in self._outcomes]
+
+    def is_held_up(self) -> bool:
+        """Once, when the first one takes too long for those behind it."""
+        is_late = not self._told_to_stop and not self.is_over() and time.monotonic() - self._since > self._patience_s
+        self._told_to_stop = self._told_to_stop or is_late
+        return is_late
+
+    def newly_dropped(self) -> list[str]:
+        if not self._told_to_stop:
+            return []
+        dropped = [id for id in self.ids if self._outcomes.get(id, {}).get("type") == "dropped" and id not in self._dropped]
+        self._dropped.update(dropped)
+        return dropped
 
 
 def deadline_of(about: Message) -> Optional[float]:

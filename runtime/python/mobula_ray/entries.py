@@ -77,9 +77,9 @@ class Lent:
         return self._stored
 
 
-def sealed(parts: Sequence[Buffer], inside: Sequence[Entry]) -> values.Envelope:
+def sealed(parts: Sequence[Buffer], inside: Sequence[Entry], took_ms: float = 0.0) -> values.Envelope:
     check(inside)
-    return values.envelope(parts, [entry.id for entry in inside], [entry.ref for entry in inside])
+    return values.envelope(parts, [entry.id for entry in inside], [entry.ref for entry in inside], took_ms)
 
 
 def check(entries: Sequence[Entry]) -> None:

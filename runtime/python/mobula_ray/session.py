@@ -125,7 +125,9 @@ class Session:
 
     def _connect(self, hello: Message) -> None:
         ray.init(namespace="mobula", logging_level=logging.ERROR, configure_logging=False, job_config=job_of(hello))
-        if not on_worker_output(lambda lines: self.post(lambda: self._print(lines))):
+        if on_worker_output(lambda lines: self.post(lambda: self._print(lines))):
+            self._host.calls.put_together(self._loop.call_later)
+        else:
             print("This version of Ray gives no output of workers to drivers.", file=sys.stderr)
 
     async def _acknowledge(self, ws: WebSocket) -> None:
@@ -211,13 +213,19 @@ class Session:
         plain = []
         for line in batch.get("lines") or []:
             if line.startswith(OUTPUT_MARK):
-                self.send({"type": "output", "output": json.loads(line[len(OUTPUT_MARK) :])})
+                self._take_marked(json.loads(line[len(OUTPUT_MARK) :]))
             else:
                 plain.append(line)
         if plain:
             about = {"stream": "stderr" if batch.get("is_err") else "stdout", "text": "\n".join(plain) + "\n"}
             source = batch.get("task_name") or "ray"
             self.send({"type": "output", "output": {"type": "output", **about, "source": source, "pid": int(pid)}})
+
+    def _take_marked(self, message: Message) -> None:
+        if message["type"] == "held-up":
+            self._host.calls.held_up(message["by"], message["dropped"])
+        else:
+            self.send({"type": "output", "output": message})
 
     async def close(self) -> None:
         self._flush()

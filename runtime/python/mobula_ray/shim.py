@@ -37,6 +37,47 @@ def run_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Any
     return _result_of(call, said)
 
 
+class Unfinished:
+    """In place of the result of a call that travelled with others."""
+
+    def __init__(self, death: Optional[str] = None) -> None:
+        # How the Node process ended that ran it; None when it has not begun, or was interrupted for the sake of another.
+        self.death = death
+
+
+def run_batch(told: bytes, code: Any = b"") -> Any:
+    """
+    Calls of one function, one after the other. A result each: its value, the `UserError` that it failed with, or `Unfinished`.
+
+    :param told: code, if it rides along, and for each call what `run_task` gets as `about` and `arguments`; see batches.py
+    """
+    global _child
+    inline, orders = unpack(told)
+    calls = []
+    for about, arguments in orders:
+        call = {**unpack(about), "attempt": attempt_number()}
+        calls.append(({**call, "code": inline} if inline is not None else call, arguments))
+    child = _running_child({}, ())
+    said, death = child.run_each(calls, code)
+    if not child.is_alive():
+        _child = None
+    results = [_result_or_why_not(call, each) for (call, _), each in zip(calls, said)]
+    # One of those without an answer ran: the first.
+    first = next((index for index, each in enumerate(said) if each is None), None)
+    if death is not None and first is not None:
+        results[first] = Unfinished(death)
+    return tuple(results)
+
+
+def _result_or_why_not(call: Message, said: Optional[Message]) -> Any:
+    if said is None or said["type"] == "dropped" or said.get("reason") == "cancelled":
+        return Unfinished()
+    try:
+        return _result_of(call, said)
+    except UserError as problem:
+        return problem
+
+
 def stream_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Iterator[Any]:
     """As `run_task`; Ray takes an item when its reader has room for it."""
     global _child
@@ -90,7 +131,7 @@ def _result_of(call: Message, said: Message) -> Any:
     from .entries import sealed
 
     try:
-        stored = [sealed(parts, inside) for parts, inside in said["stored"]]
+        stored = [sealed(parts, inside, said.get("tookMs", 0.0)) for parts, inside in said["stored"]]
     except Missing as missing:
         raise UserError(missing.error, {}, []) from missing
     if "stream" in call:
@@ -182,4 +223,5 @@ def actor_class(name: str, max_concurrency: int, groups: dict[str, int]) -> Any:
 
 
 remote_runner: Any = ray.remote(run_task)
+remote_batch: Any = ray.remote(run_batch)
 remote_streamer: Any = ray.remote(stream_task)

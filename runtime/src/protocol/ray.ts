@@ -105,6 +105,11 @@ export type RayOrder =
   | { readonly type: "load"; readonly codeId: string; readonly value: LentValue }
   | RunOrder
   | BecomeOrder
+  /**
+   * Short calls of one function: run them one after the other. Each is answered, in order, but the answers may wait for each other.
+   * One that is told to stop before it has begun is answered by `dropped`.
+   */
+  | { readonly type: "run-each"; readonly orders: readonly RunOrder[] }
   /** Of a stream's items, so many in this run went on. */
   | { readonly type: "taken"; readonly taskId: TaskId; readonly count: number }
   /** The task has to end, soon: after a moment its process is ended. */
@@ -116,6 +121,8 @@ export type RayReport =
       readonly type: "ran";
       readonly taskId: TaskId;
       readonly values: readonly RemoteValue[];
+      /** How long the code ran. */
+      readonly tookMs: number;
       /** The actor wants its end, after this. */
       readonly isLeaving?: true;
     }
@@ -129,6 +136,8 @@ export type RayReport =
       readonly classNames: readonly string[];
       readonly reason: "error" | "cancelled" | "timeout";
     }
+  /** Of a `run-each`: it was told to stop before it had begun. */
+  | { readonly type: "dropped"; readonly taskId: TaskId }
   | { readonly type: "yielded"; readonly taskId: TaskId; readonly values: readonly [RemoteValue] }
   /** The task waits for refs, or goes on: meanwhile others may have its CPU. */
   | { readonly type: "blocked"; readonly isBlocked: boolean }

@@ -19,6 +19,9 @@ import { classNamesOf, userStack } from "../worker/thrown.ts";
 import { RayCall } from "./ray-call.ts";
 import type { RayWorkerEngine } from "./ray-worker-engine.ts";
 
+/** Answers of short calls travel together, those of so long at most. */
+const TOGETHER_MS = 2;
+
 /** How long an actor's code may take to heed its signal before the call is over without it. */
 const STOP_GRACE_MS = 500;
 
@@ -36,6 +39,8 @@ export class Runner {
   /** Tells calls that overlap apart. */
   readonly #storage = new AsyncLocalStorage<RayCall>();
   #isOverlapping = false;
+  /** Short calls that wait for the one before them. */
+  readonly #behind = new Set<TaskId>();
   /** What made this process an actor. */
   actor: BecomeOrder | undefined;
   #instance: Record<string, unknown> | undefined;
@@ -54,9 +59,31 @@ export class Runner {
 
   take(order: RayOrder): void {
     if (order.type === "load") this.#load(order.codeId, order.value);
-    else if (order.type === "run") void this.#run(order);
+    else if (order.type === "run") void this.#run(order).then(() => this.#engine.flush());
+    else if (order.type === "run-each") void this.#runEach(order.orders);
     else if (order.type === "taken") this.#running.get(order.taskId)?.taken(order.count);
+    else if (this.#behind.delete(order.taskId)) this.#drop(order.taskId);
     else this.#running.get(order.taskId)?.stop(order.reason);
+  }
+
+  async #runEach(orders: readonly RunOrder[]): Promise<void> {
+    for (const { taskId } of orders) this.#behind.add(taskId);
+    let flushedAtMs = performance.now();
+    for (const order of orders) {
+      if (!this.#behind.delete(order.taskId)) continue;
+      await this.#run(order);
+      if (performance.now() - flushedAtMs < TOGETHER_MS) continue;
+      this.#engine.flush();
+      // The next ones may have to stop: the event loop hears of it.
+      await new Promise((resolve) => setImmediate(resolve));
+      flushedAtMs = performance.now();
+    }
+    this.#engine.flush();
+  }
+
+  #drop(taskId: TaskId): void {
+    this.#engine.report({ type: "dropped", taskId });
+    this.#engine.flush();
   }
 
   #load(codeId: string, value: LentValue): void {
@@ -71,6 +98,7 @@ export class Runner {
     this.#last = call;
     this.#running.set(order.taskId, call);
     if (!this.#isOverlapping) this.#blockedOn = 0;
+    const startedAtMs = performance.now();
     try {
       const run = (): Promise<unknown> => this.#work(call);
       const result = this.#isOverlapping ? this.#storage.run(call, run) : run();
@@ -80,11 +108,11 @@ export class Runner {
       const values = order.stream === undefined ? this.#results(order, value) : [];
       this.#end(call);
       const leaving = this.#isLeaving ? { isLeaving: true as const } : {};
-      this.#engine.report({ type: "ran", taskId: order.taskId, values, ...leaving });
+      const tookMs = performance.now() - startedAtMs;
+      this.#engine.report({ type: "ran", taskId: order.taskId, values, tookMs, ...leaving });
     } catch (error) {
       this.#failed(call, error);
     }
-    this.#engine.flush();
   }
 
   async #work(call: RayCall): Promise<unknown> {

@@ -168,7 +168,7 @@ export class JobsApi {
       try {
         return await this.#send(method, path, body);
       } catch (error) {
-        if (method !== "GET" || tries === MOST_TRIES || !(error instanceof ResetError)) throw error;
+        if (method === "POST" || tries === MOST_TRIES || !(error instanceof ResetError)) throw error;
         await sleep(TRY_AGAIN_MS);
       }
     }

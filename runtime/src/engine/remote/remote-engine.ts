@@ -222,6 +222,7 @@ export class RemoteEngine implements Engine {
         return;
       case "load":
       case "run":
+      case "run-each":
       case "taken":
       case "stop":
         this.receiveOrder(message);
