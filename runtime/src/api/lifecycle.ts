@@ -85,7 +85,7 @@ export async function init(options: InitOptions = {}): Promise<void> {
   const connected = holder[KEY];
   if (connected === undefined) {
     connect(options);
-    await currentRuntime().engine.describe();
+    await currentRuntime().engine.connected();
     return;
   }
   const wanted = canonical(options);

@@ -210,6 +210,8 @@ export interface Engine {
   /** V8 was made to stop what ran here and dropped pending microtasks: do what was planned for them. */
   recover(): void;
   observe(observer: TaskObserver): () => void;
+  /** Resolves when the cluster has answered; rejects with the reason why there is none. */
+  connected(): Promise<void>;
   describe(): Promise<ClusterDescription>;
   /** Where the state API answers; starts its server when it does not run yet. */
   openHttp(): Promise<HttpAddress>;

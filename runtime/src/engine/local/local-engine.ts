@@ -328,6 +328,10 @@ export class LocalEngine implements Engine {
     return count;
   }
 
+  async connected(): Promise<void> {
+    await this.describe();
+  }
+
   describe(): Promise<ClusterDescription> {
     return this.#requests.describe();
   }

@@ -522,6 +522,10 @@ export class RemoteEngine implements Engine {
     return () => this.#observers.delete(observer);
   }
 
+  async connected(): Promise<void> {
+    await this.#questions.ask("describe", []);
+  }
+
   describe(): Promise<ClusterDescription> {
     return this.#questions.ask("describe", []);
   }
