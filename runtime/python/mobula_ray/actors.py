@@ -10,7 +10,7 @@ import ray
 
 from ray.exceptions import ActorAlreadyExistsError, RayActorError
 
-from . import environments, private, values
+from . import environments, private, python_calls, values
 from .amounts import requirements
 from .calls import about_call
 from .entries import Entry, Line, check, problem_of, sealed
@@ -79,7 +79,7 @@ class Actors:
                 arguments = sealed(parts, inside)
                 is_there = spec.get("isGetIfExists") and self._find(spec["name"], spec.get("namespace")) is not None
                 order = environments.order(about, spec, archives)
-                made = self._options(spec).remote(order, arguments, code.ref(), *(ref.ref for ref in refs))
+                made = self._options(spec, message["codeId"]).remote(order, arguments, code.ref(), *(ref.ref for ref in refs))
                 if spec.get("name") is not None and not is_there:
                     private.remember(key_of(spec.get("namespace"), spec["name"]), pack(told))
                 entry.resolve(made)
@@ -95,7 +95,7 @@ class Actors:
         if about.get("groupOf"):
             self._groups[about["actorId"]] = about["groupOf"]
 
-    def _options(self, spec: Message) -> Any:
+    def _options(self, spec: Message, code_id: str) -> Any:
         named: Message = {}
         if spec.get("name") is not None:
             named = {"name": spec["name"], "namespace": space_of(spec.get("namespace"))}
@@ -104,7 +104,10 @@ class Actors:
                 named["lifetime"] = "detached"
         groups = {group["name"]: group["maxConcurrency"] for group in spec.get("groups") or []}
         restarts = {"max_restarts": spec["maxRestarts"], "max_task_retries": spec["maxTaskRetries"]}
-        made = actor_class(spec["className"], spec["maxConcurrency"], groups)
+        if python_calls.is_python(code_id):
+            made = python_calls.actor_class(spec["className"])
+        else:
+            made = actor_class(spec["className"], spec["maxConcurrency"], groups)
         return made.options(**named, **restarts, **requirements(spec), **self._host.groups.options(spec))
 
     def _call(self, message: Message) -> None:

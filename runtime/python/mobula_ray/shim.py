@@ -1,4 +1,6 @@
-"""What runs on Ray's workers: it hands the task to the Node process beside, and its result to Ray."""
+"""
+What runs on Ray's workers: it hands the task to the Node process beside, and its result to Ray. Calls to Python run here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Optional
 
 import ray
 
+from . import python_calls
 from .environments import entered, opened_order
 from .errors import ChildDied, Missing, UserError, wire
 from .frames import Message, unpack
@@ -24,6 +27,8 @@ def run_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Any
     """:param about: which function, on whose behalf, and in what environment; see `about_call`, and `order`"""
     global _child
     call, environment, archives = opened_order(about)
+    if python_calls.is_python(call["codeId"]):
+        return python_calls.run_task(call, environment, archives, arguments, resolved)
     child = _running_child(environment, archives)
     call["attempt"] = attempt_number()
     try:
@@ -82,6 +87,9 @@ def stream_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> 
     """As `run_task`; Ray takes an item when its reader has room for it."""
     global _child
     call, environment, archives = opened_order(about)
+    if python_calls.is_python(call["codeId"]):
+        yield from python_calls.stream_task(call, environment, archives, arguments, resolved)
+        return
     call["attempt"] = attempt_number()
     child = _running_child(environment, archives)
     try:

@@ -73,6 +73,14 @@ export function privateBytesOf(pid: number): number {
   return Math.max(0, Number(resident) - Number(shared)) * PAGE_BYTES;
 }
 
+/** The same, with that of the processes it has started, such as the Python process beside a worker. */
+export function privateBytesOfFamily(pid: number): number {
+  const children = textOf(`/proc/${pid}/task/${pid}/children`)
+    .split(" ")
+    .filter((text) => text !== "");
+  return children.reduce((sum, child) => sum + privateBytesOfFamily(Number(child)), privateBytesOf(pid));
+}
+
 function textOf(path: string): string {
   try {
     return readFileSync(path, "latin1");

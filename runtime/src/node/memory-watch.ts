@@ -2,7 +2,7 @@
 
 import type { WatchedWorker } from "../core/memory.ts";
 import type { WorkerId } from "../protocol/ids.ts";
-import { type MemoryReading, memoryReadings, privateBytesOf } from "./memory-readings.ts";
+import { type MemoryReading, memoryReadings, privateBytesOf, privateBytesOfFamily } from "./memory-readings.ts";
 
 const EVERY_MS = 250;
 /** Looks between two comparisons with what tasks said they need. */
@@ -55,7 +55,7 @@ export class MemoryWatch {
   }
 
   #measure(): WorkerMemory[] {
-    return this.#hooks.workers().map(({ workerId, pid }) => ({ workerId, privateBytes: privateBytesOf(pid) }));
+    return this.#hooks.workers().map(({ workerId, pid }) => ({ workerId, privateBytes: privateBytesOfFamily(pid) }));
   }
 
   #compareWithLimit(totalBytes: number): void {
@@ -69,7 +69,7 @@ export class MemoryWatch {
   #compareWithDeclared(): void {
     for (const worker of this.#hooks.workers()) {
       if (worker.declaredBytes === undefined) continue;
-      const privateBytes = privateBytesOf(worker.pid);
+      const privateBytes = privateBytesOfFamily(worker.pid);
       if (privateBytes > FAR_BEYOND * worker.declaredBytes + PROCESS_BYTES) {
         this.#hooks.onBeyondDeclared(worker, privateBytes);
       }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cancel, get, init, kill, put, py, shutdown, task } from "mobula";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { privateBytesOf, privateBytesOfFamily } from "../../../runtime/src/node/memory-readings.ts";
 import { failure } from "../../support/api-world.ts";
 import { VENV_PYTHON } from "../../support/jupyter-home.ts";
 import { isRunning } from "../../support/processes.ts";
@@ -159,6 +160,13 @@ describe("crashes", () => {
     const [worker, child] = await get([both(), python()]);
     process.kill(worker, "SIGKILL");
     await vi.waitFor(() => expect(isRunning(child)).toBe(false), SOON);
+  });
+
+  test("for lack of memory mean the worker whose Python process has it", async () => {
+    const alone = { cpus: 2, runtimeEnv: { envVars: { ALONE: "2" } } };
+    const [worker] = await get([task(async () => process.pid, alone)()]);
+    expect(await py.task<[number], number>("python_calls:holds", alone)(64e6)).toBe(64e6);
+    expect(privateBytesOfFamily(worker) - privateBytesOf(worker)).toBeGreaterThan(64e6);
   });
 
   test("code that heeds no interrupt ends with its process", async () => {
