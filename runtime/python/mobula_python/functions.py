@@ -44,7 +44,9 @@ def find(reference: str) -> Callable[..., Any]:
 
 
 def _module(name: str) -> ModuleType:
-    importlib.invalidate_caches()
+    if name not in sys.modules:
+        # Its file may have been written a moment ago.
+        importlib.invalidate_caches()
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as problem:

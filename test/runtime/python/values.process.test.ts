@@ -1,8 +1,11 @@
 /** What becomes of values on their way to Python and back. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Table, tableFromArrays } from "apache-arrow";
 import fc from "fast-check";
 import { init, NdArray, put, py, shutdown, task } from "mobula";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { failure } from "../../support/api-world.ts";
 import { stubPython } from "../../support/python-world.ts";
 
@@ -169,6 +172,26 @@ describe("what comes back", () => {
       expect((await failure(numpyArray(text))).message).toContain("Convert it first");
     },
   );
+});
+
+test("without numpy typed arrays are views on memory, and come back as they are", async () => {
+  // Found before the one that is installed.
+  const folder = mkdtempSync(join(tmpdir(), "python-calls-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "numpy.py"), 'raise ImportError("there is no numpy")');
+  const options = { runtimeEnv: { workingDir: folder } };
+  expect(await typeOf.with(options)(new Float32Array(2))).toBe("memoryview");
+  const arrays = [
+    new Int16Array([1, -2]),
+    new BigUint64Array([2n ** 63n]),
+    new Float64Array(1000).fill(0.5),
+    new Int32Array(),
+  ];
+  expect(await echo.with(options)(arrays)).toEqual(arrays);
+  expect(await py.task<[Float64Array], number>("python_calls:mean", options)(new Float64Array([1, 2]))).toBe(1.5);
+  const matrix = new NdArray(new Float32Array([1, 2, 3, 4, 5, 6]), [2, 3]);
+  expect(await echo.with(options)(matrix)).toEqual(matrix);
+  expect(await shown.with(options)(matrix)).toContain("memory");
 });
 
 test("Arrow tables are tables of pyarrow, and come back as tables", async () => {
