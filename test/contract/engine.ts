@@ -304,7 +304,9 @@ export function engineContract(name: string, contract: EngineContract): void {
       stop();
       const late = engine.submit(spec(() => 1, [], half));
       expect(await errorOf(late)).toMatchObject({ code: "PLACEMENT_GROUP_REMOVED" });
-      const never = { strategy: "STRICT_SPREAD", bundles, isDetached: false, depth: 0 } as const;
+      // More than any of these clusters has nodes.
+      const three = [...bundles, { cpus: 5_000 }];
+      const never = { strategy: "STRICT_SPREAD", bundles: three, isDetached: false, depth: 0 } as const;
       await expect(engine.createPlacementGroup(never)).rejects.toMatchObject({ code: "UNSCHEDULABLE" });
     });
 

@@ -40,17 +40,28 @@ export interface RayPlace {
   readonly port: number;
   /** Of the head's own store, which other nodes connect to. */
   readonly gcsPort: number;
+  /** For the processes of the cluster. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Another node of a cluster. */
 export interface RayNode {
   /** Kill its raylet; what that had started ends by itself. */
   crash(): void;
+  /** Of what runs on it. */
+  pids(): number[];
 }
 
 /** A cluster for one file. @param env - for the processes of the cluster. */
 export async function startRay(env: Readonly<Record<string, string>> = {}): Promise<RayCluster> {
   return rayAt(await launchRay(env));
+}
+
+/** A cluster of two nodes with one CPU each, which wants no token. */
+export async function startOpenPair(): Promise<RayCluster> {
+  const cluster = rayAt(await launchRay({ RAY_AUTH_MODE: "disabled" }, () => ({ args: ["--num-cpus=1"], env: {} })));
+  cluster.addNode("second", { second: 1 });
+  return cluster;
 }
 
 /** A cluster of one CPU that grows by nodes of one when work waits for them, to three, and shrinks again. */
@@ -76,7 +87,7 @@ export async function launchRay(
     ],
     { ...env, ...moreEnv },
   );
-  const place = { folder, port: dashboard as number, gcsPort: gcs as number };
+  const place = { folder, port: dashboard as number, gcsPort: gcs as number, env };
   try {
     await untilAnswers(place.port, head);
   } catch (error) {
@@ -107,7 +118,7 @@ function ray(folder: string, args: readonly string[], env: Readonly<Record<strin
   });
 }
 
-export function rayAt({ folder, port, gcsPort }: RayPlace): RayCluster {
+export function rayAt({ folder, port, gcsPort, env }: RayPlace): RayCluster {
   const processes = (): { pid: number; command: string }[] => marked(`MOBULA_RAY_TEST=${folder}`);
   const crash = (): void => {
     const own = /gcs_server|raylet|dashboard|monitor|ray start|ray::|_private|agent/;
@@ -120,10 +131,10 @@ export function rayAt({ folder, port, gcsPort }: RayPlace): RayCluster {
   const addNode = (name: string, resources: Readonly<Record<string, number>>): RayNode => {
     const mark = `${folder}/${name}`;
     const args = [`--address=127.0.0.1:${gcsPort}`, "--num-cpus=1", `--resources=${JSON.stringify(resources)}`];
-    ray(folder, args, { MOBULA_RAY_NODE: mark }).unref();
-    const raylets = (): { pid: number; command: string }[] =>
-      marked(`MOBULA_RAY_NODE=${mark}`).filter(({ command }) => /\/raylet /.test(command));
-    return { crash: () => raylets().forEach(({ pid }) => kill(pid)) };
+    ray(folder, args, { ...env, MOBULA_RAY_NODE: mark }).unref();
+    const running = (): { pid: number; command: string }[] => marked(`MOBULA_RAY_NODE=${mark}`);
+    const raylets = (): { pid: number }[] => running().filter(({ command }) => /\/raylet /.test(command));
+    return { crash: () => raylets().forEach(({ pid }) => kill(pid)), pids: () => running().map(({ pid }) => pid) };
   };
   const address = `ray://127.0.0.1:${port}`;
   return { addNode, address, port, token: TOKEN, stateFolder: join(folder, "state"), crash, stop, processes };

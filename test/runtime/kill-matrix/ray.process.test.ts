@@ -1,15 +1,18 @@
 /** What ends on a Ray cluster, and what that means for the others. The cluster is this file's own. */
 import { existsSync, readFileSync } from "node:fs";
-import { get as request } from "node:http";
 import { join } from "node:path";
 import { actor, cluster, context, get, init, type ObjectRef, put, shutdown, task, wait } from "mobula";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { Counter, failure } from "../../support/api-world.ts";
 import { type RayCluster, startRay } from "../../support/ray-cluster.ts";
+import { dashboard, nodesOf } from "../../support/ray-dashboard.ts";
+import { type OurProcess, ourProcesses } from "../../support/ray-processes.ts";
 import { Wire } from "../../support/remote-cluster.ts";
 
 /** Long enough for a loaded machine; what is tested takes a second or two. */
 const SOON = { timeout: 30_000 };
+/** What is promised. */
+const ALL_GONE = { timeout: 10_000, interval: 100 };
 
 let ray: RayCluster;
 
@@ -41,6 +44,14 @@ function killAll(program: RegExp): void {
   for (const pid of pids) process.kill(pid, "SIGKILL");
 }
 
+/** Of these processes, those that still run. */
+function left(processes: readonly OurProcess[]): OurProcess[] {
+  const running = new Set(ray.processes().map(({ pid }) => pid));
+  return processes.filter(({ pid }) => running.has(pid));
+}
+
+const kindsOf = (processes: readonly OurProcess[]): string[] => processes.map(({ kind }) => kind).sort();
+
 const linesIn = (path: string): string[] => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []);
 
 /** Notes its processes, and ends only when it runs for the second time. */
@@ -66,8 +77,12 @@ test.each([
   expect(await failure(once)).toMatchObject({ code: "WORKER_CRASHED" });
   expect(await again).toBe(1);
   expect(paths.map((path) => linesIn(path).length)).toEqual([2, 1]);
-  const killed = new Set(pids.map((each) => each[0]));
-  await expect.poll(() => ray.processes().filter(({ pid }) => killed.has(pid)), SOON).toEqual([]);
+  // A Ray worker stays without its Node process, and starts another; that ends with its worker.
+  const gone = pids.flatMap(([node, shim]): OurProcess[] => [
+    { pid: node as number, kind: "node" },
+    ...(index === 1 ? [{ pid: shim as number, kind: "shim" as const }] : []),
+  ]);
+  await expect.poll(() => left(gone), ALL_GONE).toEqual([]);
 });
 
 test("a session that is killed is told at once, takes its work along, and leaves detached actors", async () => {
@@ -77,10 +92,12 @@ test("a session that is killed is told at once, takes its work along, and leaves
   // A small one stays with its driver.
   const value = put(new Uint8Array(1_000_000));
   await expect.poll(children, SOON).toBe(2);
+  const before = ourProcesses(ray);
   killAll(SESSION);
   expect(await failure(endless)).toMatchObject({ code: "ENGINE_CLOSED" });
   expect(await failure(value)).toMatchObject({ code: "ENGINE_CLOSED" });
-  await expect.poll(children, SOON).toBe(1);
+  // The detached actor, and the hub, which serves others too.
+  await expect.poll(() => kindsOf(left(before)), ALL_GONE).toEqual(["hub", "node", "shim"]);
   await shutdown();
   await init({ address: ray.address, token: ray.token });
   const found = await actor.get<Counter>("kept");
@@ -90,10 +107,11 @@ test("a session that is killed is told at once, takes its work along, and leaves
 test("a hub that is killed takes its sessions along, and the next driver starts another", async () => {
   const endless = task(() => new Promise(() => {}))();
   await expect.poll(children, SOON).toBe(2);
+  const before = ourProcesses(ray);
   killAll(HUB);
   expect(await failure(endless)).toMatchObject({ code: "ENGINE_CLOSED" });
-  await expect.poll(() => pidsOf(SESSION), SOON).toEqual([]);
-  await expect.poll(children, SOON).toBe(1);
+  // The detached actor.
+  await expect.poll(() => kindsOf(left(before)), ALL_GONE).toEqual(["node", "shim"]);
   await shutdown();
   await init({ address: ray.address, token: ray.token });
   expect(await task(() => 5)()).toBe(5);
@@ -145,11 +163,14 @@ test("work goes to several nodes; what a lost node had is made again, or is lost
   expect(await here()).toBe(1);
   await wait([large]);
   const { inside } = await puts();
-  await expect.poll(async () => (await nodesOf("make")).size, SOON).toBe(2);
+  await expect.poll(async () => (await nodesOf(ray, "make")).size, SOON).toBe(2);
   // Room for these is made by what has another copy elsewhere.
   const others = Array.from({ length: 12 }, (_, index) => put(new Float64Array(1_000_000).fill(index)));
   await get(others);
+  const there = ourProcesses(ray).filter(({ pid }) => node.pids().includes(pid));
+  expect(kindsOf(there)).toEqual(expect.arrayContaining(["node", "shim"]));
   node.crash();
+  await expect.poll(() => left(there), ALL_GONE).toEqual([]);
   await expect.poll(seconds, SOON).toBe(0);
   expect(await failure(inside)).toMatchObject({ code: "OBJECT_LOST" });
   ray.addNode("third", { second: 1 });
@@ -157,44 +178,24 @@ test("work goes to several nodes; what a lost node had is made again, or is lost
   expect(linesIn(path)).toHaveLength(2);
 });
 
-/** The nodes on which Ray says that tasks of this name ran. */
-async function nodesOf(name: string): Promise<Set<string>> {
-  const query = `filter_keys=name&filter_predicates=%3D&filter_values=${name}&limit=1000`;
-  const { data } = JSON.parse(await dashboard(`/api/v0/tasks?${query}`)) as {
-    data: { result: { result: { node_id: string | null }[] } };
-  };
-  return new Set(data.result.result.flatMap(({ node_id: node }) => node ?? []));
-}
-
 async function hubPort(): Promise<number> {
-  const jobs = JSON.parse(await dashboard("/api/jobs/")) as { submission_id: string | null; status: string }[];
+  const jobs = JSON.parse(await dashboard(ray, "/api/jobs/")) as { submission_id: string | null; status: string }[];
   const running = jobs.find(({ submission_id: id, status }) => id?.startsWith("mobula-hub-") && status === "RUNNING");
-  const { logs } = JSON.parse(await dashboard(`/api/jobs/${running?.submission_id}/logs`)) as { logs: string };
+  const { logs } = JSON.parse(await dashboard(ray, `/api/jobs/${running?.submission_id}/logs`)) as { logs: string };
   return Number([...logs.matchAll(/MOBULA_HUB \{"port": (\d+)\}/g)].at(-1)?.[1]);
-}
-
-function dashboard(path: string): Promise<string> {
-  const headers = { authorization: `Bearer ${ray.token}` };
-  return new Promise((done, failed) => {
-    request({ host: "127.0.0.1", port: ray.port, path, headers, agent: false }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.once("end", () => done(text));
-    }).once("error", failed);
-  });
 }
 
 // The last one: the cluster is gone after it.
 test("a head that ends is told within seconds, and nothing of it stays", async () => {
   const endless = task(() => new Promise(() => {}))();
   await expect.poll(children, SOON).toBeGreaterThan(0);
+  const before = ourProcesses(ray);
   ray.crash();
   expect(await failure(endless)).toMatchObject({
     code: "ENGINE_CLOSED",
     message: expect.stringMatching(/the head of ray:.* has ended/),
   });
+  await expect.poll(() => left(before), ALL_GONE).toEqual([]);
   await shutdown();
   expect(await failure(init({ address: ray.address, token: ray.token }))).toMatchObject({
     code: "CONNECTION_FAILED",
