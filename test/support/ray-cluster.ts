@@ -113,6 +113,8 @@ function ray(folder: string, args: readonly string[], env: Readonly<Record<strin
       MOBULA_RAY_TEST: folder,
       RAY_AUTH_MODE: "token",
       RAY_AUTH_TOKEN_PATH: join(folder, "token"),
+      // Jobs on the head are drivers of the same user.
+      MOBULA_STATE_DIR: join(folder, "state"),
       ...env,
     },
   });

@@ -179,6 +179,16 @@ def job_of(driver: dict[str, Any]) -> Any:
     return JobConfig(metadata={**about, **({"name": str(driver["name"])} if driver.get("name") else {})})
 
 
+def dashboard_address() -> str:
+    """`host:port` of the dashboard of the cluster that this job runs on; the usual one when Ray does not say."""
+    try:
+        from ray.dashboard.utils import ray_address_to_api_server_url
+
+        return ray_address_to_api_server_url(os.environ.get("RAY_ADDRESS")).removeprefix("http://")
+    except (ImportError, AttributeError, ValueError):
+        return "127.0.0.1:8265"
+
+
 def can_grow() -> bool:
     """May an autoscaler add nodes?"""
     try:

@@ -27,6 +27,8 @@ export interface Command {
   /** The whole help text: usage, options, an example. */
   readonly help: string;
   readonly options: OptionsConfig;
+  /** What follows the name, as in `mobula job list`, each with its whole name. */
+  readonly actions?: readonly Command[];
   /** @throws CommandError when it cannot be done; the message is one sentence. */
   run(values: OptionValues, positionals: readonly string[]): Promise<ExitCode>;
 }

@@ -5,6 +5,7 @@ import { JobError } from "../jobs/job-error.ts";
 import { nearestName } from "../nearest-name.ts";
 import { type Command, CommandError, EXIT_CODES, type ExitCode, parseOptions, usageError } from "./command.ts";
 import { installCommand } from "./install.ts";
+import { jobCommand } from "./job.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand, summaryCommand } from "./list.ts";
 import { logsCommand } from "./logs.ts";
@@ -20,6 +21,7 @@ import { packageVersion } from "./version.ts";
 const COMMANDS: readonly Command[] = [
   labCommand,
   runCommand,
+  jobCommand,
   startCommand,
   stopCommand,
   statusCommand,
@@ -62,7 +64,14 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   }
   const command = COMMANDS.find(({ name }) => name === first);
   if (command === undefined) throw unknownCommand(first);
-  const { values, positionals } = parseOptions(command, rest);
+  return runCommandLine(command, rest);
+}
+
+async function runCommandLine(command: Command, args: readonly string[]): Promise<ExitCode> {
+  const [action, ...rest] = args;
+  const inner = command.actions?.find(({ name }) => name === `${command.name} ${action}`);
+  if (inner !== undefined) return runCommandLine(inner, rest);
+  const { values, positionals } = parseOptions(command, args);
   if (values["help"] === true) {
     process.stdout.write(command.help);
     return EXIT_CODES.ok;

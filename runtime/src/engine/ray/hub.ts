@@ -45,7 +45,8 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
     if (!(await api.hasPackage(archive))) await api.upload(archive, zip(files));
     const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000}`;
     const entrypoint = `python -m mobula_ray.hub --secret-sha256 ${secretHash(secret)} --host ${host} ${limits}`;
-    await api.submit(id, entrypoint, { working_dir: `gcs://${archive}` });
+    const runtimeEnv = { working_dir: `gcs://${archive}` };
+    await api.submit({ id, entrypoint, runtimeEnv, metadata: { mobula: "hub" } });
   };
   const { id, place } = await runningHub(api, name, options, start);
   return {
@@ -183,7 +184,7 @@ async function goneFor(api: JobsApi, id: string, address: string): Promise<strin
   }
 }
 
-function isOver({ status }: JobDetails): boolean {
+export function isOver({ status }: JobDetails): boolean {
   return status === "STOPPED" || status === "SUCCEEDED" || status === "FAILED";
 }
 

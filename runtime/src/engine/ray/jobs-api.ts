@@ -21,6 +21,24 @@ const VERSION_PATH = "/api/version";
 export interface JobDetails {
   readonly status: "PENDING" | "RUNNING" | "STOPPED" | "SUCCEEDED" | "FAILED";
   readonly message?: string | null;
+  /** A DRIVER was started by hand, and cannot be stopped from here. */
+  readonly type?: "SUBMISSION" | "DRIVER";
+  readonly submission_id?: string | null;
+  readonly entrypoint?: string;
+  readonly metadata?: Readonly<Record<string, string>> | null;
+  /** In milliseconds. */
+  readonly start_time?: number | null;
+  readonly end_time?: number | null;
+  readonly driver_exit_code?: number | null;
+  readonly driver_node_id?: string | null;
+}
+
+/** What a job is started with. */
+export interface NewJob {
+  readonly id: string;
+  readonly entrypoint: string;
+  readonly runtimeEnv: object;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A row as Ray has it; what is not known is null. */
@@ -73,15 +91,15 @@ export class JobsApi {
 
   /** Undefined when there is no such job. */
   async job(id: string): Promise<JobDetails | undefined> {
-    const answer = await this.#ask("GET", `/api/jobs/${id}`);
+    const answer = await this.#ask("GET", `/api/jobs/${encodeURIComponent(id)}`);
     if (answer.status === 404) return undefined;
     this.#expectOk(answer, "does not tell of its jobs");
     return asObject(answer.text) as unknown as JobDetails;
   }
 
   /** Nothing happens when somebody else has just submitted it. */
-  async submit(id: string, entrypoint: string, runtimeEnv: object): Promise<void> {
-    const body = { entrypoint, submission_id: id, runtime_env: runtimeEnv, metadata: { mobula: "hub" } };
+  async submit({ id, entrypoint, runtimeEnv, metadata }: NewJob): Promise<void> {
+    const body = { entrypoint, submission_id: id, runtime_env: runtimeEnv, metadata };
     const post = (): Promise<Answer> => this.#ask("POST", "/api/jobs/", Buffer.from(JSON.stringify(body)));
     const deadline = performance.now() + HEAD_READY_WITHIN_MS;
     let answer = await post();
@@ -92,8 +110,29 @@ export class JobsApi {
     if (answer.status !== 200 && (await this.job(id)) === undefined) this.#expectOk(answer, "takes no job");
   }
 
+  /** All of them, drivers that were started by hand too. */
+  async jobs(): Promise<readonly JobDetails[]> {
+    const answer = await this.#ask("GET", "/api/jobs/");
+    this.#expectOk(answer, "does not tell of its jobs");
+    return JSON.parse(answer.text) as JobDetails[];
+  }
+
+  /** False when it was over already. */
+  async stop(id: string): Promise<boolean> {
+    const answer = await this.#ask("POST", `/api/jobs/${encodeURIComponent(id)}/stop`);
+    this.#expectOk(answer, "does not stop the job");
+    return asObject(answer.text)?.["stopped"] === true;
+  }
+
+  /** A file in the folder of logs of a node; undefined when there is none. */
+  async logFile(nodeId: string, name: string): Promise<string | undefined> {
+    const query = new URLSearchParams({ node_id: nodeId, filename: name, lines: "-1" });
+    const { status, text } = await this.#ask("GET", `/api/v0/logs/file?${query.toString()}`);
+    return status === 200 ? text : undefined;
+  }
+
   async logs(id: string): Promise<string> {
-    const { status, text } = await this.#ask("GET", `/api/jobs/${id}/logs`);
+    const { status, text } = await this.#ask("GET", `/api/jobs/${encodeURIComponent(id)}/logs`);
     return status === 200 ? textOf(asObject(text)?.["logs"]) : "";
   }
 

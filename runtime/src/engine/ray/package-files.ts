@@ -41,7 +41,11 @@ function sizesOf(files: readonly ZipFile[]): ZipFile {
   return { path: "sizes.json", bytes: Buffer.from(JSON.stringify(sizes)) };
 }
 
-function packageCode(name: string, parts: readonly string[], file: (path: string, from: string) => ZipFile): ZipFile[] {
+export function packageCode(
+  name: string,
+  parts: readonly string[],
+  file: (path: string, from: string) => ZipFile,
+): ZipFile[] {
   const root = packageRoot(name);
   const isWanted = (path: string): boolean =>
     path === "package.json" || parts.some((part) => path === part || path.startsWith(`${part}/`));
@@ -50,7 +54,7 @@ function packageCode(name: string, parts: readonly string[], file: (path: string
     .map((path) => file(`node_modules/${name}/${path}`, join(root, path)));
 }
 
-function packageRoot(name: string): string {
+export function packageRoot(name: string): string {
   let folder = dirname(createRequire(import.meta.url).resolve(name));
   for (;;) {
     try {
@@ -66,7 +70,7 @@ function packageRoot(name: string): string {
 }
 
 /** Paths below `root`, with `/` between folders, in an order that is always the same. */
-function filesBelow(root: string, pattern: RegExp): string[] {
+export function filesBelow(root: string, pattern: RegExp): string[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .map((path) => path.split(sep).join("/"))
     .filter((path) => pattern.test(path) && !path.startsWith("node_modules/"))
