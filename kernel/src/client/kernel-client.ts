@@ -22,6 +22,8 @@ export interface ExecuteOptions {
   readonly cellId?: string;
   /** Ids of cells deleted since the last request. */
   readonly deletedCells?: readonly string[];
+  /** The subshell that runs the cell, from {@link KernelClient.createSubshell}. Default: the main shell. */
+  readonly subshellId?: string;
   /** No output, no history. Default: false. */
   readonly silent?: boolean;
   /** Default: true, unless `silent`. */
@@ -162,6 +164,26 @@ export class KernelClient {
     await this.request("control", "shutdown_request", { restart });
   }
 
+  /**
+   * Make a subshell, whose cells do not wait for those of other shells.
+   *
+   * @returns its id.
+   * @throws RequestFailedError when the kernel has none.
+   */
+  async createSubshell(): Promise<string> {
+    return (await this.request("control", "create_subshell_request", {})).subshell_id as string;
+  }
+
+  /** Delete a subshell. Resolves when its running cell has ended; those behind it fail. */
+  async deleteSubshell(subshellId: string): Promise<void> {
+    await this.request("control", "delete_subshell_request", { subshell_id: subshellId });
+  }
+
+  /** Ids of the kernel's subshells. */
+  async listSubshells(): Promise<readonly string[]> {
+    return (await this.request("control", "list_subshell_request", {})).subshell_id as string[];
+  }
+
   /** Open a comm. Its messages come to `onMessage` and `onClose` of the comm. */
   openComm(target: string, data: JsonObject = {}): Comm {
     const commId = randomUUID();
@@ -180,8 +202,13 @@ export class KernelClient {
    *
    * @throws RequestFailedError when the reply's status is "error".
    */
-  async request(channel: "shell" | "control", type: string, content: JsonObject): Promise<JsonObject> {
-    const reply = await this.send(channel, type, content, {});
+  async request(
+    channel: "shell" | "control",
+    type: string,
+    content: JsonObject,
+    options: Pick<ExecuteOptions, "subshellId"> = {},
+  ): Promise<JsonObject> {
+    const reply = await this.send(channel, type, content, options);
     if (reply.content.status === "error") {
       const { ename, evalue } = readError(reply.content);
       throw new RequestFailedError(`${type} failed: ${ename}: ${evalue}`);
@@ -214,10 +241,14 @@ export class KernelClient {
     channel: "shell" | "control",
     type: string,
     content: JsonObject,
-    options: Pick<ExecuteOptions, "onMessage" | "onInput"> & { metadata?: JsonObject },
+    options: Pick<ExecuteOptions, "onMessage" | "onInput" | "subshellId"> & { metadata?: JsonObject },
   ): Promise<Message> {
     if (this.failure) return Promise.reject(this.failure);
-    const message = this.composer.message(type, content, { metadata: options.metadata ?? {} });
+    const { metadata = {}, subshellId } = options;
+    const message = this.composer.message(type, content, {
+      metadata,
+      ...(subshellId === undefined ? {} : { subshellId }),
+    });
     const id = message.header.msg_id;
     return new Promise<Message>((resolve, reject) => {
       let reply: Message | undefined;

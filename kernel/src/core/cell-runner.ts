@@ -1,5 +1,5 @@
 /** One cell from its text to its outcome: magic line, deleted cells, compile, execute, commit. */
-import type { CellDiagnostic, CheckLevel, CompiledCell } from "../language/language.ts";
+import type { CellDiagnostic, CheckLevel, CompiledCell, Language } from "../language/language.ts";
 import type { ErrorContent, JsonObject, MimeBundle } from "../protocol/messages.ts";
 import type { ExecuteOutcome, Execution } from "../session/session.ts";
 import type { Debugger } from "./debugger.ts";
@@ -47,8 +47,10 @@ export class CellRunner {
   private check: CheckLevel;
   /** What was installed because cells import it. */
   private readonly installed = new Set<string>();
-  /** The job whose code runs in the session now. */
-  private inSession: Job | undefined;
+  /** The jobs whose code runs in the session now, one of each shell at most. */
+  private readonly inSession = new Map<Job, { readonly version: number; isLent: boolean }>();
+  /** Settles when the session has dealt with an interrupt; a cell that came in between could be struck in its place. */
+  private interrupted: Promise<void> | undefined;
 
   constructor(parts: CellRunnerParts) {
     this.parts = parts;
@@ -62,7 +64,15 @@ export class CellRunner {
 
   /** Does code of a cell run in the session now? */
   get isExecuting(): boolean {
-    return this.inSession !== undefined;
+    return this.inSession.size > 0;
+  }
+
+  /** Let what is asked of the language next see the names of cells that run. */
+  lendNames(language: Language): void {
+    for (const cell of this.inSession.values()) {
+      if (!cell.isLent) language.lend(cell.version);
+      cell.isLent = true;
+    }
   }
 
   /** Never rejects: whatever goes wrong is the cell's error. */
@@ -74,10 +84,18 @@ export class CellRunner {
     }
   }
 
-  /** Stop a running job. Resolves when the session has been told. */
-  async interrupt(job: Job): Promise<void> {
-    job.interruption.abort();
-    if (this.inSession === job) await this.parts.session.interrupt();
+  /** Stop all running jobs. Resolves when the session has been told. */
+  async interrupt(jobs: readonly Job[]): Promise<void> {
+    for (const { interruption } of jobs) interruption.abort();
+    if (!this.isExecuting) return;
+    const told = this.parts.session.interrupt();
+    const settled = told
+      .then(undefined, () => {})
+      .then(() => {
+        if (this.interrupted === settled) this.interrupted = undefined;
+      });
+    this.interrupted = settled;
+    await told;
   }
 
   private async tryRun(job: Job, executionCount: number): Promise<CellOutcome> {
@@ -98,6 +116,7 @@ export class CellRunner {
     const expressions = await orInterrupted(this.compileExpressions(job), signal);
     await orInterrupted(this.parts.session.start(), signal);
     await orInterrupted(this.parts.debugger.prepare(cell, job.content.code, executionCount), signal);
+    if (this.interrupted) await orInterrupted(this.interrupted, signal);
     const outcome = await this.execute(job, cell, expressions, executionCount);
     (await this.parts.language.get()).commit(cell.version, outcome.assigned);
     return toCellOutcome(outcome, expressions, signal.aborted);
@@ -149,6 +168,7 @@ export class CellRunner {
     job: Job,
   ): Promise<{ cell?: CompiledCell; diagnostics: readonly CellDiagnostic[] }> {
     const language = await this.parts.language.get();
+    this.lendNames(language);
     return language.compile({ code, check: this.check, ...(job.cellId === undefined ? {} : { cellId: job.cellId }) });
   }
 
@@ -177,7 +197,7 @@ export class CellRunner {
       ...(job.cellId === undefined ? {} : { cellId: job.cellId }),
     };
     const cells = [...expressions].filter((entry): entry is [string, CompiledCell] => "version" in entry[1]);
-    this.inSession = job;
+    this.inSession.set(job, { version: cell.version, isLent: false });
     try {
       return await this.parts.session.execute({
         execution,
@@ -186,7 +206,7 @@ export class CellRunner {
         ...(cells.length === 0 ? {} : { userExpressions: Object.fromEntries(cells) }),
       });
     } finally {
-      this.inSession = undefined;
+      this.inSession.delete(job);
     }
   }
 

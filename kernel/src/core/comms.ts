@@ -53,6 +53,11 @@ export class Comms {
     return Object.fromEntries(matching.map(([commId, comm]) => [commId, { target_name: comm.target }]));
   }
 
+  /** Answer a `comm_open` that cannot be served: a front end would wait forever otherwise. */
+  refuse({ comm_id: commId }: CommOpenContent, parent: Header, reason: string): void {
+    this.tellClosed(commId, parent, reason);
+  }
+
   /** @param request - the message that carries the content. */
   onOpen({ comm_id: commId, target_name: target, data }: CommOpenContent, { header: parent, buffers }: Message): void {
     const connect = this.served.get(target) ?? this.addressOf(target);

@@ -1,4 +1,4 @@
-/** Questions of the running cell to its user: one after the other, each to the client that sent the cell. */
+/** Questions of the running cell of a shell to its user: one after the other, each to the client that sent the cell. */
 import type { Envelope } from "../protocol/frames.ts";
 import type { InputAnswer } from "../session/session.ts";
 import type { Origin, Outbox } from "./outbox.ts";
@@ -39,19 +39,24 @@ export class Inputs {
     this.askNext();
   }
 
-  /** An `input_reply`. One that nobody waits for is dropped: its cell was stopped, or another client was asked. */
-  onReply({ identities, message }: Envelope): void {
+  /**
+   * An `input_reply`. One that nobody waits for is dropped: its cell was stopped, or another client was asked.
+   *
+   * @returns whether it answers the question that was asked last here.
+   */
+  onReply({ identities, message }: Envelope): boolean {
     const { asked } = this;
-    if (message.header.msg_type !== "input_reply" || !asked) return;
+    if (message.header.msg_type !== "input_reply" || !asked) return false;
     // Some clients leave the parent out; then the sender must be the one that was asked.
     const { msg_id: parent } = message.parent_header;
     const isAnswer = parent === undefined ? isSame(identities, asked.origin.identities) : parent === asked.messageId;
-    if (!isAnswer) return;
+    if (!isAnswer) return false;
     this.asked = undefined;
     const { value } = message.content;
     const text = value === END_OF_INPUT ? null : typeof value === "string" ? value : "";
     this.answer(asked.id, { type: "given", text });
     this.askNext();
+    return true;
   }
 
   /** The cell has ended: nobody waits any more. */

@@ -51,7 +51,7 @@ function describeKernel(): KernelInfoReplyContent {
       { text: "TypeScript", url: "https://www.typescriptlang.org/docs/" },
       { text: "Node.js", url: "https://nodejs.org/docs/latest/api/" },
     ],
-    supported_features: ["debugger"],
+    supported_features: ["debugger", "kernel subshells"],
   };
 }
 

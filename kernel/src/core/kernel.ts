@@ -1,23 +1,15 @@
 /** What a kernel does, without sockets and without running code: it reads requests, keeps their order and answers all. */
-import type { CheckLevel } from "../language/language.ts";
+import type { CheckLevel, Language } from "../language/language.ts";
 import type { Envelope } from "../protocol/frames.ts";
 import { LANGUAGE_TARGET } from "../protocol/language-comm.ts";
-import type {
-  ErrorReplyContent,
-  ExecuteReplyContent,
-  ExecuteRequestContent,
-  JsonObject,
-  Message,
-  ParentHeader,
-  Request,
-} from "../protocol/messages.ts";
+import type { ExecuteRequestContent, JsonObject, Message, ParentHeader, Request } from "../protocol/messages.ts";
 import { readRequest } from "../protocol/requests.ts";
-import type { Execution, Session, SessionEvent } from "../session/session.ts";
+import type { Session, SessionEvent } from "../session/session.ts";
 import type { RequestChannel, Transport } from "../transport/transport.ts";
 import { type CellOutcome, CellRunner, type Npm } from "./cell-runner.ts";
 import { Comms, type OpenCommEndpoint } from "./comms.ts";
 import { Debugger, type DebuggerOptions } from "./debugger.ts";
-import { ExecutionQueue, type Job } from "./execution-queue.ts";
+import type { Job } from "./execution-queue.ts";
 import { History, type HistoryStore } from "./history.ts";
 import { Inputs } from "./inputs.ts";
 import { settlesWithin } from "./interruption.ts";
@@ -27,8 +19,10 @@ import { LanguageKeeper, type StartLanguage } from "./language-keeper.ts";
 import { completeReply, inspectReply, isCompleteReply } from "./language-replies.ts";
 import { type Origin, Outbox } from "./outbox.ts";
 import { ParentHeaders } from "./parent-headers.ts";
+import { isAnswered, toErrorReply, toExecuteReply } from "./replies.ts";
 import { SESSION_TARGETS, SessionComms } from "./session-comms.ts";
 import { describeExit, type SessionExit, SessionKeeper } from "./session-keeper.ts";
+import { type Shell, Shells } from "./shells.ts";
 import { UsageMeter } from "./usage.ts";
 
 export interface KernelOptions {
@@ -66,18 +60,15 @@ export class Kernel {
   private readonly debug: (text: string) => void;
   private readonly outbox: Outbox;
   private readonly comms: Comms;
-  private readonly inputs: Inputs;
   private readonly language: LanguageKeeper;
   private readonly languageComms: LanguageComms;
   private readonly sessionComms: SessionComms;
   private readonly session: SessionKeeper;
   private readonly debugger: Debugger;
   private readonly runner: CellRunner;
-  private readonly queue = new ExecutionQueue((job) => this.runJob(job));
-  private readonly history: History;
+  private readonly shells: Shells;
   private readonly usage = new UsageMeter();
   private readonly parents = new ParentHeaders();
-  private executionCount = 0;
   private closing: Promise<void> | undefined;
   private isRestarted = false;
   private reportClosed: (end: { readonly isRestarted: boolean }) => void = () => {};
@@ -89,8 +80,11 @@ export class Kernel {
     this.debug = options.debug ?? (() => {});
     this.outbox = new Outbox(options.transport);
     this.comms = new Comms(this.outbox, options.openCommEndpoint);
-    this.inputs = new Inputs(this.outbox, (id, answer) => options.session.answerInput(id, answer));
-    this.history = new History(options.history);
+    this.shells = new Shells({
+      history: new History(options.history),
+      newInputs: () => new Inputs(this.outbox, (id, answer) => options.session.answerInput(id, answer)),
+      run: (job, shell) => this.runJob(job, shell),
+    });
     this.language = new LanguageKeeper(options.startLanguage);
     this.session = new SessionKeeper(options.session, (exit) => this.onSessionExit(exit));
     this.debugger = new Debugger({
@@ -124,7 +118,7 @@ export class Kernel {
   start(): void {
     this.transport.listen({
       onRequest: (channel, envelope) => this.onRequest(channel, envelope),
-      onInput: (reply) => this.inputs.onReply(reply),
+      onInput: (reply) => void this.shells.all().some(({ inputs }) => inputs.onReply(reply)),
       onSubscription: (topic) => this.outbox.welcome(topic),
     });
     this.outbox.status("starting", {});
@@ -174,7 +168,7 @@ export class Kernel {
     }
     this.outbox.status("idle", origin.header);
     // The front end takes the last status for the kernel's; without this, a completion would hide a running cell.
-    if (this.queue.running) this.outbox.status("busy", {});
+    if (this.shells.isRunning()) this.outbox.status("busy", {});
     if (origin.header.msg_type === "shutdown_request") void this.close();
   }
 
@@ -183,22 +177,34 @@ export class Kernel {
     request: Exclude<Request, { type: "execute_request" }>,
     message: Message,
   ): Promise<object | undefined> {
+    const shell = this.shellOf(origin, request);
     switch (request.type) {
       case "kernel_info_request":
         return kernelInfo[this.notebookLanguage];
       case "complete_request":
-        return completeReply(await this.language.get(), request.content, (code) => this.languageComms.find(code));
+        return completeReply(this.lentTo(shell, await this.language.get()), request.content, (code) =>
+          this.languageComms.find(code),
+        );
       case "inspect_request":
-        return inspectReply(await this.language.get(), request.content, (code) => {
+        return inspectReply(this.lentTo(shell, await this.language.get()), request.content, (code) => {
           return this.languageComms.find(code) ?? this.languageComms.belowAll();
         });
       case "is_complete_request":
         return isCompleteReply(await this.language.get(), request.content);
       case "history_request":
-        return { status: "ok", history: this.history.query(request.content) };
+        return { status: "ok", history: shell.history.query(request.content) };
       case "interrupt_request":
         await this.interrupt();
         return { status: "ok" };
+      case "create_subshell_request":
+        return { status: "ok", subshell_id: this.shells.create() };
+      case "delete_subshell_request":
+        await this.shells.delete(request.content.subshell_id, (deleted) => {
+          this.abortWaiting(deleted, "The subshell of this cell was deleted.");
+        });
+        return { status: "ok" };
+      case "list_subshell_request":
+        return { status: "ok", subshell_id: this.shells.list() };
       case "debug_request":
         return this.debugger.request(request.content);
       case "usage_request":
@@ -223,9 +229,38 @@ export class Kernel {
     return undefined; // comm messages have no replies
   }
 
+  /**
+   * The shell that a request is for.
+   *
+   * @throws UnknownSubshellError
+   */
+  private shellOf(origin: Origin, request: Request): Shell {
+    // A comm is found by its id. Front ends delete the subshell of a comm while its last messages are on their way.
+    if (request.type === "comm_msg" || request.type === "comm_close") return this.shells.main;
+    try {
+      return this.shells.of(origin);
+    } catch (error) {
+      if (request.type === "comm_open") this.comms.refuse(request.content, origin.header, String(error));
+      throw error;
+    }
+  }
+
+  /** A subshell is there to look at what another shell's cell does, so it sees the names of that cell. */
+  private lentTo(shell: Shell, language: Language): Language {
+    if (shell !== this.shells.main) this.runner.lendNames(language);
+    return language;
+  }
+
   private enqueue(origin: Origin, content: ExecuteRequestContent, metadata: JsonObject): void {
+    let shell: Shell;
+    try {
+      shell = this.shells.of(origin);
+    } catch (error) {
+      void this.answer(origin, () => Promise.reject(error));
+      return;
+    }
     const { cellId, deletedCells } = metadata;
-    this.queue.add({
+    shell.queue.add({
       origin,
       content,
       interruption: new AbortController(),
@@ -234,54 +269,57 @@ export class Kernel {
     });
   }
 
-  private async runJob(job: Job): Promise<void> {
+  private async runJob(job: Job, shell: Shell): Promise<void> {
     const { origin, content } = job;
     const { header } = origin;
     this.outbox.status("busy", header);
     const metadata = { started: new Date().toISOString() };
-    const count = this.executionCount + 1;
+    const count = shell.executionCount + 1;
     if (content.store_history) {
-      this.executionCount = count;
-      this.history.add(count, content.code);
+      shell.executionCount = count;
+      shell.history.add(count, content.code);
     }
     this.parents.begin(header, content.silent);
     if (!content.silent) {
       this.outbox.publish({ type: "execute_input", content: { code: content.code, execution_count: count } }, header);
     }
     const outcome = await this.runner.run(job, count);
-    this.inputs.dropAll();
-    if (!content.silent) this.publishOutcome(outcome, count, header);
-    const reply = toExecuteReply(outcome, content.silent ? this.executionCount : count);
+    shell.inputs.dropAll();
+    this.parents.end(header);
+    if (!content.silent) this.publishOutcome(outcome, count, header, shell.history);
+    const reply = toExecuteReply(outcome, content.silent ? shell.executionCount : count);
     this.outbox.reply(origin, reply, { ...metadata, status: reply.status });
     this.outbox.status("idle", header);
+    if (this.shells.isRunning(shell)) this.outbox.status("busy", {});
     this.languageComms.worldChanged();
     const isStopped = job.interruption.signal.aborted || (outcome.status === "error" && content.stop_on_error);
-    if (isStopped) this.abortWaiting("An earlier cell failed or was interrupted.");
+    if (isStopped) this.abortWaiting(shell, "An earlier cell failed or was interrupted.");
   }
 
-  private publishOutcome(outcome: CellOutcome, count: number, parent: ParentHeader): void {
+  private publishOutcome(outcome: CellOutcome, count: number, parent: ParentHeader, history: History): void {
     if (outcome.status === "error") {
       this.outbox.publish({ type: "error", content: outcome.error }, parent);
     } else if (outcome.result) {
       const { data, metadata } = outcome.result;
       this.outbox.publish({ type: "execute_result", content: { execution_count: count, data, metadata } }, parent);
-      if (typeof data["text/plain"] === "string") this.history.setOutput(count, data["text/plain"]);
+      if (typeof data["text/plain"] === "string") history.setOutput(count, data["text/plain"]);
     }
   }
 
   /** Protocol 5.1 and later: a request that is not executed is answered with an error, no longer with "aborted". */
-  private abortWaiting(reason: string): void {
-    for (const { origin } of this.queue.takeWaiting()) {
+  private abortWaiting({ queue }: Shell, reason: string): void {
+    for (const { origin } of queue.takeWaiting()) {
       this.outbox.status("busy", origin.header);
       this.outbox.reply(origin, { status: "error", ename: "ExecutionAborted", evalue: reason, traceback: [] });
       this.outbox.status("idle", origin.header);
     }
   }
 
+  /** Stops the cells of all shells (messaging specification, "Kernel interrupt": it is about the kernel, not a subshell). */
   private async interrupt(): Promise<void> {
-    const { running } = this.queue;
-    if (!running) return;
-    this.abortWaiting("The user interrupted the kernel.");
+    const running = this.shells.running();
+    if (running.length === 0) return;
+    for (const shell of this.shells.all()) this.abortWaiting(shell, "The user interrupted the kernel.");
     const told = this.runner.interrupt(running);
     told.catch((error: unknown) => this.warn(`The session did not take the interrupt: ${String(error)}`));
     await settlesWithin(told, INTERRUPT_REPLY_MS);
@@ -299,7 +337,7 @@ export class Kernel {
         this.sessionComms.fromSession(event.commId, event.message);
         return;
       case "input-requested":
-        this.inputs.ask(event, this.originOf(event.execution));
+        this.ask(event);
         return;
       case "exited": // the keeper reports it
       case "inspector-event": // for the debugger
@@ -311,10 +349,12 @@ export class Kernel {
     }
   }
 
-  /** The request of `execution`, while it runs. */
-  private originOf(execution: Execution): Origin | undefined {
-    const origin = this.queue.running?.origin;
-    return origin?.header.msg_id === execution.messageId ? origin : undefined;
+  /** A cell asks the client that sent it, while it runs. */
+  private ask(event: Extract<SessionEvent, { type: "input-requested" }>): void {
+    const { messageId } = event.execution;
+    const asking = this.shells.all().find(({ queue }) => queue.running?.origin.header.msg_id === messageId);
+    const { inputs } = asking ?? this.shells.main;
+    inputs.ask(event, asking?.queue.running?.origin);
   }
 
   private publishOutput(event: Extract<SessionEvent, { type: "stream" | "display" | "clear-output" }>): void {
@@ -344,32 +384,16 @@ export class Kernel {
   }
 
   private async closeParts(): Promise<void> {
-    this.abortWaiting("The kernel is shutting down.");
-    this.queue.running?.interruption.abort();
+    for (const shell of this.shells.all()) this.abortWaiting(shell, "The kernel is shutting down.");
+    for (const { interruption } of this.shells.running()) interruption.abort();
     this.comms.closeAll();
     const parts = Promise.all([this.session.close(), this.language.close()]);
     parts.catch((error: unknown) => this.warn(`A part did not close: ${String(error)}`));
     await settlesWithin(parts, CLOSE_PARTS_MS);
-    // The running cell was cut off with its session; its reply is on the way now.
-    await settlesWithin(this.queue.idle(), 100);
+    // The running cells were cut off with their session; their replies are on the way now.
+    await settlesWithin(this.shells.idle(), 100);
     this.outbox.flush();
     await this.transport.close();
     this.reportClosed({ isRestarted: this.isRestarted });
   }
-}
-
-/** Comm messages have no replies. */
-function isAnswered({ header }: Origin): boolean {
-  return header.msg_type.endsWith("_request");
-}
-
-function toExecuteReply(outcome: CellOutcome, executionCount: number): ExecuteReplyContent {
-  return outcome.status === "ok"
-    ? { status: "ok", execution_count: executionCount, payload: [], user_expressions: outcome.userExpressions }
-    : { status: "error", execution_count: executionCount, ...outcome.error };
-}
-
-function toErrorReply(error: unknown): ErrorReplyContent {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  return { status: "error", ename: name, evalue: message, traceback: [`${name}: ${message}`] };
 }

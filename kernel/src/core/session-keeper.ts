@@ -31,7 +31,8 @@ export class SessionKeeper {
   private hasRun = false;
   private isClosed = false;
   private lastExit: SessionExit | undefined;
-  private onLastExit: () => void = () => {};
+  /** Cells that failed because of it, and wait for its report. */
+  private readonly waiting = new Set<() => void>();
 
   /** @param onExit - told about a death that nobody ordered, before the new session starts. */
   constructor(session: Session, onExit: (exit: SessionExit) => void) {
@@ -90,7 +91,7 @@ export class SessionKeeper {
     this.started = undefined;
     this.hasRun = false;
     this.lastExit = exit;
-    this.onLastExit();
+    for (const reported of this.waiting) reported();
     onExit(exit);
     if (isRestarted) this.start().catch(() => {}); // reported to the next cell
   }
@@ -99,11 +100,13 @@ export class SessionKeeper {
     const isReported = this.lastExit !== undefined || this.isClosed;
     if (!isReported) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, EXIT_REPORT_MS);
-        this.onLastExit = () => {
+        const reported = (): void => {
           clearTimeout(timer);
+          this.waiting.delete(reported);
           resolve();
         };
+        const timer = setTimeout(reported, EXIT_REPORT_MS);
+        this.waiting.add(reported);
       });
     }
     return this.lastExit ?? { code: null, signal: null, stderrTail: "", isReported: false };

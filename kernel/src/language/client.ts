@@ -43,6 +43,10 @@ class LanguageClient implements Language {
     return this.#call({ method: "compile", argument });
   }
 
+  lend(version: number): void {
+    if (!this.#ended) this.#unsent.push({ type: "lend", version });
+  }
+
   commit(version: number, assigned: readonly string[]): void {
     if (this.#ended) return;
     // It goes with the next call: nobody can tell the difference, and the cell's reply does not wait for it.

@@ -119,6 +119,8 @@ export interface Language {
    * at `commit`, not before, so a cell that is refused or never runs leaves the type world unchanged.
    */
   compile(request: CompileRequest): Promise<CompileReply>;
+  /** The cell runs: another that is compiled meanwhile may use its names, until `commit` says which got a value. */
+  lend(version: number): void;
   /** The cell ran. `assigned`: the declared names that got a value (all of them, unless the cell threw half-way). */
   commit(version: number, assigned: readonly string[]): void;
   /** Cells deleted in the front end; what they declared leaves the type world. Returns the global names to delete. */

@@ -46,6 +46,11 @@ class LastingLanguage implements Language {
     return reply;
   }
 
+  /** A new thread is not told: it knows no cell that did not end. */
+  lend(version: number): void {
+    void this.#current.then((language) => language.lend(version)).catch(() => {});
+  }
+
   commit(version: number, assigned: readonly string[]): void {
     const request = this.#pending.get(version);
     this.#pending.delete(version);

@@ -23,6 +23,7 @@ export type LanguageCall = { [M in LanguageMethod]: CallOf<M> }[LanguageMethod];
 
 export type ToLanguage =
   | { readonly type: "call"; readonly id: number; readonly call: LanguageCall }
+  | { readonly type: "lend"; readonly version: number }
   | { readonly type: "commit"; readonly version: number; readonly assigned: readonly string[] };
 
 export type FromLanguage =

@@ -140,6 +140,11 @@ export class NotebookLanguage {
     this.#dropModules();
   }
 
+  /** @see Language.lend */
+  lend(version: number): void {
+    this.#world.lend(version);
+  }
+
   /** @see Language.forget */
   forget(cellIds: readonly string[]): readonly string[] {
     const globalNames = this.#world.forget(cellIds);

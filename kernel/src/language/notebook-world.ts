@@ -38,6 +38,8 @@ export class NotebookWorld {
   readonly #names = new Map<string, LiveName>();
   readonly #records = new Map<number, CellRecord>();
   readonly #pending = new Map<number, CellRecord>();
+  /** Cells that run, and whose names others may use already; all are pending. */
+  readonly #lent = new Set<number>();
   /** The text of each cell that ran to its end, by the cell's id. */
   readonly #runTexts = new Map<string, string>();
   #revision = 0;
@@ -56,7 +58,10 @@ export class NotebookWorld {
   add(record: CellRecord): void {
     this.#pending.set(record.version, record);
     const oldest = this.#pending.keys().next();
-    if (this.#pending.size > MAX_PENDING && !oldest.done) this.#pending.delete(oldest.value);
+    if (this.#pending.size > MAX_PENDING && !oldest.done) {
+      this.#pending.delete(oldest.value);
+      this.#lent.delete(oldest.value);
+    }
   }
 
   /**
@@ -64,11 +69,22 @@ export class NotebookWorld {
    * that the commit of this one will remove.
    */
   visibleNames(cellId?: string): LiveName[] {
-    return [...this.#names.values()].filter((live) => cellId === undefined || live.cellId !== cellId);
+    const isOther = (live: LiveName): boolean => cellId === undefined || live.cellId !== cellId;
+    const committed = [...this.#names.values()].filter(isOther);
+    if (this.#lent.size === 0) return committed;
+    const lent = [...this.#lentNames().values()].filter(isOther);
+    return [...new Map([...committed, ...lent].map((live) => [live.name, live])).values()];
   }
 
   find(name: string): LiveName | undefined {
-    return this.#names.get(name);
+    return this.#lentNames().get(name) ?? this.#names.get(name);
+  }
+
+  /** The cell runs: others may use all its names until it is committed. */
+  lend(version: number): void {
+    if (!this.#pending.has(version)) return;
+    this.#lent.add(version);
+    this.#revision++;
   }
 
   /**
@@ -96,6 +112,7 @@ export class NotebookWorld {
     const record = this.#pending.get(version);
     if (!record) return;
     this.#pending.delete(version);
+    this.#lent.delete(version);
     this.#records.set(version, record);
     this.#removeUndeclared(record);
     this.#revision++;
@@ -131,6 +148,14 @@ export class NotebookWorld {
   /** Is the module of this version still needed, by a live name or through another module? */
   isKept(version: number): boolean {
     return this.#records.has(version) || this.#pending.has(version);
+  }
+
+  #lentNames(): Map<string, LiveName> {
+    const records = [...this.#lent].flatMap((version) => this.#pending.get(version) ?? []);
+    const usable = records.flatMap((record) =>
+      record.names.flatMap(({ name, kind }) => (kind === "using" ? [] : [liveName(record, name, kind)])),
+    );
+    return new Map(usable.map((live) => [live.name, live]));
   }
 
   #removeUndeclared(record: CellRecord): void {

@@ -26,6 +26,10 @@ export function serveLanguage(
   const answer = <M extends LanguageMethod>({ method, argument }: CallOf<M>): unknown => answers[method](argument);
   return (message) => {
     heard();
+    if (message.type === "lend") {
+      language.lend(message.version);
+      return;
+    }
     if (message.type === "commit") {
       language.commit(message.version, message.assigned);
       return;

@@ -23,10 +23,17 @@ export class MessageComposer {
   message<Content extends object>(
     msgType: string,
     content: Content,
-    options: { parent?: ParentHeader; metadata?: JsonObject; buffers?: readonly Uint8Array[] } = {},
+    options: {
+      parent?: ParentHeader;
+      metadata?: JsonObject;
+      buffers?: readonly Uint8Array[];
+      /** The subshell that a request is for. */
+      subshellId?: string;
+    } = {},
   ): Message<Content> {
+    const header = this.header(msgType);
     return {
-      header: this.header(msgType),
+      header: options.subshellId === undefined ? header : { ...header, subshell_id: options.subshellId },
       parent_header: options.parent ?? {},
       metadata: options.metadata ?? {},
       content,

@@ -19,6 +19,8 @@ export interface Header {
   readonly date: string;
   readonly msg_type: string;
   readonly version: string;
+  /** The subshell that a request is for; absent or `null`: the main shell. */
+  readonly subshell_id?: string | null;
 }
 
 /** The header of the request a message answers; empty when nobody asked for it. */
@@ -100,6 +102,9 @@ export type Request =
   | { readonly type: "comm_close"; readonly content: CommContent }
   | { readonly type: "shutdown_request"; readonly content: { readonly restart: boolean } }
   | { readonly type: "interrupt_request" }
+  | { readonly type: "create_subshell_request" }
+  | { readonly type: "delete_subshell_request"; readonly content: { readonly subshell_id: string } }
+  | { readonly type: "list_subshell_request" }
   | { readonly type: "debug_request"; readonly content: DebugRequestContent }
   | { readonly type: "usage_request" };
 

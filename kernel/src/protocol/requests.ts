@@ -38,10 +38,14 @@ export function readRequest(msgType: string, content: JsonObject): Request | und
       return { type: msgType, content: readComm(content) };
     case "shutdown_request":
       return { type: msgType, content: { restart: readBoolean(content, "restart", false) } };
+    case "delete_subshell_request":
+      return { type: msgType, content: { subshell_id: readString(content, "subshell_id") } };
     case "debug_request":
       return { type: msgType, content: readDebugRequest(content) };
     case "kernel_info_request":
     case "interrupt_request":
+    case "create_subshell_request":
+    case "list_subshell_request":
     case "usage_request":
       return { type: msgType };
     default:

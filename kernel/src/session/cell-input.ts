@@ -30,8 +30,8 @@ export interface CellInputParts {
   readonly writer: EventWriter;
   /** The guardian posts answers here. */
   readonly port: MessagePort;
-  /** The cell that runs now. */
-  readonly running: () => ExecutionContext | undefined;
+  /** The cells that run now. */
+  readonly cells: { readonly newest: ExecutionContext | undefined; isRunning(context: ExecutionContext): boolean };
   /** The user stops the cell while this thread sleeps. */
   readonly onInterrupt: () => void;
 }
@@ -104,14 +104,14 @@ export class CellInput {
   }
 
   /**
-   * The running cell, which may ask.
+   * The running cell that asks.
    *
    * @throws InputUnavailableError when none runs, its code has ended, or its front end takes no questions.
    */
   requireCell(caller: string): ExecutionContext {
-    const running = this.#parts.running();
-    const context = currentContext() ?? running;
-    if (context === undefined || context !== running) {
+    const { cells } = this.#parts;
+    const context = currentContext() ?? cells.newest;
+    if (context === undefined || !cells.isRunning(context)) {
       throw new InputUnavailableError(
         `${caller} works only while its cell runs. Ask in the cell itself, and await it.`,
       );

@@ -1,4 +1,4 @@
-/** Runs compiled cells, one at a time, and reports how each ended. */
+/** Runs compiled cells and reports how each ended. Cells of several shells take turns at their awaits. */
 import { displaysShown, toBundle } from "../display/index.ts";
 import type { CompiledCell } from "../language/language.ts";
 import { loadImports } from "./cell-imports.ts";
@@ -33,6 +33,8 @@ export interface CellRunnerOptions {
   readonly traceback: TracebackContext;
   /** A debugger is attached, which wants to know what nobody catches. */
   readonly isDebugging: () => boolean;
+  /** The user has stopped all cells that have come until now. */
+  readonly isInterruptDue: () => boolean;
   /** Called before the awaits of a stopped cell end. */
   readonly onInterrupt: (context: ExecutionContext) => void;
   /** The cell has ended. Called synchronously: a promise reaction could be lost when code is terminated. */
@@ -41,7 +43,8 @@ export interface CellRunnerOptions {
 
 export class CellRunner {
   readonly #options: CellRunnerOptions;
-  #running: RunningCell | undefined;
+  /** Oldest first. */
+  readonly #running = new Set<RunningCell>();
   /** The end of a debugged cell, whose rejection arrives as one that nobody handles. */
   readonly #ends = new WeakMap<Promise<unknown>, RunningCell>();
 
@@ -49,9 +52,14 @@ export class CellRunner {
     this.#options = options;
   }
 
-  /** The cell that runs now. */
-  get running(): ExecutionContext | undefined {
-    return this.#running?.context;
+  /** The newest of the cells that run now. */
+  get newest(): ExecutionContext | undefined {
+    return [...this.#running].at(-1)?.context;
+  }
+
+  /** Has the cell of this context not ended? */
+  isRunning(context: ExecutionContext): boolean {
+    return [...this.#running].some((running) => running.context === context);
   }
 
   /** Start a cell. It may spin and be terminated in here, so nothing that matters may follow the call. */
@@ -59,10 +67,12 @@ export class CellRunner {
     const { cell, execution, allowStdin, userExpressions = {} } = request;
     const { registry } = this.#options;
     for (const each of [cell, ...Object.values(userExpressions)]) registry.addCell(each, execution.executionCount);
-    const context: ExecutionContext = { execution, allowStdin, stops: new Set(), isInterrupted: false };
-    const names = new CellNames(cell.declarations, registry);
+    const isInterrupted = this.#options.isInterruptDue();
+    const context: ExecutionContext = { execution, allowStdin, stops: new Set(), isInterrupted };
+    const names = new CellNames(cell.declarations, registry, context);
     const running: RunningCell = { request, context, names, importedNames: [] };
-    this.#running = running;
+    this.#running.add(running);
+    if (isInterrupted) return; // It came while another spun, and must not begin. The interrupt ends it.
     if (this.#options.isDebugging()) {
       this.#startDebugged(running);
       return;
@@ -101,26 +111,30 @@ export class CellRunner {
   }
 
   /**
-   * The user stops the running cell. Its catch and finally blocks get a moment.
+   * The user stops the running cells. Their catch and finally blocks get a moment.
    *
-   * @param onDone - called when the cell has ended, or when none was running.
+   * @param onDone - called when the cells have ended, or when none was running.
    */
   interrupt(onDone: () => void): void {
-    const running = this.#running;
-    if (running === undefined) {
+    const stopped = [...this.#running];
+    if (stopped.length === 0) {
       onDone();
       return;
     }
     // First of all: what follows is code of others, and may have to be terminated, too.
     startTimer(() => {
-      this.#end(running, { status: "error", error: INTERRUPTED });
+      for (const running of stopped) this.#end(running, { status: "error", error: INTERRUPTED });
       onDone();
     }, UNWIND_MS);
-    if (running.context.isInterrupted) return;
-    running.context.isInterrupted = true;
-    this.#options.onInterrupt(running.context);
-    for (const stop of running.context.stops) stop();
-    running.context.stops.clear();
+    for (const { context } of stopped) this.#stop(context);
+  }
+
+  #stop(context: ExecutionContext): void {
+    if (context.isInterrupted) return;
+    context.isInterrupted = true;
+    this.#options.onInterrupt(context);
+    for (const stop of context.stops) stop();
+    context.stops.clear();
   }
 
   async #run(running: RunningCell): Promise<Ending> {
@@ -161,7 +175,7 @@ export class CellRunner {
    * once more, so the cell counts as running until its end is on its way, and whoever listens takes the first report.
    */
   #end(running: RunningCell, ending: Ending): void {
-    if (this.#running !== running) return; // Stopped before: this is what was left of it.
+    if (!this.#running.has(running)) return; // Stopped before: this is what was left of it.
     const { execution } = running.request;
     const isComplete = ending.status === "ok" && !running.context.isInterrupted;
     const assigned = [...running.importedNames, ...running.names.settle(isComplete)];
@@ -172,7 +186,7 @@ export class CellRunner {
       // A result that cannot be sent: too large, or with a `toJSON` that throws.
       this.#options.onEnd(execution, { status: "error", error: this.#explain(error), assigned });
     }
-    this.#running = undefined;
+    this.#running.delete(running);
   }
 }
 

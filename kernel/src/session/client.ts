@@ -41,6 +41,8 @@ const EXIT_GRACE_MS = 1000;
 const STDERR_TAIL_LENGTH = 8000;
 /** Rounds of the event loop without output of the process's pipes after which a cell's native output is complete. */
 const QUIET_TURNS = 2;
+/** No cell waits longer for it than this many rounds. */
+const MAX_TURNS = 1000;
 
 interface Deferred<Value> {
   readonly promise: Promise<Value>;
@@ -64,7 +66,8 @@ interface Running {
   readonly interrupts: Map<number, Deferred<void>>;
   readonly usages: Map<number, Deferred<Usage>>;
   readonly inspections: Map<number, Deferred<JsonObject>>;
-  execution?: { readonly messageId: string; readonly deferred: Deferred<ExecuteOutcome> };
+  /** The cells that run, by message id, oldest first. */
+  readonly executions: Map<string, { readonly execution: Execution; readonly deferred: Deferred<ExecuteOutcome> }>;
   isReady: boolean;
   isClosing: boolean;
   /** The ending of the whole group, once it has begun. */
@@ -78,6 +81,7 @@ class ProcessSession implements Session {
   readonly #options: SessionOptions;
   readonly #listeners: ((event: SessionEvent) => void)[] = [];
   #running: Running | undefined;
+  /** The newest cell, if possible one that runs: output of native code and child processes is taken for its own. */
   #latest: Execution | undefined;
   #nextId = 1;
 
@@ -95,10 +99,10 @@ class ProcessSession implements Session {
 
   async execute(request: ExecuteRequest): Promise<ExecuteOutcome> {
     const running = this.#require();
-    if (running.execution !== undefined) throw new Error("The session runs one cell at a time.");
+    const { execution } = request;
     const deferred = defer<ExecuteOutcome>();
-    running.execution = { messageId: request.execution.messageId, deferred };
-    this.#latest = request.execution;
+    running.executions.set(execution.messageId, { execution, deferred });
+    this.#latest = execution;
     send(running, { type: "execute", request });
     return deferred.promise;
   }
@@ -207,7 +211,7 @@ class ProcessSession implements Session {
         running.ready.resolve();
         return;
       case "executed":
-        if (event.messageId === running.execution?.messageId) void this.#finishExecution(running, event.outcome);
+        if (running.executions.has(event.messageId)) void this.#finishExecution(running, event);
         return;
       case "stream":
       case "display":
@@ -221,15 +225,21 @@ class ProcessSession implements Session {
   }
 
   /** A cell's native output comes by another way than its end: let it arrive first. */
-  async #finishExecution(running: Running, outcome: ExecuteOutcome): Promise<void> {
-    for (let seen = -1, turns = 0; turns < QUIET_TURNS; ) {
+  async #finishExecution(
+    running: Running,
+    { messageId, outcome }: Extract<ChildEvent, { type: "executed" }>,
+  ): Promise<void> {
+    // Another cell's may never end.
+    for (let seen = -1, turns = 0, rounds = 0; turns < QUIET_TURNS && rounds < MAX_TURNS; rounds++) {
       turns = running.nativeChunks === seen ? turns + 1 : 0;
       seen = running.nativeChunks;
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const { execution } = running;
-    delete running.execution;
-    execution?.deferred.resolve(outcome);
+    const finished = running.executions.get(messageId);
+    running.executions.delete(messageId);
+    const others = [...running.executions.values()];
+    if (this.#latest?.messageId === messageId) this.#latest = others.at(-1)?.execution ?? this.#latest;
+    finished?.deferred.resolve(outcome);
   }
 
   #onReply(running: Running, reply: GuardianReply): void {
@@ -274,7 +284,7 @@ class ProcessSession implements Session {
     this.#running = undefined;
     const story = spawnError?.message ?? describeExit(code, signal, running.stderrTail);
     const error = new SessionExitedError(`The session process ended: ${story}`);
-    running.execution?.deferred.reject(error);
+    for (const { deferred } of running.executions.values()) deferred.reject(error);
     running.ready.reject(error);
     for (const waiting of running.usages.values()) waiting.reject(error);
     for (const waiting of running.inspections.values()) waiting.reject(error);
@@ -302,6 +312,7 @@ function launch({ directory, env }: SessionOptions): Running {
     pipesClosed: new Promise((resolve) => child.once("close", resolve)),
     ready: defer(),
     ended: defer(),
+    executions: new Map(),
     interrupts: new Map(),
     usages: new Map(),
     inspections: new Map(),

@@ -110,6 +110,7 @@ async function interrupt(id: number): Promise<void> {
   const isSeen = (): boolean => shared.interruptsSeen !== seenBefore;
   let hasSignalled = false;
   inspectorLink.releasePause();
+  shared.interruptPosted();
   mainThread.postMessage({ type: "interrupt" });
   endInputWait();
   while (!(await becomesTrue(isSeen, ACKNOWLEDGE_MS)) && performance.now() - startMs < GIVE_UP_AFTER_MS) {

@@ -56,6 +56,7 @@ const runner = new CellRunner({
   registry,
   traceback,
   isDebugging: () => shared.isDebugging,
+  isInterruptDue: () => shared.isInterruptDue,
   onInterrupt: ({ execution }) => host.emitInterrupt(execution),
   onEnd: (execution, outcome) => {
     host.emitCellEnd(execution);
@@ -70,7 +71,7 @@ const cellInput = new CellInput({
   shared,
   writer,
   port: inputChannel.port1,
-  running: () => runner.running,
+  cells: runner,
   onInterrupt: () => runner.interrupt(() => {}),
 });
 
@@ -142,6 +143,7 @@ function handle(command: MainCommand | { readonly type: "interrupt" }): void {
       return;
     case "interrupt":
       termination.repair();
+      shared.interruptRead();
       runner.interrupt(() => shared.sawInterrupt());
       return;
     case "comm":

@@ -94,9 +94,12 @@ export type SessionEvent =
 /** Runs cells. After `exited`, `start` brings a new, empty process. */
 export interface Session {
   start(): Promise<void>;
-  /** One at a time. Rejects with code SESSION_EXITED when the process dies meanwhile. */
+  /**
+   * Run a cell, beside others that run: there is one thread, so they take turns at their awaits. Rejects with code
+   * SESSION_EXITED when the process dies meanwhile.
+   */
   execute(request: ExecuteRequest): Promise<ExecuteOutcome>;
-  /** Stop what the running cell does: its remote work, its awaits, then its code. Variables survive. */
+  /** Stop what the running cells do: their remote work, their awaits, then their code. Variables survive. */
   interrupt(): Promise<void>;
   /** Answer the question `id`. One that was given up meanwhile is ignored. */
   answerInput(id: number, answer: InputAnswer): void;

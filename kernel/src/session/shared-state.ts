@@ -13,7 +13,8 @@ const INPUT_ANSWERS = 4;
 const AWAITED_INPUT = 5;
 const INSPECTED = 6;
 const DEBUGGING = 7;
-const WORDS = 8;
+const INTERRUPTS_DUE = 8;
+const WORDS = 9;
 
 const FREE = 0;
 const WRITING = 1;
@@ -60,6 +61,21 @@ export class SharedState {
   awaitTermination(): void {
     const deadline = Date.now() + 1000;
     while (Atomics.load(this.#words, TERMINATION_POSTED) === 0 && Date.now() < deadline);
+  }
+
+  /** Guardian: it sends the main thread an interrupt. */
+  interruptPosted(): void {
+    Atomics.add(this.#words, INTERRUPTS_DUE, 1);
+  }
+
+  /** Main thread: it reads one. */
+  interruptRead(): void {
+    Atomics.sub(this.#words, INTERRUPTS_DUE, 1);
+  }
+
+  /** An interrupt is on its way to the main thread. */
+  get isInterruptDue(): boolean {
+    return Atomics.load(this.#words, INTERRUPTS_DUE) > 0;
   }
 
   /** Main thread: an interrupt has arrived, its event loop turns. */

@@ -77,6 +77,7 @@ async function liveThrough(client: KernelClient, echo: string): Promise<void> {
   const search = { hist_access_type: "search", pattern: "*", n: 3, unique: true, output: false, raw: true };
   await client.request("shell", "history_request", search);
   await useComms(client, echo);
+  await useSubshells(client);
   await client.request("control", "usage_request", {});
   const { finished } = await runUntil(client, "console.log('go'); for (;;) {}", "go");
   const aborted = client.execute("'never'");
@@ -84,6 +85,16 @@ async function liveThrough(client: KernelClient, echo: string): Promise<void> {
   await Promise.all([finished, aborted]);
   await run(client, "process.exit(3)");
   await client.requestShutdown();
+}
+
+async function useSubshells(client: KernelClient): Promise<void> {
+  const subshellId = await client.createSubshell();
+  await client.listSubshells();
+  await run(client, "console.log('text'); await display(1); await input('?')", { subshellId, onInput: () => "y" });
+  await client.request("shell", "complete_request", { code: "JSON.str", cursor_pos: 8 }, { subshellId });
+  await client.deleteSubshell(subshellId);
+  await client.execute("1", { subshellId });
+  await client.deleteSubshell(subshellId).catch(() => {});
 }
 
 async function useComms(client: KernelClient, path: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { ExecuteOutcome } from "../../../kernel/src/session/session.ts";
 import { KernelWorld, kinds } from "../../support/kernel/kernel-world.ts";
 
 type Step =
-  | { type: "cell"; code: "ok" | "fails" | "hangs" | "crashes"; stopOnError: boolean; silent: boolean }
+  | { type: "cell"; code: "ok" | "fails" | "hangs" | "crashes"; stopOnError: boolean; silent: boolean; shell: number }
   | { type: "complete_request" | "kernel_info_request" | "interrupt_request" | "nonsense_request" }
   | { type: "pause" };
 
@@ -15,6 +15,8 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       code: fc.constantFrom("ok", "fails", "hangs", "crashes"),
       stopOnError: fc.boolean(),
       silent: fc.boolean(),
+      // 0 is the main shell.
+      shell: fc.constantFrom(0, 0, 1, 2),
     }),
     fc.record({
       type: fc.constantFrom("complete_request", "kernel_info_request", "interrupt_request", "nonsense_request"),
@@ -34,9 +36,10 @@ const failure: ExecuteOutcome = {
 function world(): KernelWorld {
   const created = new KernelWorld();
   const { session } = created;
-  let interrupt: (() => void) | undefined;
+  const hanging = new Set<() => void>();
   session.interrupt = () => {
-    interrupt?.();
+    for (const end of hanging) end();
+    hanging.clear();
     return Promise.resolve();
   };
   session.onExecute = (request) => {
@@ -44,9 +47,7 @@ function world(): KernelWorld {
     if (request.cell.source === "crashes") session.die();
     if (request.cell.source === "fails") return failure;
     if (request.cell.source !== "hangs") return { status: "ok", assigned: [] };
-    return new Promise((resolve) => {
-      interrupt = () => resolve(failure);
-    });
+    return new Promise((resolve) => hanging.add(() => resolve(failure)));
   };
   return created;
 }
@@ -55,16 +56,20 @@ async function pause(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Perform the steps, then interrupt until nothing hangs. Returns the ids of all requests, and of the cells. */
-async function perform(run: KernelWorld, all: readonly Step[]): Promise<{ ids: string[]; cells: string[] }> {
+/** Perform the steps, then interrupt until nothing hangs. Returns the ids of all requests, and of each shell's cells. */
+async function perform(run: KernelWorld, all: readonly Step[]): Promise<{ ids: string[]; cells: string[][] }> {
   const ids: string[] = [];
-  const cells: string[] = [];
+  const cells: string[][] = [[], [], []];
+  const subshells = [undefined, await run.createSubshell(), await run.createSubshell()];
   for (const step of all) {
     if (step.type === "pause") await pause();
     else if (step.type === "cell") {
-      const { code, stopOnError, silent } = step;
-      cells.push(run.send("execute_request", { code, stop_on_error: stopOnError, silent }));
-      ids.push(cells.at(-1) ?? "");
+      const { code, stopOnError, silent, shell } = step;
+      const subshellId = subshells[shell];
+      const content = { code, stop_on_error: stopOnError, silent };
+      const id = run.send("execute_request", content, subshellId === undefined ? {} : { subshellId });
+      cells[shell]?.push(id);
+      ids.push(id);
     } else {
       const content = step.type === "complete_request" ? { code: "", cursor_pos: 0 } : {};
       ids.push(run.send(step.type, content, { channel: "control" }));
@@ -78,7 +83,7 @@ async function perform(run: KernelWorld, all: readonly Step[]): Promise<{ ids: s
   return { ids, cells };
 }
 
-test("whatever happens, each request gets one reply between one busy and one idle, and cells run in order", async () => {
+test("whatever happens, each request gets one reply between one busy and one idle, and each shell's cells run in order", async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const run = world();
@@ -92,12 +97,10 @@ test("whatever happens, each request gets one reply between one busy and one idl
         expect(sent.filter(({ channel }) => channel !== "iopub")).toHaveLength(1);
         expect(order.at(-2)).toMatch(/_reply$/);
       }
-      const order = run
+      const begun = run
         .broadcasts()
-        .flatMap(({ parent_header: { msg_id: id }, content }) =>
-          content.execution_state === "busy" && id !== undefined && cells.includes(id) ? [id] : [],
-        );
-      expect(order).toEqual(cells);
+        .flatMap(({ parent_header: { msg_id: id }, content }) => (content.execution_state === "busy" ? [id] : []));
+      for (const inShell of cells) expect(begun.filter((id) => inShell.includes(id ?? ""))).toEqual(inShell);
       await run.kernel.close();
     }),
     { numRuns: 100 },

@@ -38,6 +38,8 @@ test("every known request is answered on shell and on control, between busy and 
     ["comm_info_request", {}],
     ["interrupt_request", {}],
     ["usage_request", {}],
+    ["create_subshell_request", {}],
+    ["list_subshell_request", {}],
     ["execute_request", { code: "" }],
   ];
   for (const channel of ["shell", "control"] as const) {
@@ -56,9 +58,9 @@ test("every known request is answered on shell and on control, between busy and 
 
 test("unknown and broken requests get an error reply; an unknown message is only busy and idle", async () => {
   const world = new KernelWorld();
-  expect((await world.request("create_subshell_request", {})).reply).toMatchObject({
-    header: { msg_type: "create_subshell_reply" },
-    content: { status: "error", evalue: "This kernel does not answer create_subshell_request." },
+  expect((await world.request("connect_request", {})).reply).toMatchObject({
+    header: { msg_type: "connect_reply" },
+    content: { status: "error", evalue: "This kernel does not answer connect_request." },
   });
   expect((await world.request("execute_request", {})).reply).toMatchObject({
     header: { msg_type: "execute_reply" },

@@ -46,6 +46,8 @@ class MortalThread implements Language {
   rename: Language["rename"] = (request) => this.#answer(() => this.#language.rename(request));
   isComplete: Language["isComplete"] = (request) => this.#answer(() => this.#language.isComplete(request));
 
+  lend(): void {}
+
   commit(version: number, assigned: readonly string[]): void {
     if (!this.isDead) this.#language.commit(version, assigned);
   }

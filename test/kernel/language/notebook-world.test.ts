@@ -37,6 +37,28 @@ describe("NotebookWorld", () => {
     expect(world.find("crypto")).toMatchObject({ globalName: "ǃcrypto" });
   });
 
+  test("a running cell lends its names, and keeps those that got a value", () => {
+    const world = new NotebookWorld();
+    run(world, record(1, { a: "const", b: "const" }));
+    world.add(record(2, { a: "let", b: "let", T: "type" }, { cellId: "running" }));
+    const before = world.revision;
+    world.lend(2);
+    expect(world.revision).not.toBe(before);
+    expect(world.find("a")).toMatchObject({ version: 2, kind: "let" });
+    expect(world.visibleNames().map(({ name, version }) => `${name}${version}`)).toEqual(["a2", "b2", "T2"]);
+    expect(world.visibleNames("running").map(({ name, version }) => `${name}${version}`)).toEqual(["a1", "b1"]);
+    world.commit(2, ["b"]);
+    expect(world.visibleNames().map(({ name, version }) => `${name}${version}`)).toEqual(["a1", "b2", "T2"]);
+  });
+
+  test("what is not known, or has ended, lends nothing", () => {
+    const world = new NotebookWorld();
+    run(world, record(1, { a: "const" }));
+    world.lend(1);
+    world.lend(9);
+    expect(world.visibleNames().map(({ version }) => version)).toEqual([1]);
+  });
+
   test("a version is committed once", () => {
     const world = new NotebookWorld();
     run(world, record(1, { a: "const" }));

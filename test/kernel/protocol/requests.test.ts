@@ -37,5 +37,5 @@ test("a null, which some clients send for a field they do not use, counts as abs
 });
 
 test("an unknown type is told apart from a broken one", () => {
-  expect(readRequest("create_subshell_request", {})).toBeUndefined();
+  expect(readRequest("connect_request", {})).toBeUndefined();
 });

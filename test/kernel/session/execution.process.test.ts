@@ -129,7 +129,7 @@ describe("imports", () => {
 
   test("a missing export names the module, the export and what exists", async () => {
     writeFileSync(join(directory, "two.mjs"), "export const a = 1; export const b = 2;");
-    const outcome = await cells.run({ imports: [named("./two.mjs", "c")] });
+    const outcome = await cells.run({ imports: [named("./two.mjs", "c")], names: ["behind"], body: "behind = 1" });
     expect(outcome).toMatchObject({
       assigned: [],
       error: { ename: "ImportError", evalue: "Module './two.mjs' has no export 'c'. It exports: a, b." },

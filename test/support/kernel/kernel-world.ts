@@ -14,6 +14,7 @@ export interface SendOptions {
   readonly channel?: RequestChannel;
   readonly metadata?: JsonObject;
   readonly buffers?: readonly Uint8Array[];
+  readonly subshellId?: string;
 }
 /** A debugger that reads no file. */
 export const DEBUGGER: DebuggerOptions = {
@@ -81,6 +82,7 @@ export class KernelWorld {
     const message = this.composer.message(type, content, {
       metadata: options.metadata ?? {},
       buffers: options.buffers ?? [],
+      ...(options.subshellId === undefined ? {} : { subshellId: options.subshellId }),
     });
     this.transport.request(options.channel ?? "shell", message);
     return message.header.msg_id;
@@ -93,6 +95,12 @@ export class KernelWorld {
 
   execute(code: string, content: object = {}, metadata: JsonObject = {}): Promise<Answer> {
     return this.request("execute_request", { code, ...content }, { metadata });
+  }
+
+  /** Make a subshell; returns its id. */
+  async createSubshell(): Promise<string> {
+    const { reply } = await this.request("create_subshell_request", {}, { channel: "control" });
+    return String(reply.content.subshell_id);
   }
 
   async answerTo(messageId: string): Promise<Answer> {

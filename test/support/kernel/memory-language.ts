@@ -31,6 +31,10 @@ export class MemoryLanguage implements Language {
     return await this.onCompile(request, ++this.version);
   }
 
+  lend(version: number): void {
+    this.log.push(["lend", version]);
+  }
+
   commit(version: number, assigned: readonly string[]): void {
     this.log.push(["commit", version, assigned]);
   }

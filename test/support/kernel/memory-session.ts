@@ -24,7 +24,7 @@ export class MemorySession implements Session {
   private readonly listeners: ((event: SessionEvent) => void)[] = [];
   private readonly answers = new Map<number, (answer: InputAnswer) => void>();
   private lastInput = 0;
-  private endCell: ((error: Error) => void) | undefined;
+  private readonly endCells = new Set<(error: Error) => void>();
 
   async start(): Promise<void> {
     this.log.push("start");
@@ -34,10 +34,11 @@ export class MemorySession implements Session {
   execute(request: ExecuteRequest): Promise<ExecuteOutcome> {
     this.log.push(["execute", request.cell.source]);
     return new Promise((resolve, reject) => {
-      this.endCell = reject;
+      this.endCells.add(reject);
       Promise.resolve()
         .then(() => this.onExecute(request))
-        .then(resolve, reject);
+        .then(resolve, reject)
+        .finally(() => this.endCells.delete(reject));
     });
   }
 
@@ -87,7 +88,7 @@ export class MemorySession implements Session {
 
   close(): Promise<void> {
     this.log.push("close");
-    this.endCell?.(exitedError());
+    for (const end of this.endCells) end(exitedError());
     return Promise.resolve();
   }
 
@@ -102,7 +103,7 @@ export class MemorySession implements Session {
   /** The process ends. */
   die(stderrTail = "", code = 3): void {
     this.emit({ type: "exited", code, signal: null, stderrTail });
-    this.endCell?.(exitedError());
+    for (const end of this.endCells) end(exitedError());
   }
 }
 

@@ -122,6 +122,12 @@ export const contentSchemas: Readonly<Record<string, AnySchemaObject>> = {
   interrupt_reply: reply({}),
   shutdown_request: object({ restart: flag }),
   shutdown_reply: reply({ restart: flag }),
+  create_subshell_request: emptyRequest,
+  create_subshell_reply: reply({ subshell_id: { type: "string", minLength: 1 } }),
+  delete_subshell_request: object({ subshell_id: text }),
+  delete_subshell_reply: reply({}),
+  list_subshell_request: emptyRequest,
+  list_subshell_reply: reply({ subshell_id: texts }),
   // informal: ipykernel's
   usage_request: emptyRequest,
   usage_reply: reply(

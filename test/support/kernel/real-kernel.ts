@@ -68,7 +68,7 @@ export async function runUntil(
   client: KernelClient,
   code: string,
   mark: string,
-  options: Pick<ExecuteOptions, "onInput"> = {},
+  options: Pick<ExecuteOptions, "onInput" | "subshellId"> = {},
 ) {
   let hasStarted: (() => void) | undefined;
   const started = new Promise<void>((resolve) => {
