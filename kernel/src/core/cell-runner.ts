@@ -45,6 +45,8 @@ export interface CellRunnerParts {
 export class CellRunner {
   private readonly parts: CellRunnerParts;
   private check: CheckLevel;
+  /** Settles when npm has ended: it changes one folder, so cells of two shells take turns. */
+  private npmEnd: Promise<unknown> = Promise.resolve();
   /** What was installed because cells import it. */
   private readonly installed = new Set<string>();
   /** The jobs whose code runs in the session now, one of each shell at most. */
@@ -150,7 +152,9 @@ export class CellRunner {
     // npm is silent for as long as it loads; this says that the cell is at work.
     this.print(`${command}\n`, job, "stdout");
     const onText = (text: string, stream: "stdout" | "stderr"): void => this.print(text, job, stream);
-    const exitCode = await orInterrupted(this.parts.npm.run({ args, signal, onText }), signal);
+    const ended = this.npmEnd.then(() => this.parts.npm.run({ args, signal, onText }));
+    this.npmEnd = ended.catch(() => {});
+    const exitCode = await orInterrupted(ended, signal);
     if (exitCode === 0) return undefined;
     const end = exitCode === null ? "was killed" : `failed with exit code ${exitCode}`;
     return plainError("NpmError", `${command} ${end}; what it printed says why. The rest of the cell did not run.`);

@@ -28,6 +28,8 @@ const EXIT_REPORT_MS = 1000;
 export class SessionKeeper {
   private readonly session: Session;
   private started: Promise<void> | undefined;
+  /** The process that was started last answers. */
+  private isReady = false;
   private hasRun = false;
   private isClosed = false;
   private lastExit: SessionExit | undefined;
@@ -47,9 +49,14 @@ export class SessionKeeper {
     if (!this.started) {
       const starting = this.session.start();
       this.started = starting;
-      starting.catch(() => {
-        if (this.started === starting) this.started = undefined;
-      });
+      starting.then(
+        () => {
+          this.isReady = this.started === starting;
+        },
+        () => {
+          if (this.started === starting) this.started = undefined;
+        },
+      );
     }
     return this.started;
   }
@@ -74,11 +81,15 @@ export class SessionKeeper {
     if (names.length > 0 && this.started) this.session.deleteGlobals(names);
   }
 
-  /** Resource use; `undefined` while there is no process. */
+  /** Resource use; `undefined` while there is no process that could say it, which nobody waits for. */
   async usage(): Promise<{ readonly cpuPercent: number; readonly rssBytes: number; readonly pid: number } | undefined> {
-    if (!this.started) return undefined;
-    await this.started;
-    return this.session.usage();
+    if (!this.isReady) return undefined;
+    try {
+      return await this.session.usage();
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "SESSION_EXITED") return undefined;
+      throw error;
+    }
   }
 
   close(): Promise<void> {
@@ -89,6 +100,7 @@ export class SessionKeeper {
   private handleExit(exit: SessionExit, onExit: (exit: SessionExit) => void): void {
     const isRestarted = this.hasRun;
     this.started = undefined;
+    this.isReady = false;
     this.hasRun = false;
     this.lastExit = exit;
     for (const reported of this.waiting) reported();

@@ -332,6 +332,15 @@ test("usage adds the kernel's process to the session's", async () => {
   expect(content.kernel_memory).toBeGreaterThan(1e9);
 });
 
+test("usage is told at once, of the kernel alone while no session answers", async () => {
+  const world = new KernelWorld();
+  await world.execute("1");
+  world.session.onStart = () => never;
+  world.session.die();
+  const { content } = (await world.request("usage_request", {}, { channel: "control" })).reply;
+  expect(content).toMatchObject({ status: "ok", pid: process.pid });
+});
+
 test("completions count in code points and carry kinds for JupyterLab", async () => {
   const world = new KernelWorld();
   await world.request("is_complete_request", { code: "" });

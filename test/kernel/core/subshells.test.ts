@@ -314,6 +314,24 @@ test("a cell is compiled with the names that another shell's running cell declar
   expect(calls.slice(1, 5)).toEqual(expected);
 });
 
+test("npm changes one folder, so it runs for one shell after the other", async () => {
+  const world = new KernelWorld();
+  const id = await world.createSubshell();
+  const ends: (() => void)[] = [];
+  world.npm.run = ({ args }) => {
+    world.npm.runs.push(args);
+    return new Promise((resolve) => ends.push(() => resolve(0)));
+  };
+  const answers = [start(world, "%npm install a"), start(world, "%npm install b", id)];
+  await vi.waitUntil(() => ends.length > 0);
+  await world.request("kernel_info_request");
+  expect(world.npm.runs).toEqual([["install", "a"]]);
+  ends[0]?.();
+  await vi.waitUntil(() => ends.length > 1);
+  ends[1]?.();
+  for (const { reply } of await Promise.all(answers)) expect(reply.content.status).toBe("ok");
+});
+
 test("the death of the session fails the cells of all shells", async () => {
   const world = new KernelWorld();
   const id = await world.createSubshell();
