@@ -7,6 +7,7 @@ import type { CLUSTER_VIEW_PROTOCOL as RuntimeProtocol, CLUSTER_VIEW_TARGET as R
 export type {
   ActorView,
   ClusterInfo,
+  NodeView,
   ResourcesView,
   TaskGroupView,
   ViewReply,

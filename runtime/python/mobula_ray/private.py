@@ -175,7 +175,7 @@ def job_of(driver: dict[str, Any]) -> Any:
     name = "RAY_JOB_CONFIG_JSON_ENV_VAR"
     of_hub = json.loads(os.environ.get(name) or "{}")
     os.environ[name] = json.dumps({**of_hub, "metadata": {}})
-    about = {"mobula": "driver", "host": str(driver.get("host")), "pid": str(driver.get("pid"))}
+    about = {"mobula": "driver", "host": str(driver.get("host")), "pid": str(driver.get("pid")), "client": str(driver.get("clientId"))}
     return JobConfig(metadata={**about, **({"name": str(driver["name"])} if driver.get("name") else {})})
 
 

@@ -30,6 +30,8 @@ export class ClusterViews {
         return this.#resources ?? this.sampleResources();
       case "workers":
         return this.#workers();
+      case "nodes": // one machine: its workers are told
+        return [];
       case "tasks":
         return this.#tasks(jobId);
       case "actors":

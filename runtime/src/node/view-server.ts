@@ -3,7 +3,6 @@
  * "Delegated comms" in ARCHITECTURE.md). What travels in `data`: cluster-view.ts.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { createInterface } from "node:readline";
 import {
   CLUSTER_VIEW_PROTOCOL,
   type ResourcesView,
@@ -17,6 +16,7 @@ import { toWireError } from "../protocol/wire-error.ts";
 import { VERSION } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClusterViews } from "./cluster-views.ts";
+import { readRequests, type StateQueryLine } from "./view-requests.ts";
 
 const RESOURCES_EVERY_MS = 1_000;
 const OTHERS_EVERY_MS = 500;
@@ -154,35 +154,7 @@ export class ViewServer {
   }
 }
 
-/** Lines from the kernel: an opened comm, its messages, its end. A line that is not ours is ignored. */
-function readRequests(
-  socket: Socket,
-  answer: (request: ViewRequest) => void,
-  query: (query: StateQueryLine) => void,
-): void {
-  socket.on("error", () => {});
-  createInterface({ input: socket }).on("line", (line) => {
-    const message = parseLine(line);
-    if (message?.type === "comm-close") socket.end();
-    else if (isStateQuery(message)) query(message);
-    else if (isRequest(message?.data)) answer(message.data);
-  });
-}
-
-/** A terminal asks like this: the socket is there in every cluster, and only its user can reach it. */
-interface StateQueryLine {
-  readonly type: "query-state";
-  readonly id: number;
-  readonly route: StateRoute;
-  readonly parameters: StateParameters;
-}
-
 type StateReader = (route: StateRoute, parameters: StateParameters) => Promise<unknown>;
-
-function isStateQuery(message: object | undefined): message is StateQueryLine {
-  const { type, route, parameters } = (message ?? {}) as Partial<StateQueryLine>;
-  return type === "query-state" && typeof route === "string" && typeof parameters === "object" && parameters !== null;
-}
 
 async function answerQuery(
   socket: Socket,
@@ -196,20 +168,4 @@ async function answerQuery(
     line = { type: "state-answer", id, error: toWireError(error) };
   }
   socket.write(`${JSON.stringify(line)}\n`);
-}
-
-function parseLine(line: string): { type?: unknown; data?: unknown } | undefined {
-  try {
-    const message = JSON.parse(line) as unknown;
-    return typeof message === "object" && message !== null ? message : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isRequest(data: unknown): data is ViewRequest {
-  if (typeof data !== "object" || data === null) return false;
-  const { op, topics } = data as { op?: unknown; topics?: unknown };
-  if (op === "subscribe" || op === "unsubscribe") return Array.isArray(topics);
-  return op === "hello" || op === "cancel-tasks" || op === "ping";
 }

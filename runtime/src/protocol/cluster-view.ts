@@ -6,7 +6,8 @@
 export const CLUSTER_VIEW_TARGET = "mobula.cluster.v1";
 export const CLUSTER_VIEW_PROTOCOL = 1;
 
-export type ViewTopic = "resources" | "workers" | "tasks" | "actors";
+/** `nodes` is told by clusters of several machines, in place of `workers`. */
+export type ViewTopic = "resources" | "workers" | "nodes" | "tasks" | "actors";
 
 export interface ClusterInfo {
   readonly id: string;
@@ -26,9 +27,24 @@ export interface ResourcesView {
   readonly objectStore: {
     readonly usedBytes: number;
     readonly capacityBytes: number;
-    readonly objects: number;
-    readonly spilledBytes: number;
+    /** What the cluster does not tell is absent. */
+    readonly objects?: number;
+    readonly spilledBytes?: number;
   };
+}
+
+/** A machine of the cluster. */
+export interface NodeView {
+  readonly id: string;
+  readonly host: string;
+  readonly isHead: boolean;
+  /** Promised to tasks and actors, of all; by resource, in units. */
+  readonly resources: Readonly<Record<string, { readonly used: number; readonly total: number }>>;
+  /** Load, 0–100, and memory; absent until they are measured. */
+  readonly cpuPercent?: number;
+  readonly memory?: { readonly usedBytes: number; readonly totalBytes: number };
+  /** Tasks of this driver that run there. */
+  readonly running: number;
 }
 
 export interface WorkerView {
@@ -65,8 +81,8 @@ export interface ActorView {
   readonly name?: string;
   readonly state: "pending" | "alive" | "restarting" | "dead";
   readonly pid?: number;
-  readonly callsPending: number;
-  readonly callsFinished: number;
+  readonly callsPending?: number;
+  readonly callsFinished?: number;
 }
 
 /** A placement group in a list. */
@@ -90,6 +106,7 @@ export interface PlacementGroupView {
 export interface ViewData {
   readonly resources: ResourcesView;
   readonly workers: readonly WorkerView[];
+  readonly nodes: readonly NodeView[];
   readonly tasks: readonly TaskGroupView[];
   readonly actors: readonly ActorView[];
 }

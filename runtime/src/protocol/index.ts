@@ -2,6 +2,7 @@
 export type {
   ActorView,
   ClusterInfo,
+  NodeView,
   ResourcesView,
   TaskGroupView,
   ViewData,

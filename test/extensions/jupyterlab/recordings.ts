@@ -2,6 +2,7 @@
 import type { LinkEvent } from "../../../extensions/jupyterlab/src/link/state.ts";
 import type {
   ActorView,
+  NodeView,
   ResourcesView,
   TaskGroupView,
   ViewReply,
@@ -180,5 +181,57 @@ export function freshEvents(): LinkEvent[] {
     received(snapshot("workers", 2, [])),
     received(snapshot("tasks", 3, [])),
     received(snapshot("actors", 4, [])),
+  ];
+}
+
+const node = (id: string, host: string, used: number, running: number, isHead = false): NodeView => ({
+  id,
+  host,
+  isHead,
+  resources: {
+    cpus: { used, total: 8 },
+    memoryBytes: { used: 0, total: 24 * GIB },
+    gpus: { used: running > 4 ? 1 : 0, total: 1 },
+  },
+  running,
+});
+
+/** A Ray cluster of three nodes, of which the last has just joined. */
+export const RAY_NODES: readonly NodeView[] = [
+  {
+    ...node("f7b1", "ray-head-0", 2, 1, true),
+    cpuPercent: 31,
+    memory: { usedBytes: 6.2 * GIB, totalBytes: 32 * GIB },
+  },
+  {
+    ...node("0c55", "ray-worker-cpu-group-7d9f5c-x2x8q", 8, 7),
+    cpuPercent: 97,
+    memory: { usedBytes: 20.5 * GIB, totalBytes: 32 * GIB },
+  },
+  node("a3e0", "ray-worker-cpu-group-7d9f5c-m4k2z", 0, 0),
+];
+
+export function rayEvents(): LinkEvent[] {
+  const cluster = { id: "session_1", engine: "ray", version: "2.60.0", startedAtMs: NOW_MS - 7_540_000 };
+  const { objectStore, ...resources } = resourcesAt(NOW_MS, 0.42);
+  const { usedBytes, capacityBytes } = objectStore;
+  const actors: ActorView[] = [
+    { id: "1e47", class: "Counter", name: "totals", state: "alive", pid: 16_025 },
+    { id: "3892", class: "ParameterServer", state: "restarting" },
+  ];
+  return [
+    MOBULA_KERNEL,
+    received({ op: "welcome", protocol: 1, cluster }),
+    received({
+      ...snapshot("resources", 1, {
+        ...resources,
+        cpus: { used: 10, total: 24 },
+        objectStore: { usedBytes, capacityBytes },
+      }),
+      history: history(),
+    } as ViewReply),
+    received(snapshot("nodes", 2, RAY_NODES)),
+    received(snapshot("tasks", 3, SMALL_GROUPS)),
+    received(snapshot("actors", 4, actors)),
   ];
 }

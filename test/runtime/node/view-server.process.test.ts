@@ -1,54 +1,14 @@
-import { connect, type Socket } from "node:net";
-import { createInterface } from "node:readline";
 import { cancel, init, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type {
-  TaskGroupView,
-  ViewReply,
-  ViewRequest,
-  ViewTopic,
-  WorkerView,
-} from "../../../runtime/src/protocol/cluster-view.ts";
+import type { TaskGroupView, WorkerView } from "../../../runtime/src/protocol/cluster-view.ts";
 import { eventually } from "../../support/driver-program.ts";
-
-/** A panel on the kernel's side of a delegated comm. */
-class Panel {
-  readonly replies: ViewReply[] = [];
-  readonly #socket: Socket;
-
-  constructor(address: string) {
-    this.#socket = connect(address);
-    createInterface({ input: this.#socket }).on("line", (line) =>
-      this.replies.push((JSON.parse(line) as { data: ViewReply }).data),
-    );
-    this.#write({ type: "comm-open", commId: "1", target: "mobula.cluster.v1", data: {} });
-  }
-
-  #write(message: unknown): void {
-    this.#socket.write(`${JSON.stringify(message)}\n`);
-  }
-
-  send(data: ViewRequest): void {
-    this.#write({ type: "comm-message", data });
-  }
-
-  last(topic: ViewTopic): Extract<ViewReply, { op: "snapshot" }> | undefined {
-    return this.replies.findLast((reply) => reply.op === "snapshot" && reply.topic === topic) as
-      | Extract<ViewReply, { op: "snapshot" }>
-      | undefined;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
+import { openPanel, type Panel } from "../../support/view-panel.ts";
 
 let panel: Panel;
 
 beforeAll(async () => {
   await init({ cpus: 2 });
-  const holder = globalThis as Record<symbol, { runtime: { engine: { viewAddress: string } } }>;
-  panel = new Panel(holder[Symbol.for("mobula.runtime")]?.runtime.engine.viewAddress ?? "");
+  panel = await openPanel();
 });
 
 afterAll(async () => {

@@ -46,6 +46,7 @@ function withTopic(data: ClusterData, snapshot: Snapshot, atMs: number): Cluster
       return { ...data, tasks, rates: observeGroups(data.rates, tasks, atMs) };
     }
     case "workers":
+    case "nodes":
     case "actors":
       return { ...data, [snapshot.topic]: snapshot.data };
     default: // a topic of a newer cluster

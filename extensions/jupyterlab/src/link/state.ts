@@ -5,6 +5,7 @@
 import type {
   ActorView,
   ClusterInfo,
+  NodeView,
   ResourcesView,
   TaskGroupView,
   ViewReply,
@@ -45,6 +46,8 @@ export type Attention = "panel" | "status" | "none";
 export interface ClusterData {
   readonly resources?: ResourcesView;
   readonly workers?: readonly WorkerView[];
+  /** Of a cluster of several machines. */
+  readonly nodes?: readonly NodeView[];
   readonly tasks?: readonly TaskGroupView[];
   readonly actors?: readonly ActorView[];
   /** Past values, oldest first, about one a second. */

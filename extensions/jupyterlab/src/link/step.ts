@@ -20,7 +20,7 @@ export interface Step {
   readonly effects: readonly LinkEffect[];
 }
 
-const PANEL_TOPICS: readonly ViewTopic[] = ["resources", "workers", "tasks", "actors"];
+const PANEL_TOPICS: readonly ViewTopic[] = ["resources", "workers", "nodes", "tasks", "actors"];
 const STATUS_TOPICS: readonly ViewTopic[] = ["resources", "tasks"];
 
 const PULSE_MS = 5_000;

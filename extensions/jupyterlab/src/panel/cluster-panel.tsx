@@ -7,6 +7,7 @@ import { ActivitySection } from "./activity.tsx";
 import { PanelContext, type PanelServices, usePanel } from "./context.ts";
 import { formatDuration } from "./format.ts";
 import { Glyph } from "./glyph.tsx";
+import { NodesSection } from "./nodes.tsx";
 import { PhaseNotice } from "./notices.tsx";
 import { ActorsSection, WorkersSection } from "./processes.tsx";
 import { ResourcesSection } from "./resources.tsx";
@@ -33,7 +34,7 @@ export function ClusterPanel({ state, services, variables }: PanelProps): ReactE
           <div className={isLive ? "" : "mobula-isStale"}>
             <ResourcesSection data={data} />
             <ActivitySection data={data} cancels={state.cancels} canCancel={isLive} />
-            <WorkersSection data={data} />
+            {data.nodes ? <NodesSection nodes={data.nodes} /> : <WorkersSection data={data} />}
             <ActorsSection data={data} />
           </div>
         )}

@@ -144,8 +144,8 @@ function ActorRow({ actor }: { actor: ActorView }): ReactElement {
             <span className="mobula-Table-name">{name}</span>
           </span>
         </th>
-        <td>{formatCount(actor.callsPending)}</td>
-        <td>{formatCount(actor.callsFinished)}</td>
+        <td>{actor.callsPending === undefined ? "–" : formatCount(actor.callsPending)}</td>
+        <td>{actor.callsFinished === undefined ? "–" : formatCount(actor.callsFinished)}</td>
       </tr>
       <tr className="mobula-Table-more">
         <td colSpan={3}>{actor.pid === undefined ? word : trans.__("%1 · process %2", word, actor.pid)}</td>

@@ -62,15 +62,16 @@ function Meters({ now, history }: { now: ResourcesView; history: readonly Resour
         percent={storePercent(now)}
         history={history}
         measure={storePercent}
-        note={storeNote(now.objectStore)}
+        {...storeNote(now.objectStore)}
         warns
       />
     </div>
   );
 
-  function storeNote(store: ResourcesView["objectStore"]): string {
-    const objects = trans._n("%2 object", "%2 objects", store.objects, formatCount(store.objects));
-    return store.spilledBytes > 0 ? `${objects} · ${trans.__("%1 on disk", formatBytes(store.spilledBytes))}` : objects;
+  function storeNote({ objects, spilledBytes = 0 }: ResourcesView["objectStore"]): { note?: string } {
+    if (objects === undefined) return {};
+    const count = trans._n("%2 object", "%2 objects", objects, formatCount(objects));
+    return { note: spilledBytes > 0 ? `${count} · ${trans.__("%1 on disk", formatBytes(spilledBytes))}` : count };
   }
 }
 

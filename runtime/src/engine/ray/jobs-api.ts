@@ -168,6 +168,12 @@ export class JobsApi {
     return data?.clusterStatus?.loadMetricsReport?.usageByNode ?? {};
   }
 
+  /** What each node measures of itself, every few seconds. */
+  async machines(): Promise<readonly RayRow[]> {
+    const { status, text } = await this.#ask("GET", "/nodes?view=summary");
+    return (status === 200 ? (asObject(text) as { data?: { summary?: RayRow[] } }) : {}).data?.summary ?? [];
+  }
+
   /** Names of log files of a node, by their kinds. */
   async logFiles(nodeId: string, glob: string): Promise<Readonly<Record<string, readonly string[]>>> {
     const query = new URLSearchParams({ node_id: nodeId, glob });

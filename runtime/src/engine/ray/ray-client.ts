@@ -15,8 +15,8 @@ export abstract class RayClient extends RemoteEngine {
     this.put({ bytes: archive, buffers: [], refs: [] }),
   );
 
-  /** Panels have nobody to talk to. */
-  override get viewAddress(): undefined {
+  /** Tasks have no panels. */
+  override get viewAddress(): string | undefined {
     return undefined;
   }
 

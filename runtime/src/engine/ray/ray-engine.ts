@@ -13,12 +13,14 @@ import { parseRayAddress } from "./ray-address.ts";
 import { RayClient } from "./ray-client.ts";
 import { RayStateApi } from "./ray-state-api.ts";
 import { rayToken } from "./ray-token.ts";
+import { WorkCounts } from "./work-counts.ts";
 
 /** How long the hub stays for the next driver. */
 const HUB_IDLE_MS = 600_000;
 
 export class RayEngine extends RayClient {
   readonly #state: RayStateApi;
+  #counts: WorkCounts | undefined;
   #isClosed = false;
 
   /**
@@ -57,6 +59,20 @@ export class RayEngine extends RayClient {
     const used = new Map(nodes.map((node) => [node.id, node.used]));
     const fresh = told.nodes.map((node) => ({ ...node, used: used.get(node.id) ?? node.used ?? {} }));
     return { ...told, resources, objectStore, nodes: fresh };
+  }
+
+  /** A socket of this machine; the thread of the wire serves it, from what the dashboard tells. */
+  override get viewAddress(): string | undefined {
+    if (this.#counts === undefined) {
+      const counts = new WorkCounts((groups) => this.link.tellCounts(groups));
+      this.observe(counts);
+      this.#counts = counts;
+    }
+    return this.link.serveViews();
+  }
+
+  protected override ended(): void {
+    this.#counts?.close();
   }
 
   override async close(): Promise<void> {

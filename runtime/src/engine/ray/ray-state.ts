@@ -8,7 +8,8 @@ import { isOfRay } from "./ray-rows.ts";
 
 const TASK_FILTERS = ["id", "name", "state", "job", "parent", "actor", "worker", "pid", "attempt", "errorType", "node"];
 const FURTHER_FILTERS = ["cellId", "executionCount"];
-const TASK_TYPES: ReadonlySet<unknown> = new Set(["NORMAL_TASK", "ACTOR_TASK"]);
+/** Of Ray's tasks, those that are calls of ours; others make actors, or are drivers. */
+export const TASK_TYPES: ReadonlySet<unknown> = new Set(["NORMAL_TASK", "ACTOR_TASK"]);
 
 /** What is neither here nor unknown waits for a worker, in one way or another. */
 const STATES: Readonly<Record<string, TaskState>> = {

@@ -1,5 +1,6 @@
 /** Between the driver's main thread and the thread that owns its connection. */
 import type { WireError } from "../../errors.ts";
+import type { TaskGroupView } from "../../protocol/cluster-view.ts";
 import type { RemoteHello } from "../../protocol/remote.ts";
 import type { RayOptions } from "../ray/ray-options.ts";
 
@@ -45,11 +46,15 @@ export type ToLinkThread =
   | { readonly type: "blob"; readonly blob: number; readonly parts: readonly Uint8Array[] }
   /** Make this socket for panels. */
   | { readonly type: "serve-views"; readonly address: string }
+  /** What this driver's calls came to, for panels that its own thread serves. */
+  | { readonly type: "work-counted"; readonly groups: readonly TaskGroupView[] }
   /** Say goodbye, then end. */
   | { readonly type: "close" };
 
 export type FromLinkThread =
   | { readonly type: "messages"; readonly packed: Uint8Array }
   | { readonly type: "blob"; readonly blob: number; readonly parts: readonly Uint8Array[] }
+  /** A panel wants this. */
+  | { readonly type: "cancel-tasks"; readonly function: string; readonly cellId?: string }
   /** For good: nothing comes after this one. */
   | { readonly type: "ended"; readonly error: WireError };

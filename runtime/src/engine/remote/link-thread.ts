@@ -4,8 +4,10 @@
  */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { EngineClosedError, toWireError } from "../../errors.ts";
+import type { TaskGroupView } from "../../protocol/cluster-view.ts";
 import { FRAME, packHeader, type RemoteFrame } from "../../protocol/remote-frames.ts";
 import { openHub } from "../ray/hub.ts";
+import type { RayOptions } from "../ray/ray-options.ts";
 import { BlobReceiver } from "./blobs.ts";
 import { Dialer } from "./dialer.ts";
 import {
@@ -39,13 +41,15 @@ const blobs = new BlobReceiver((blob, parts) => {
   tell({ type: "blob", blob, parts }, [...new Set(parts.map((part) => part.buffer as ArrayBuffer))]);
 });
 const channel = new ReliableChannel(deliver, blobSent);
-let views: ViewForwarder | undefined;
+let views: { close(): void } | undefined;
+let forwarder: ViewForwarder | undefined;
+let onCounted: (groups: readonly TaskGroupView[]) => void = () => {};
 let dialer: Dialer | undefined;
 let isClosing = false;
 
 function deliver(frame: RemoteFrame): void {
   if (frame.kind === FRAME.chunk) blobs.receive(frame);
-  else if (frame.kind === FRAME.view) views?.receive(frame);
+  else if (frame.kind === FRAME.view) forwarder?.receive(frame);
   else {
     const packed = ownBuffer(frame.header);
     tell({ type: "messages", packed }, [packed.buffer]);
@@ -83,7 +87,11 @@ main.on("message", (message: ToLinkThread) => {
       channel.sendBlob(message.blob, message.parts);
       return;
     case "serve-views":
-      views = new ViewForwarder(message.address, channel);
+      if ("ray" in data.target) serveRayViews(message.address, data.target.ray).catch(ended);
+      else views = forwarder = new ViewForwarder(message.address, channel);
+      return;
+    case "work-counted":
+      onCounted(message.groups);
       return;
     case "close":
       channel.send(FRAME.messages, packHeader([{ type: "bye" }]));
@@ -93,6 +101,14 @@ main.on("message", (message: ToLinkThread) => {
       return;
   }
 });
+
+/** Only notebooks have panels: others need not load what serves them. */
+async function serveRayViews(address: string, options: RayOptions): Promise<void> {
+  const { RayViews } = await import("../ray/ray-views.ts");
+  const served = new RayViews(address, options, data.hello.clientId, tell);
+  views = served;
+  onCounted = (groups) => served.counted(groups);
+}
 
 async function connect(): Promise<void> {
   const { target } = data;

@@ -147,6 +147,7 @@ export class RemoteEngine implements Engine {
     this.#link = new RemoteLink(link, {
       onMessage: (message) => this.#receive(message),
       onEnded: (error) => this.#end(error),
+      onCancelAsked: (name, cellId) => this.#cancelGroup(name, cellId),
     });
     this.#objects = new ObjectMirror(this.#link);
     this.#questions = new RemoteQuestions(this.#link, this.#keepAlive);
@@ -511,6 +512,14 @@ export class RemoteEngine implements Engine {
 
   cancelExecution(messageId: string, reason: string): void {
     this.#send({ type: "cancel-execution", messageId, reason });
+  }
+
+  #cancelGroup(name: string, cellId: string | undefined): void {
+    const options = { reason: "it was cancelled in the cluster panel" };
+    for (const [taskId, call] of this.#calls) {
+      const isMeant = call.name === name && call.execution?.cellId === cellId;
+      if (isMeant && !call.isOver) this.#send({ type: "cancel", id: resultOf(taskId), options });
+    }
   }
 
   runningOf(messageId: string): number {

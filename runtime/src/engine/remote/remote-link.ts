@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { errorFromWire } from "../../errors.ts";
 import { programUrl } from "../../node/program-url.ts";
+import type { TaskGroupView } from "../../protocol/cluster-view.ts";
 import type { RayOrder, RayReport } from "../../protocol/ray.ts";
 import { type FromSession, REMOTE_INLINE_BYTES, type RemoteValue, type ToSession } from "../../protocol/remote.ts";
 import { unpackHeader } from "../../protocol/remote-frames.ts";
@@ -24,6 +25,8 @@ const MAX_WAITING_KIB: number = 64 * 1024;
 export interface RemoteLinkHooks {
   onMessage(message: FromSession | RayOrder): void;
   onEnded(error: Error): void;
+  /** A panel wants the tasks of a function ended, that one cell started. */
+  onCancelAsked?(name: string, cellId: string | undefined): void;
 }
 
 export class RemoteLink {
@@ -66,6 +69,9 @@ export class RemoteLink {
       case "blob":
         this.blobs.add(message.blob, message.parts);
         return;
+      case "cancel-tasks":
+        this.#hooks.onCancelAsked?.(message.function, message.cellId);
+        return;
       case "ended":
         this.#end(errorFromWire(message.error));
         return;
@@ -77,6 +83,11 @@ export class RemoteLink {
     this.#batch.clear();
     this.#resolveClosed();
     this.#hooks.onEnded(error);
+  }
+
+  /** For panels, while they are served here. */
+  tellCounts(groups: readonly TaskGroupView[]): void {
+    if (!this.#isClosed) this.#post({ type: "work-counted", groups });
   }
 
   send(message: ToSession | RayReport): void {

@@ -46,7 +46,7 @@ describe("a kernel", () => {
     expect(state.phase).toEqual({ name: "connecting" });
     expect(effects).toContainEqual({ type: "open-comm" });
     expect(requests(effects)).toEqual([
-      { op: "hello", protocol: 1, topics: ["resources", "workers", "tasks", "actors"] },
+      { op: "hello", protocol: 1, topics: ["resources", "workers", "nodes", "tasks", "actors"] },
     ]);
   });
 
@@ -185,7 +185,7 @@ describe("the status bar", () => {
       [MOBULA_KERNEL, received(WELCOME), { type: "attention-changed", attention: "panel" }],
       "status",
     );
-    expect(requests(effects)).toEqual([{ op: "subscribe", topics: ["workers", "actors"] }]);
+    expect(requests(effects)).toEqual([{ op: "subscribe", topics: ["workers", "nodes", "actors"] }]);
   });
 
   it("and the panel both out of view, a lost connection closes the comm for good, its timers too", () => {
@@ -202,7 +202,9 @@ describe("the status bar", () => {
 
   it("and the panel both out of view, nothing is subscribed and the comm stays", () => {
     const { state, effects } = after([...liveEvents(), { type: "attention-changed", attention: "none" }]);
-    expect(requests(effects)).toEqual([{ op: "unsubscribe", topics: ["resources", "workers", "tasks", "actors"] }]);
+    expect(requests(effects)).toEqual([
+      { op: "unsubscribe", topics: ["resources", "workers", "nodes", "tasks", "actors"] },
+    ]);
     expect(state.comm).toBe("open");
   });
 });

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Recording } from "../../../../extensions/jupyterlab/src/replay/recording.ts";
 import { startBrowser } from "../../../support/jupyterlab.ts";
-import { freshEvents, liveEvents, MANY_GROUPS, MOBULA_KERNEL, NOW_MS, received } from "../recordings.ts";
+import { freshEvents, liveEvents, MANY_GROUPS, MOBULA_KERNEL, NOW_MS, rayEvents, received } from "../recordings.ts";
 import { bundleReplayPage, faintTexts, openReplay, PANEL_WIDTH_PX, show, type Theme } from "../replay-page.ts";
 
 const pictures = new URL("../../../../test-output/extension/", import.meta.url);
@@ -20,6 +20,7 @@ const STATES: Record<string, Recording> = {
   fresh: recording(freshEvents()),
   live: recording(liveEvents()),
   "live-40-functions": recording(liveEvents(MANY_GROUPS)),
+  ray: recording(rayEvents()),
   lost: recording([...liveEvents(), { type: "kernel-restarting" }]),
   died: recording([...liveEvents(), { type: "kernel-died" }]),
   refused: recording([
