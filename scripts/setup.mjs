@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { bundleRuntime, isBundled } from "./lib/bundle.mjs";
 import { setUpChromium } from "./lib/chromium.mjs";
 import { hasLanguageSnapshot, makeLanguageSnapshot, snapshotPath } from "./lib/language-snapshot.mjs";
-import { setUpPython, VENV } from "./lib/python.mjs";
+import { setUpOldestRay, setUpPython, VENV } from "./lib/python.mjs";
 import { fingerprint, PEERS, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
 
 const OLDEST_NODE = [20, 19];
@@ -40,6 +40,7 @@ export async function setUp({ tests = false, bench, python = true } = {}) {
   }
   if (tests || bench === "kernel") await installPeer(TSLAB);
   if (bench === "kernel") await installPeer(DENO);
+  if (tests) await setUpOldestRay();
   if (tests) await setUpChromium();
   console.log(`Set-up done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
 }

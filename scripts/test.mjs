@@ -4,17 +4,24 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { check } from "./check.mjs";
 import { findChromium } from "./lib/chromium.mjs";
-import { VENV, VENV_PYTHON } from "./lib/python.mjs";
+import { OLDEST_RAY_VENV, VENV, VENV_PYTHON } from "./lib/python.mjs";
 import { ROOT, run, runScript } from "./lib/steps.mjs";
 import { runVitest } from "./lib/vitest.mjs";
 import { setUp } from "./setup.mjs";
 
 const OUTPUT = join(ROOT, "test-output");
 
+const OLDEST_RAY = {
+  name: "oldest-ray",
+  venv: OLDEST_RAY_VENV,
+  files: ["ray", "ray-bootstrap"].map((name) => `test/runtime/engine/${name}.process.test.ts`),
+};
+
 const RUNNERS = [
   { name: "Checks", run: check },
   { name: "Unit tests", run: () => vitest("unit") },
   { name: "Process and browser tests", run: () => vitest("process") },
+  { name: "On the oldest Ray", run: () => vitest("process", OLDEST_RAY) },
   { name: "Kernel conformance (jupyter_kernel_test)", run: kernelConformance },
   { name: "Nothing left behind", run: nothingLeftBehind },
 ];
@@ -38,10 +45,10 @@ await runScript(async () => {
   return total.failed > 0 ? 1 : 0;
 });
 
-async function vitest(project) {
-  const PATH = [join(VENV, "bin"), process.env.PATH].join(delimiter);
-  const env = { ...process.env, PATH, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: VENV };
-  return await runVitest(project, { env, folder: OUTPUT });
+async function vitest(project, { venv = VENV, ...which } = {}) {
+  const PATH = [join(venv, "bin"), process.env.PATH].join(delimiter);
+  const env = { ...process.env, PATH, CHROMIUM: findChromium() ?? "", MOBULA_TEST_VENV: venv };
+  return await runVitest(project, { env, folder: OUTPUT, ...which });
 }
 
 async function kernelConformance() {
@@ -78,7 +85,7 @@ function leftovers() {
     } catch {
       continue; // ended meanwhile
     }
-    const ours = [join(ROOT, "kernel", "dist"), join(ROOT, "runtime", "dist"), VENV].some((path) =>
+    const ours = [join(ROOT, "kernel", "dist"), join(ROOT, "runtime", "dist"), VENV, OLDEST_RAY_VENV].some((path) =>
       command.includes(path),
     );
     if (ours) found.push(`process ${pid}: ${command.slice(0, 160)}`);

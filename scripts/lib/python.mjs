@@ -1,10 +1,12 @@
 // The project's own Python environment: JupyterLab to open notebooks in, and what the tests and benchmarks compare with.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fingerprint, ROOT, run, SetupError, step } from "./steps.mjs";
+import { fingerprint, ROOT, run, SETUP, SetupError, step } from "./steps.mjs";
 
 export const VENV = join(ROOT, ".venv");
 export const VENV_PYTHON = join(VENV, "bin", "python");
+/** An environment with nothing but the oldest Ray that the runtime takes. */
+export const OLDEST_RAY_VENV = join(SETUP, "oldest-ray");
 const OLDEST = [3, 10];
 
 /** Make `.venv` and install the packages of the requirement files named by `sets` (`lab`, `test`, `bench`). */
@@ -13,22 +15,45 @@ export async function setUpPython(sets) {
   await step("Python environment", {
     inputs: fingerprint({ texts: [python.path, python.version] }),
     outputs: [VENV_PYTHON],
-    work: () => makeEnvironment(python),
+    work: () => makeEnvironment(python, VENV),
   });
   for (const set of sets) {
-    const file = join("scripts", "requirements", `${set}.txt`);
+    const file = requirementsOf(set);
     const packages = readFileSync(join(ROOT, file), "utf8")
       .match(/^[a-z][^=<>~#\s]*/gim)
       ?.join(", ");
     await step(`Python packages: ${packages}`, {
       inputs: fingerprint({ texts: [python.version], paths: [file, ...ownPackages(file)] }),
       outputs: [VENV_PYTHON],
-      work: () =>
-        run(VENV_PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", file], {
-          failure: `pip could not install ${packages}; see its words above. Check the network and the free disk space, then run the same command again.`,
-        }),
+      work: () => installPackages(VENV, file, packages),
     });
   }
+}
+
+/** Make `OLDEST_RAY_VENV`. */
+export async function setUpOldestRay() {
+  const python = await findPython();
+  const file = requirementsOf("oldest-ray");
+  const [, version] = /==(\S+)/.exec(readFileSync(join(ROOT, file), "utf8"));
+  await step(`Ray ${version}, the oldest that is supported`, {
+    inputs: fingerprint({ texts: [python.path, python.version], paths: [file] }),
+    outputs: [join(OLDEST_RAY_VENV, "bin", "ray")],
+    work: async () => {
+      await makeEnvironment(python, OLDEST_RAY_VENV);
+      await installPackages(OLDEST_RAY_VENV, file, `ray ${version}`);
+    },
+  });
+}
+
+function requirementsOf(set) {
+  return join("scripts", "requirements", `${set}.txt`);
+}
+
+async function installPackages(venv, file, packages) {
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+  await run(join(venv, "bin", "python"), [...pip, "-r", file], {
+    failure: `pip could not install ${packages}; see its words above. Check the network and the free disk space, then run the same command again.`,
+  });
 }
 
 /** Folders of the repository that a requirement file installs. */
@@ -62,13 +87,13 @@ async function findPython() {
   );
 }
 
-async function makeEnvironment(python) {
-  rmSync(VENV, { recursive: true, force: true });
-  const create = () => run(python.path, ["-m", "venv", VENV]);
+async function makeEnvironment(python, venv) {
+  rmSync(venv, { recursive: true, force: true });
+  const create = () => run(python.path, ["-m", "venv", venv]);
   let made = await create();
   if (made.code !== 0 && /ensurepip|python3.*-venv/.test(made.output) && isDebianRoot()) {
     await installDebianPackages(["python3-venv"]);
-    rmSync(VENV, { recursive: true, force: true });
+    rmSync(venv, { recursive: true, force: true });
     made = await create();
   }
   if (made.code !== 0) {

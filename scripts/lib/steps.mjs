@@ -6,9 +6,10 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const STAMPS = join(ROOT, ".setup");
+/** What steps note and make, apart from what others look for elsewhere. */
+export const SETUP = join(ROOT, ".setup");
 /** Other kernels, which tests and benchmarks compare with; a folder each. */
-export const PEERS = join(STAMPS, "peers");
+export const PEERS = join(SETUP, "peers");
 
 /** A failure that the user can act on: printed as one sentence, without a stack. */
 export class SetupError extends Error {}
@@ -21,7 +22,7 @@ export class SetupError extends Error {}
  *   without `inputs` the step runs every time
  */
 export async function step(name, { inputs, outputs = [], isDone = () => true, work }) {
-  const stamp = join(STAMPS, `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.stamp`);
+  const stamp = join(SETUP, `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.stamp`);
   const done = inputs !== undefined && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs;
   if (done && outputs.every((path) => existsSync(path)) && (await isDone())) {
     console.log(`  ✓ ${name} (up to date)`);
@@ -32,7 +33,7 @@ export async function step(name, { inputs, outputs = [], isDone = () => true, wo
   rmSync(stamp, { force: true });
   await work();
   if (inputs !== undefined) {
-    mkdirSync(STAMPS, { recursive: true });
+    mkdirSync(SETUP, { recursive: true });
     writeFileSync(stamp, inputs);
   }
   console.log(`  ✓ ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);

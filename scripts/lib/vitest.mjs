@@ -13,15 +13,16 @@ const MOST_LINES_OF_AN_ERROR = 30;
  * late for reasons of its own. What passes only then counts as passed and is named, so that it can be looked after.
  *
  * @param {string} project a project of `vitest.config.ts`
- * @param {{ env: Record<string, string | undefined>, folder: string }} options `folder`: for the log and the reports
+ * @param {{ env: Record<string, string | undefined>, folder: string, name?: string, files?: string[] }} options
+ *   `folder`: for the log and the reports, which carry `name`; `files`: run only these
  * @returns {Promise<{ passed: number, failed: number }>}
  */
-export async function runVitest(project, { env, folder }) {
-  const first = await attempt(project, [], { env, folder, name: project });
+export async function runVitest(project, { env, folder, name = project, files: wanted = [] }) {
+  const first = await attempt(project, wanted, { env, folder, name });
   const files = first.failures.map((failure) => failure.file);
   if (!first.complete || files.length === 0 || files.length > MOST_FILES_AGAIN) return first.counts;
   console.log(`  Again, alone: ${files.join(", ")}`);
-  const second = await attempt(project, files, { env, folder, name: `${project}-again` });
+  const second = await attempt(project, files, { env, folder, name: `${name}-again` });
   const failed = new Set(second.failures.map((failure) => failure.file));
   for (const file of files) if (!failed.has(file)) console.log(`  passed at the second attempt: ${file}`);
   return {
