@@ -7,11 +7,17 @@ import type { ViewData, ViewReply, ViewRequest, ViewTopic } from "../../runtime/
 
 /** A panel of the cluster that `init` has connected this process to. */
 export async function openPanel(): Promise<Panel> {
+  const address = viewAddress();
+  await vi.waitUntil(() => existsSync(address), { timeout: 30_000 });
+  return new Panel(address);
+}
+
+/** Where panels of that cluster connect, as notebooks are told. */
+export function viewAddress(): string {
   const holder = globalThis as Record<symbol, { runtime: { engine: { viewAddress?: string } } }>;
   const address = holder[Symbol.for("mobula.runtime")]?.runtime.engine.viewAddress;
   if (address === undefined) throw new Error("this cluster has no view");
-  await vi.waitUntil(() => existsSync(address), { timeout: 30_000 });
-  return new Panel(address);
+  return address;
 }
 
 /** A panel on the kernel's side of a delegated comm. */

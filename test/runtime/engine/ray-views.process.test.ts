@@ -1,11 +1,13 @@
 /** What a panel is told of a Ray cluster, by the thread that holds the driver's wire. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { actor, get, init, kill, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { TaskGroupView } from "../../../runtime/src/protocol/cluster-view.ts";
 import { Counter, Sleeper } from "../../support/api-world.ts";
 import type { RayCluster } from "../../support/ray-cluster.ts";
 import { sharedRay } from "../../support/shared-ray.ts";
-import { openPanel, type Panel } from "../../support/view-panel.ts";
+import { openPanel, type Panel, viewAddress } from "../../support/view-panel.ts";
 
 /** The dashboard is asked every second, and hears of some things a second or more later. */
 const SOON = { timeout: 60_000, interval: 100 };
@@ -96,4 +98,11 @@ test("another protocol is refused in words, and pings are answered", async () =>
   expect(panel.replies.find(({ op }) => op === "refused")).toMatchObject({
     reason: expect.stringMatching(/protocol 1/),
   });
+});
+
+test("the socket and its folder go with the driver", async () => {
+  const address = viewAddress();
+  expect(existsSync(address)).toBe(true);
+  await shutdown();
+  await vi.waitUntil(() => !existsSync(dirname(address)), SOON);
 });

@@ -105,6 +105,8 @@ main.on("message", (message: ToLinkThread) => {
 /** Only notebooks have panels: others need not load what serves them. */
 async function serveRayViews(address: string, options: RayOptions): Promise<void> {
   const { RayViews } = await import("../ray/ray-views.ts");
+  // Nobody would remove its folder.
+  if (Atomics.load(data.state, HAS_ENDED) === 1) return;
   const served = new RayViews(address, options, data.hello.clientId, tell);
   views = served;
   onCounted = (groups) => served.counted(groups);
