@@ -28,6 +28,7 @@ export {
 } from "./api/python.ts";
 export { NdArray, type NumberArray, type PythonKwargs } from "./api/python-values.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";
+export { type ResourceRequest, requestResources } from "./api/request-resources.ts";
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
 export type { RuntimeEnv } from "./api/runtime-env.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { actor, cluster, context, get, init, kill, placementGroup, shutdown, task } from "mobula";
+import { actor, cluster, context, get, init, kill, placementGroup, requestResources, shutdown, task } from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { failure } from "../support/api-world.ts";
 import { eventually } from "../support/driver-program.ts";
@@ -166,6 +166,18 @@ describe("resources", () => {
 
   it("with an option of their own are not taken as others", () => {
     expect(() => task(() => 1, { resources: { cpus: 2 } })).toThrow(/use the option cpus/);
+  });
+
+  it("cannot grow on one machine, and a request for more says so", async () => {
+    const error = await failure(requestResources({ cpus: 64 }));
+    expect(error).toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining("one machine, which cannot grow"),
+    });
+    expect(await failure(requestResources({ bundles: [{ cpus: 1 }, {}] }))).toMatchObject({
+      message: expect.stringMatching(/^Bundle 1 is empty/),
+    });
+    expect(await failure(requestResources({ cpus: 0.5 }))).toMatchObject({ name: "RangeError" });
   });
 });
 

@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import ray
 
+from .amounts import ray_name, units
 from .private import free_by_node
 
 NAMES = {"CPU": "cpus", "GPU": "gpus", "memory": "memoryBytes"}
@@ -76,3 +77,11 @@ def too_large_for(wanted: dict[str, float]) -> Optional[str]:
         return None
     asked = ", ".join(f"{amount:g} {NAMES.get(name, name)}" for name, amount in wanted.items())
     return f"{asked}, which no node of the Ray cluster has."
+
+
+def request_room(room: dict[str, Any]) -> None:
+    """What an autoscaler should make room for, in place of what it was told before. :param room: a RoomSpec of engine.ts"""
+    from ray.autoscaler.sdk import request_resources
+
+    bundles = [{ray_name(key): units(key, amount) for key, amount in each.items()} for each in room["bundles"]]
+    request_resources(num_cpus=int(room["cpus"]), bundles=bundles)

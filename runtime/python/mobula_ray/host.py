@@ -18,7 +18,7 @@ import ray
 from . import private, values
 from .actors import Actors
 from .calls import Calls
-from .cluster import describe
+from .cluster import describe, request_room
 from .entries import Code, Entry, Lent, check, lost, problem_of, sealed
 from .errors import to_wire, wire
 from .frames import Buffer, Message
@@ -234,7 +234,12 @@ class Host:
     def _on_question(self, message: Message) -> None:
         number = message["number"]
         answer: Message = {"type": "no-answer", "number": number}
-        answers = {"describe": describe, **self._actors.answers, **self.groups.answers}
+        answers: dict[str, Callable[..., Any]] = {
+            "describe": describe,
+            "requestResources": request_room,
+            **self._actors.answers,
+            **self.groups.answers,
+        }
         try:
             method = answers.get(message["method"])
             if method is None:

@@ -123,6 +123,12 @@ export interface NewPlacementGroupSpec {
   readonly depth: number;
 }
 
+/** What an autoscaler should make room for. */
+export interface RoomSpec {
+  readonly cpus: number;
+  readonly bundles: readonly ResourceAmounts[];
+}
+
 /** Items of a streaming task, in order. Not asking for more holds the task back. */
 export interface ItemStream {
   readonly taskId: TaskId;
@@ -189,6 +195,8 @@ export interface Engine {
   watchPlacementGroup(groupId: PlacementGroupId, listener: (state: PlacementGroupState) => void): () => void;
   /** End the group and what runs in it; nothing happens when there is none. Resolves when that has begun. */
   removePlacementGroup(groupId: PlacementGroupId): Promise<void>;
+  /** In place of what was requested before. @throws UnsupportedError where nothing can grow */
+  requestResources(room: RoomSpec): Promise<void>;
 
   isSettled(id: ObjectId): boolean;
   /** Call `listener` once when the object is there or has failed; at once, if that is so already. */

@@ -95,6 +95,7 @@ export const REMOTE_METHODS = [
   "createPlacementGroup",
   "findPlacementGroup",
   "removePlacementGroup",
+  "requestResources",
 ] as const;
 
 export type RemoteMethod = (typeof REMOTE_METHODS)[number];

@@ -1,7 +1,7 @@
 /** A Ray cluster that starts nodes when work waits, and ends them when there is none. */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cluster, get, init, shutdown, task } from "mobula";
+import { cluster, get, init, requestResources, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type RayCluster, startAutoscalingRay } from "../../support/ray-cluster.ts";
 import { openPanel, type Panel } from "../../support/view-panel.ts";
@@ -25,8 +25,9 @@ afterAll(async () => {
   await ray?.stop();
 });
 
+const cpus = async (): Promise<number | undefined> => (await cluster()).resources["cpus"]?.total;
+
 test("work that waits takes the cluster from one node to three, and back when it is done, and a panel shows it", async () => {
-  const cpus = async (): Promise<number | undefined> => (await cluster()).resources["cpus"]?.total;
   const shown = (): string[] =>
     panel.last("nodes")?.data.map((node) => `${node.running} of ${node.resources["cpus"]?.total}`) ?? [];
   expect(await cpus()).toBe(1);
@@ -49,4 +50,12 @@ test("work that waits takes the cluster from one node to three, and back when it
   await vi.waitUntil(async () => (await cpus()) === 1, PATIENCE);
   await expect.poll(shown, PATIENCE).toEqual(["0 of 1"]);
   expect(existsSync(done)).toBe(true);
+}, 280_000);
+
+test("a request for room takes the cluster to three nodes without any work, until it is taken back", async () => {
+  await vi.waitUntil(async () => (await cpus()) === 1, PATIENCE);
+  await requestResources({ cpus: 2, bundles: [{ cpus: 1 }] });
+  await vi.waitUntil(async () => (await cpus()) === 3, PATIENCE);
+  await requestResources({});
+  await vi.waitUntil(async () => (await cpus()) === 1, PATIENCE);
 }, 280_000);

@@ -7,7 +7,7 @@
  */
 
 import { placedShapeOf, shapeOf } from "../../core/resources.ts";
-import { EngineClosedError } from "../../errors.ts";
+import { EngineClosedError, UnsupportedError } from "../../errors.ts";
 import type { Payload } from "../../protocol/codec.ts";
 import {
   type ActorId,
@@ -250,6 +250,11 @@ export class LocalEngine implements Engine {
 
   removePlacementGroup(groupId: PlacementGroupId): Promise<void> {
     return this.#keepAlive.during(this.groups.remove(groupId));
+  }
+
+  requestResources(): Promise<void> {
+    const instead = "This cluster is one machine, which cannot grow: connect to a Ray cluster that has an autoscaler.";
+    return Promise.reject(new UnsupportedError("requestResources()", instead));
   }
 
   // ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -55,6 +55,7 @@ import type {
   ItemStream,
   NewActorSpec,
   NewPlacementGroupSpec,
+  RoomSpec,
   TaskCode,
   TaskObserver,
   TaskOutcome,
@@ -451,6 +452,10 @@ export class RemoteEngine implements Engine {
 
   removePlacementGroup(groupId: PlacementGroupId): Promise<void> {
     return this.#questions.ask("removePlacementGroup", [groupId]);
+  }
+
+  requestResources(room: RoomSpec): Promise<void> {
+    return this.#questions.ask("requestResources", [room]);
   }
 
   // ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
