@@ -14,7 +14,7 @@ const OUTPUT = join(ROOT, "test-output");
 const OLDEST_RAY = {
   name: "oldest-ray",
   venv: OLDEST_RAY_VENV,
-  files: ["ray", "ray-bootstrap"].map((name) => `test/runtime/engine/${name}.process.test.ts`),
+  files: ["ray", "ray-batches", "ray-bootstrap"].map((name) => `test/runtime/engine/${name}.process.test.ts`),
 };
 
 const RUNNERS = [

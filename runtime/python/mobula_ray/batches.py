@@ -5,16 +5,18 @@ processors; where a call takes less than that, up to a hundred become one task w
 How long the calls of a function take is known from those that have ended. Until then, and where calls are long, each is a task
 of Ray's by itself. What is put together is what would only have waited: as long as Ray has fewer tasks of a function than its
 workers can do, new calls go to it at once. A call that takes long after all does not hold up those behind it: its worker
-drops them and says so in its log, which the session reads, and they go out again by themselves.
+drops them and says so in its log, which the session reads, and they go out again by themselves. Small results of those before it
+are in that log too: Ray gives the results of a task all at once.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -25,6 +27,7 @@ from . import shim, values
 from .amounts import requirements, units
 from .errors import ChildDied, UserError
 from .frames import Message, pack
+from .private import Settled
 
 if TYPE_CHECKING:
     from .calls import Call, Calls
@@ -130,8 +133,8 @@ class Batches:
             lane.learn(values.took_ms(future.result()))
         self._fill(lane)
 
-    def held_up(self, by: str, dropped: Sequence[str]) -> None:
-        """The call `by` takes long; those that were dropped have not begun."""
+    def held_up(self, by: str, dropped: Sequence[str], ended: Mapping[str, str]) -> None:
+        """The call `by` takes long; those that were dropped have not begun, and of those that `ended` this is what they gave."""
         batch = self._by_task.get(by)
         if batch is None:
             return
@@ -141,6 +144,10 @@ class Batches:
             if call.task_id in dropped and call.batch is batch:
                 call.batch = None
                 self._alone(call, batch.lane)
+            elif call.task_id in ended and call.batch is batch:
+                call.batch = None
+                stored = base64.b64decode(ended[call.task_id])
+                self._calls.end(call, ray.put(stored), Settled(stored))
         self._end_if_useless(batch)
         self._fill(batch.lane)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
@@ -64,10 +64,10 @@ class Calls:
         """From now on, short calls travel together; see batches.py."""
         self._batches = Batches(self, later)
 
-    def held_up(self, by: str, dropped: Sequence[str]) -> None:
-        """A worker says that a call keeps others waiting, and which of those it gives back."""
+    def held_up(self, by: str, dropped: Sequence[str], ended: Mapping[str, str]) -> None:
+        """A worker says that a call keeps others waiting, which of those it gives back, and what others gave before it."""
         if self._batches is not None:
-            self._batches.held_up(by, dropped)
+            self._batches.held_up(by, dropped, ended)
 
     def _on_submit(self, message: Message) -> None:
         spec: Message = message["spec"]

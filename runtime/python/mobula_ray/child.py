@@ -8,6 +8,7 @@ Ray cancels a task by an interrupt that wakes no system call, so nothing here wa
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import itertools
 import json
@@ -43,6 +44,8 @@ TICK_S = 0.05
 STOP_GRACE_S = 1.0
 # How long a call may run before those behind it go elsewhere.
 HELD_UP_S = 0.1
+# What the log may carry of the results of those before it.
+EARLY_BYTES = 32 * 1024
 # The first one, which waits for the process.
 STARTING_S = 2.0
 # Lines that begin with this carry output with its origin, for the session.
@@ -150,7 +153,7 @@ class Child:
             while not line.is_over():
                 self._turn()
                 if line.is_held_up():
-                    self._mark({"type": "held-up", "by": line.first(), "dropped": []})
+                    self._mark({"type": "held-up", "by": line.first(), "dropped": [], "ended": told_early(line.ended())})
                     self._drop(line.behind())
                 dropped = line.newly_dropped()
                 if dropped:
@@ -510,6 +513,10 @@ class CallLine:
         """The one that runs, or comes next."""
         return None if self.is_over() else self.ids[self._next]
 
+    def ended(self) -> dict[str, Message]:
+        """What the child said of those before the one that runs."""
+        return {task_id: self._outcomes[task_id] for task_id in self.ids[: self._next]}
+
     def behind(self) -> list[str]:
         return [task_id for task_id in self.ids[self._next + 1 :] if task_id not in self._outcomes]
 
@@ -525,6 +532,27 @@ class CallLine:
         dropped = [id for id in self.ids if self._outcomes.get(id, {}).get("type") == "dropped" and id not in self._dropped]
         self._dropped.update(dropped)
         return dropped
+
+
+def told_early(ended: dict[str, Message]) -> dict[str, str]:
+    """Results of calls that another one keeps from the store, as far as they are small enough for a line of the log."""
+    from .entries import sealed
+
+    told: dict[str, str] = {}
+    room = EARLY_BYTES
+    for task_id, said in ended.items():
+        stored = said.get("stored") or []
+        if said["type"] == "threw" or len(stored) != 1:
+            continue
+        [(parts, inside)] = stored
+        size = sum(map(len, parts))
+        if inside or size > room:
+            continue
+        result = sealed(parts, inside, said.get("tookMs", 0.0))
+        if isinstance(result, bytes):
+            told[task_id] = base64.b64encode(result).decode()
+            room -= size
+    return told
 
 
 def deadline_of(about: Message) -> Optional[float]:

@@ -223,7 +223,7 @@ class Session:
 
     def _take_marked(self, message: Message) -> None:
         if message["type"] == "held-up":
-            self._host.calls.held_up(message["by"], message["dropped"])
+            self._host.calls.held_up(message["by"], message["dropped"], message.get("ended") or {})
         else:
             self.send({"type": "output", "output": message})
 
