@@ -430,9 +430,9 @@ class Child:
     def _print(self, output: Message) -> None:
         self._mark(output, sys.stderr if output["stream"] == "stderr" else sys.stdout)
 
-    def _mark(self, message: Message, stream: TextIO = sys.stdout) -> None:
+    def _mark(self, message: Message, stream: Optional[TextIO] = None) -> None:
         """For the session, which reads the logs of its workers."""
-        print(OUTPUT_MARK + json.dumps(message), file=stream, flush=True)
+        print(OUTPUT_MARK + json.dumps(message), file=stream or sys.stdout, flush=True)
 
     def _how_it_ended(self) -> str:
         try:
