@@ -31,7 +31,7 @@ test("the tour gives on a Ray cluster what it gives on this machine, with one ad
   expect(onRay.stderr).not.toContain("Error:");
   expect(onRay.status).toBe(0);
   const { start, ...shown } = shownBy(onRay.cells);
-  expect(start?.join("\n")).toMatch(/ on ray\n\s*CPUs/);
+  expect(start?.join("\n")).toMatch(/^Ray [\d.]+\n\s*nodes\s+1\n\s*CPUs/);
   expect(fixed(shown)).toEqual(fixed(shownBy(local.cells)));
   expect(Object.values(fixed(shown)).flat().join("\n")).toMatch(/200,000 rows[\s\S]*mean delay \(min\)/);
 });

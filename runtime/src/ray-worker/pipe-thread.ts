@@ -90,6 +90,7 @@ main.on("message", (message: ToLinkThread) => {
       return;
     }
     case "serve-views":
+    case "work-counted":
     case "close":
       // For drivers.
       return;

@@ -1,5 +1,5 @@
 /** Actors on a Ray cluster, through the public API. */
-import { actor, exitActor, get, init, kill, listActors, shutdown, task } from "mobula";
+import { actor, exitActor, get, init, kill, shutdown, task } from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Counter, failure, Sleeper } from "../../support/api-world.ts";
 import type { RayCluster } from "../../support/ray-cluster.ts";
@@ -101,8 +101,4 @@ test("an actor ends with its last handle, or when it says so itself", async () =
   expect(await leaving.leave()).toBe("bye");
   expect(await failure(leaving.pid())).toMatchObject({ code: "ACTOR_DIED" });
   await expect.poll(() => ray.processes().some((each) => each.pid === pid), SOON).toBe(false);
-});
-
-test("the list of actors is Ray's to show", async () => {
-  expect(await failure(listActors())).toMatchObject({ code: "UNSUPPORTED" });
 });

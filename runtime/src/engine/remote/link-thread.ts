@@ -67,10 +67,11 @@ function blobSent(bytes: number): void {
 }
 
 function ended(error: Error): void {
+  // A process that exits waits for HAS_ENDED and no longer: what lies on disk goes before.
+  views?.close();
   Atomics.store(data.state, HAS_ENDED, 1);
   Atomics.notify(data.state, HAS_ENDED);
   Atomics.notify(data.state, WAITING_KIB);
-  views?.close();
   tell({ type: "ended", error: toWireError(error) });
   main.close();
 }
