@@ -27,6 +27,8 @@ RESUME_HEADER = "x-mobula-resume"
 SESSION_KEY = re.compile(r"[0-9a-f]{32,64}")
 MAX_HEAD_BYTES = 16 * 1024
 HEAD_WITHIN_S = 10.0
+# Each user of a cluster has a hub.
+KNOWN_PORTS = 5
 
 
 class Refusal(Exception):
@@ -152,11 +154,13 @@ def refuse(connection: socket.socket, refusal: Refusal) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """At the usual port, so that it can be forwarded ahead; at any other when that one is taken."""
-    try:
-        return socket.create_server((host, port))
-    except OSError:
-        return socket.create_server((host, 0))
+    """At the usual port or one of the next, so that it can be forwarded ahead; at any other when all of them are taken."""
+    for known in range(port, port + KNOWN_PORTS):
+        try:
+            return socket.create_server((host, known))
+        except OSError:
+            continue
+    return socket.create_server((host, 0))
 
 
 def main() -> None:
