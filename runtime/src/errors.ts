@@ -268,18 +268,18 @@ export class UnschedulableError extends ClusterError {
    * @param needs - e.g. `{ cpus: 64 }`.
    * @param has - the largest that a node offers, e.g. `{ cpus: 8, gpus: 0 }`.
    * @param explanation - why it can never run, when that is not for want of resources.
+   * @param advice - what to do, in a sentence, when its resources have no part in it.
    */
   constructor(
     what: string,
     needs: Readonly<Record<string, number>>,
     has: Readonly<Record<string, number>>,
     explanation?: string,
+    advice?: string,
   ) {
     const why = explanation ?? unknownResource(needs, has) ?? `no node has more than ${formatResources(has)}`;
-    super(
-      "UNSCHEDULABLE",
-      `'${what}' needs ${formatResources(needs)}, but ${why}. Ask for less, or start a cluster that has it.`,
-    );
+    const needed = `'${what}' needs ${formatResources(needs)}, but ${why}. Ask for less, or start a cluster that has it.`;
+    super("UNSCHEDULABLE", advice === undefined ? needed : `'${what}' can run nowhere: ${why}. ${advice}`);
     this.what = what;
   }
 }

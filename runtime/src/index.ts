@@ -32,6 +32,7 @@ export { type ResourceRequest, requestResources } from "./api/request-resources.
 export type { ResultStream } from "./api/result-stream.ts";
 export type { GetOptions } from "./api/runtime.ts";
 export type { RuntimeEnv } from "./api/runtime-env.ts";
+export type { NodeAffinity, SchedulingStrategy } from "./api/scheduling.ts";
 export {
   dumpStacks,
   type ListActorsOptions,

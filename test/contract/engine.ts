@@ -310,6 +310,37 @@ export function engineContract(name: string, contract: EngineContract): void {
       await expect(engine.createPlacementGroup(never)).rejects.toMatchObject({ code: "UNSCHEDULABLE" });
     });
 
+    check("runs work on the node that it names, and elsewhere only where it may", async () => {
+      const [node] = (await engine.describe()).nodes;
+      const id = node?.id ?? "";
+      const on = (scheduling: NonNullable<TaskSpec["scheduling"]>): ObjectId =>
+        engine.submit(spec(() => 7, [], { scheduling }));
+      expect(node?.labels).toMatchObject({ "ray.io/node-id": id });
+      expect(await valueOf(on({ node: { id, isSoft: false }, labels: { "ray.io/node-id": id } }))).toBe(7);
+      expect(await valueOf(on({ isSpread: true, labels: { "ray.io/node-id": "!nowhere" } }))).toBe(7);
+      // The one could be an id of Ray's, the other could not.
+      for (const unknown of ["ab".repeat(28), "nowhere"]) {
+        const nowhere = { code: "UNSCHEDULABLE", message: expect.stringContaining(`there is no node '${unknown}'. `) };
+        expect(await valueOf(on({ node: { id: unknown, isSoft: true } }))).toBe(7);
+        const scheduling = { node: { id: unknown, isSoft: false } };
+        expect(await errorOf(on(scheduling))).toMatchObject(nowhere);
+        expect(await errorOf(log({ scheduling }).add(1))).toMatchObject(nowhere);
+      }
+      const actor = log({ scheduling: { node: { id, isSoft: false } } });
+      expect(await valueOf(actor.add(1))).toEqual([1]);
+      engine.killActor(actor.id, { isRestartable: false });
+    });
+
+    check("refuses labels that no node has", async () => {
+      const scheduling = { labels: { zone: "in(a,b)" } };
+      const nowhere = {
+        code: "UNSCHEDULABLE",
+        message: expect.stringContaining("no node has the labels zone=in(a,b)"),
+      };
+      expect(await errorOf(engine.submit(spec(() => 1, [], { scheduling })))).toMatchObject(nowhere);
+      expect(await errorOf(log({ scheduling }).add(1))).toMatchObject(nowhere);
+    });
+
     check("describes the cluster", async () => {
       const cluster = await engine.describe();
       expect(cluster.resources["cpus"]?.total).toBe(2);

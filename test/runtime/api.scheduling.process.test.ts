@@ -3,9 +3,21 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { actor, cluster, context, get, init, kill, placementGroup, requestResources, shutdown, task } from "mobula";
+import {
+  actor,
+  cluster,
+  context,
+  get,
+  init,
+  kill,
+  listNodes,
+  placementGroup,
+  requestResources,
+  shutdown,
+  task,
+} from "mobula";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { failure } from "../support/api-world.ts";
+import { Counter, failure } from "../support/api-world.ts";
 import { eventually } from "../support/driver-program.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "scheduling-test-")));
@@ -263,5 +275,40 @@ describe("a placement group", () => {
     expect(() => task(() => 1, { placementGroup: group, bundleIndex: 1 })).toThrow(/from 0 to 0/);
     const large = task(() => 1, { cpus: 2, placementGroup: group });
     expect(await failure(large())).toMatchObject({ code: "UNSCHEDULABLE" });
+  });
+});
+
+describe("schedulingStrategy and labelSelector", () => {
+  it("run work on this machine, the only node, by its id and its labels", async () => {
+    const [node] = (await listNodes()).items;
+    const nodeId = node?.id ?? "";
+    expect(node?.labels).toEqual({ "ray.io/node-id": nodeId });
+    const here = task(() => 7, { schedulingStrategy: { nodeId }, labelSelector: { "ray.io/node-id": nodeId } });
+    expect(await here()).toBe(7);
+    expect(await here.with({ schedulingStrategy: "spread" })()).toBe(7);
+    expect(await here.with({ schedulingStrategy: { nodeId: "gone", soft: true } })()).toBe(7);
+    const Here = actor(Counter, { schedulingStrategy: { nodeId }, labelSelector: { zone: "!in(a,b)" } });
+    await using counter = new Here(2);
+    expect(await counter.add(3)).toBe(5);
+    const outer = task(async () => await here());
+    expect(await outer()).toBe(7);
+  });
+
+  it("refuse what can run on no node, also inside of tasks", async () => {
+    const lost = task(() => 1, { name: "lost", schedulingStrategy: { nodeId: "gone" } });
+    const message =
+      "'lost' can run nowhere: there is no node 'gone'. Take an id from listNodes(), or add soft: true to let it run elsewhere.";
+    expect(await failure(lost())).toMatchObject({ code: "UNSCHEDULABLE", message });
+    const outer = task(async () => await lost());
+    expect((await failure(outer())).message).toContain(message);
+    const inZone = lost.with({ schedulingStrategy: "default", labelSelector: { zone: "in(a,b)" } });
+    expect(await failure(inZone())).toMatchObject({
+      code: "UNSCHEDULABLE",
+      message: expect.stringContaining(
+        "'lost' can run nowhere: no node has the labels zone=in(a,b); there are ray.io/",
+      ),
+    });
+    const Nowhere = actor(Counter, { labelSelector: { zone: "a" } });
+    expect(await failure(new Nowhere(0).add(1))).toMatchObject({ code: "UNSCHEDULABLE" });
   });
 });

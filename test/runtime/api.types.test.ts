@@ -4,11 +4,13 @@ import {
   context,
   get,
   init,
+  listNodes,
   type ObjectRef,
   type PlacementGroup,
   placementGroup,
   put,
   type ResultStream,
+  type SchedulingStrategy,
   type Task,
   task,
   wait,
@@ -98,6 +100,15 @@ it("placement groups and environments are options of tasks and actors", () => {
     task(() => 1, { placementGroup: group, bundleIndex: 1, runtimeEnv: { npm: { "left-pad": "^1.3.0" } } });
     actor(Counter, { placementGroup: group, runtimeEnv: { workingDir: "/tmp" } });
     expectTypeOf(context().gpuIds).toEqualTypeOf<readonly string[]>();
+    task(() => 1, { schedulingStrategy: "spread", labelSelector: { zone: "in(a,b)" } });
+    const near: SchedulingStrategy = { nodeId: (await listNodes()).items[0]?.id ?? "", soft: true };
+    actor(Counter, { schedulingStrategy: near });
+    // @ts-expect-error a node is named by its id
+    task(() => 1, { schedulingStrategy: { soft: true } });
+    // @ts-expect-error Ray's own spelling
+    task(() => 1, { schedulingStrategy: "SPREAD" });
+    // @ts-expect-error values of labels are strings
+    actor(Counter, { labelSelector: { zone: 1 } });
     // @ts-expect-error there is no such strategy
     void placementGroup([{ cpus: 1 }], { strategy: "TIGHT" });
     // @ts-expect-error a bundle has no such field

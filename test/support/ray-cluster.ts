@@ -15,6 +15,8 @@ const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 const TOKEN = "a".repeat(64);
 
+type Amounts = Readonly<Record<string, number>>;
+
 export interface RayCluster {
   /** `ray://127.0.0.1:port`. */
   readonly address: string;
@@ -23,8 +25,8 @@ export interface RayCluster {
   readonly token: string;
   /** Of this cluster's drivers: MOBULA_STATE_DIR. */
   readonly stateFolder: string;
-  /** Start another node on this machine, with one CPU and these resources. */
-  addNode(name: string, resources: Readonly<Record<string, number>>): RayNode;
+  /** Start another node on this machine, with one CPU and these resources and labels. */
+  addNode(name: string, resources: Amounts, labels?: Readonly<Record<string, string>>): RayNode;
   /** Kill Ray's own processes of the head; what it had started ends by itself. */
   crash(): void;
   /** Ends everything, and waits until nothing of it runs; of a shared one, only until no driver has anything there. */
@@ -57,10 +59,10 @@ export async function startRay(env: Readonly<Record<string, string>> = {}): Prom
   return rayAt(await launchRay(env));
 }
 
-/** A cluster of two nodes with one CPU each, which wants no token. */
+/** A cluster of two nodes with one CPU each, which wants no token. The second has the label `zone=b`. */
 export async function startOpenPair(): Promise<RayCluster> {
   const cluster = rayAt(await launchRay({ RAY_AUTH_MODE: "disabled" }, () => ({ args: ["--num-cpus=1"], env: {} })));
-  cluster.addNode("second", { second: 1 });
+  cluster.addNode("second", { second: 1 }, { zone: "b" });
   return cluster;
 }
 
@@ -130,9 +132,11 @@ export function rayAt({ folder, port, gcsPort, env }: RayPlace): RayCluster {
     await end(processes);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
-  const addNode = (name: string, resources: Readonly<Record<string, number>>): RayNode => {
+  const addNode = (name: string, resources: Amounts, labels: Readonly<Record<string, string>> = {}): RayNode => {
     const mark = `${folder}/${name}`;
     const args = [`--address=127.0.0.1:${gcsPort}`, "--num-cpus=1", `--resources=${JSON.stringify(resources)}`];
+    const pairs = Object.entries(labels).map((pair) => pair.join("="));
+    if (pairs.length > 0) args.push(`--labels=${pairs.join(",")}`);
     ray(folder, args, { ...env, MOBULA_RAY_NODE: mark }).unref();
     const running = (): { pid: number; command: string }[] => marked(`MOBULA_RAY_NODE=${mark}`);
     const raylets = (): { pid: number }[] => running().filter(({ command }) => /\/raylet /.test(command));

@@ -10,7 +10,7 @@ import ray
 
 from ray.exceptions import ActorAlreadyExistsError, RayActorError
 
-from . import environments, private, python_calls, values
+from . import environments, private, python_calls, scheduling, values
 from .amounts import requirements
 from .calls import about_call
 from .entries import Entry, Line, check, problem_of, sealed
@@ -72,6 +72,8 @@ class Actors:
         told = description(entry.id, spec)
         self._know(told)
         host.groups.joined(entry.id, spec)
+        if (spec.get("scheduling") or {}).get("node") is not None:
+            host.calls.bound_actors[entry.id] = spec
 
         def make(parts: list[Any]) -> None:
             try:
@@ -108,7 +110,10 @@ class Actors:
             made = python_calls.actor_class(spec["className"])
         else:
             made = actor_class(spec["className"], spec["maxConcurrency"], groups)
-        return made.options(**named, **restarts, **requirements(spec), **self._host.groups.options(spec))
+        if spec.get("placement") is None:
+            self._host.calls.warn_of_size(spec)
+        placed = {**self._host.groups.options(spec), **scheduling.options(spec)}
+        return made.options(**named, **restarts, **requirements(spec), **placed)
 
     def _call(self, message: Message) -> None:
         spec: Message = message["spec"]

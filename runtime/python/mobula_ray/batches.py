@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import ray
 from ray.exceptions import TaskCancelledError
 
-from . import shim, values
+from . import scheduling, shim, values
 from .amounts import requirements, units
 from .errors import ChildDied, UserError
 from .frames import Message, pack
@@ -116,7 +116,7 @@ class Batches:
         if code.entry is not None and code.entry.ref is None:
             return None
         resources = spec.get("resources") or {}
-        key = (message["codeId"], spec["name"], spec["retries"], *sorted(resources.items()))
+        key = (message["codeId"], spec["name"], spec["retries"], scheduling.key(spec), *sorted(resources.items()))
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(spec, code)
@@ -245,6 +245,7 @@ class Batches:
                 num_returns=count,
                 max_retries=lane.spec["retries"],
                 **requirements(lane.spec),
+                **scheduling.options(lane.spec),
             )
         return runner
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import ray
 
-from . import environments, groups, shim, values
+from . import environments, groups, scheduling, shim, values
 from .batches import Batch, Batches, Order
 from .amounts import ray_name, requirements, units
-from .cluster import too_large_for
+from .cluster import too_much_for_all
 from .entries import Entry, Line, check, problem_of, sealed
 from .errors import ChildDied, UserError, to_wire, user_error, wire
 from .frames import Buffer, Message, pack
@@ -49,6 +49,8 @@ class Calls:
         self._runners: dict[tuple[Any, ...], Any] = {}
         self._verdicts: dict[int, Callable[[bool], None]] = {}
         self._next_verdict = 1
+        # What was asked of actors that run on one node only.
+        self.bound_actors: dict[str, Message] = {}
         # A call failed because its actor, of this id, is started again.
         self.on_lost_process: Callable[[str], None] = lambda _: None
         self.handlers: dict[str, Callable[[Message], None]] = {
@@ -153,14 +155,14 @@ class Calls:
         resources = {name: amount for name, amount in (spec.get("resources") or {}).items()}
         environment = (spec.get("environment") or {}).get("id")
         placement = spec.get("placement") or {}
-        place = (placement.get("groupId"), placement.get("bundleIndex"))
+        place = (placement.get("groupId"), placement.get("bundleIndex"), scheduling.key(spec))
         placed = self.host.groups.options(spec)
         in_ray = None if stream is None else stream.in_ray
         key = (spec["name"], spec.get("retries"), count, in_ray, environment, place, *sorted(resources.items()))
         runner = self._runners.get(key)
         if runner is None:
             if not placement:
-                self._warn_of_size(spec["name"], resources)
+                self.warn_of_size(spec)
             function = shim.remote_runner if in_ray is None else shim.remote_streamer
             gives = {"num_returns": max(1, count or 1)} if in_ray is None else stream_options(in_ray)
             runner = self._runners[key] = function.options(
@@ -170,13 +172,20 @@ class Calls:
                 retry_exceptions=[ChildDied],
                 **requirements(spec),
                 **placed,
+                **scheduling.options(spec),
             )
         return runner
 
-    def _warn_of_size(self, name: str, resources: dict[str, float]) -> None:
-        missing = too_large_for({ray_name(name): units(name, amount) for name, amount in resources.items()})
+    def warn_of_size(self, spec: Message) -> None:
+        """What no node can run waits; but work that must have one node fails there."""
+        node = (spec.get("scheduling") or {}).get("node")
+        if node is not None and not node["isSoft"]:
+            return
+        kind, name = ("Actor", spec["className"]) if "className" in spec else ("Task", spec["name"])
+        wanted = {ray_name(name): units(name, amount) for name, amount in (spec.get("resources") or {}).items()}
+        missing = too_much_for_all(wanted, (spec.get("scheduling") or {}).get("labels") or {})
         if missing is not None:
-            self.host.print(f"Task '{name}' wants {missing} It waits until such a node joins the cluster.\n")
+            self.host.print(f"{kind} '{name}' wants {missing} It waits until such a node joins the cluster.\n")
 
     def _start(self, call: Call) -> None:
         if not self.is_open(call):
@@ -305,6 +314,8 @@ class Calls:
     def _problem(self, call: Call, error: BaseException) -> Message:
         is_of_user = user_error(error) is not None or call.cancel_reason is not None
         end = None if is_of_user else self.host.groups.ended(call.spec)
+        if end is None:
+            end = scheduling.ended(error, self.bound_actors.get(call.spec.get("actorId") or "") or call.spec)
         return end or to_wire(error, call.spec["name"], call.cancel_reason)
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -58,6 +58,7 @@ def node_row(node: dict[str, Any], free: Optional[dict[str, float]]) -> dict[str
         "host": node["NodeManagerHostname"] or node["NodeManagerAddress"],
         "state": "alive",
         "isHead": "node:__internal_head__" in node["Resources"],
+        "labels": labels_of(node),
         "resources": there,
     }
     if free is not None:
@@ -70,13 +71,37 @@ def of_work(amounts: dict[str, float]) -> dict[str, float]:
     return {NAMES.get(name, name): amount for name, amount in amounts.items() if not NOT_OF_WORK.search(name)}
 
 
-def too_large_for(wanted: dict[str, float]) -> Optional[str]:
-    """What of it no node has, in words; None when some node has it all. An autoscaler may still add such a node."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def too_much_for_all(wanted: dict[str, float], selector: dict[str, str]) -> Optional[str]:
+    """
+    That no node has all of it, in words; None when one has. An autoscaler may still add such a node.
+
+    :param selector: what is asked of the node's labels
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and has_labels(labels_of(node), selector)]
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return None
-    asked = ", ".join(f"{amount:g} {NAMES.get(name, name)}" for name, amount in wanted.items())
-    return f"{asked}, which no node of the Ray cluster has."
+    asked = [f"{amount:g} {NAMES.get(name, name)}" for name, amount in wanted.items()]
+    if selector:
+        asked.append(f"the labels {labels_in_words(selector)}")
+    return f"{', '.join(asked)}, which no node of the Ray cluster has."
+
+
+def labels_of(node: dict[str, Any]) -> dict[str, str]:
+    return dict(node.get("Labels") or {})
+
+
+def has_labels(labels: dict[str, str], selector: dict[str, str]) -> bool:
+    """:param selector: values `v`, `!v`, `in(a,b)` and `!in(a,b)`"""
+    for name, text in selector.items():
+        condition = text.removeprefix("!")
+        values = condition[len("in(") : -1].split(",") if condition.endswith(")") else [condition]
+        if (labels.get(name) in values) == text.startswith("!"):
+            return False
+    return True
+
+
+def labels_in_words(labels: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items())
 
 
 def request_room(room: dict[str, Any]) -> None:

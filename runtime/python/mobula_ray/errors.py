@@ -82,6 +82,9 @@ def to_wire(error: BaseException, name: str, reason: Optional[str] = None) -> Wi
         return wire("ACTOR_UNAVAILABLE", f"{text} Call again, or set {{ maxTaskRetries }} to have calls repeated.")
     if isinstance(error, exceptions.RayActorError):
         return dead_actor(name.split(".")[0], last_line(error))
+    if isinstance(error, (exceptions.TaskUnschedulableError, exceptions.ActorUnschedulableError)):
+        text = f"'{name.split('.')[0]}' can run nowhere: {first_line(error)}"
+        return wire("UNSCHEDULABLE", f"{text} Ask for less, or for another node.")
     if isinstance(error, exceptions.OutOfMemoryError):
         return wire("OUT_OF_MEMORY", f"Task '{name}' was ended because memory ran short: {first_line(error)}")
     if isinstance(cause, ChildDied) or isinstance(error, (exceptions.WorkerCrashedError, exceptions.NodeDiedError)):

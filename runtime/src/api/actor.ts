@@ -14,6 +14,7 @@ import {
 import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
+import { schedulingOf } from "./scheduling.ts";
 import type { ResultOf, WithRefs } from "./task.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
@@ -101,7 +102,7 @@ export function actorClassOf<Instance>(source: ActorSource, options: ActorOption
   checkCount("maxRestarts", options.maxRestarts, -1);
   checkCount("maxTaskRetries", options.maxTaskRetries, -1);
   const resources = resourceAmounts(options, 0);
-  const placed = placementOf(options);
+  const placed = { ...placementOf(options), ...schedulingOf(options) };
   const methods = [...kinds.keys()];
   const streamMethods = methods.filter((method) => STREAM_KINDS.has(kinds.get(method) ?? ""));
   const groups = concurrencyGroups(options.concurrencyGroups, methods);

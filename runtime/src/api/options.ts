@@ -1,6 +1,7 @@
 /** Options of tasks and actors. */
 import type { PlacementGroup } from "./placement-group.ts";
 import type { RuntimeEnv } from "./runtime-env.ts";
+import type { SchedulingStrategy } from "./scheduling.ts";
 
 interface ResourceOptions {
   /** CPU slots held while it runs; fractions are fine. */
@@ -17,6 +18,13 @@ interface ResourceOptions {
   readonly placementGroup?: PlacementGroup;
   /** Which bundle of the group. Default: any that has room. */
   readonly bundleIndex?: number;
+  /** Which of the nodes that have room; not together with `placementGroup`. Default `"default"`. */
+  readonly schedulingStrategy?: SchedulingStrategy;
+  /**
+   * Only nodes with these labels: `{ zone: "a", disk: "!hdd", gpu: "in(a100,h100)", tier: "!in(spot,old)" }`. A node
+   * without a label has none of its values. Default: all.
+   */
+  readonly labelSelector?: Readonly<Record<string, string>>;
 }
 
 /** A class of errors; matched by its name, because the error was thrown in another process. */

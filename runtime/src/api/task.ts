@@ -11,6 +11,7 @@ import { placementOf } from "./placement-group.ts";
 import { resourceAmounts } from "./resources.ts";
 import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
+import { schedulingOf } from "./scheduling.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
 /** A ref is accepted wherever its value is. */
@@ -145,6 +146,7 @@ export function taskOf(source: TaskSource, options: TaskOptions & { readonly num
   const retries = timesOf(options.retries ?? DEFAULT_RETRIES);
   const oomRetries = timesOf(options.oomRetries ?? DEFAULT_OOM_RETRIES);
   const { placement } = placementOf(options);
+  const { scheduling } = schedulingOf(options);
   const call = (...args: unknown[]): unknown => {
     const runtime = currentRuntime();
     options.signal?.throwIfAborted();
@@ -164,6 +166,7 @@ export function taskOf(source: TaskSource, options: TaskOptions & { readonly num
       resources,
       environment: runtime.environmentFor(options.runtimeEnv),
       placement,
+      scheduling,
       retries,
       oomRetries,
       numReturns,

@@ -111,10 +111,17 @@ const nodes: Columns<NodeRow> = (nowMs) => [
   { title: "STATE", value: ({ state }) => state },
   { title: "IN USE", value: ({ used }) => formatAmounts(used) },
   { title: "RESOURCES", value: ({ resources }) => formatAmounts(resources) },
+  { title: "LABELS", value: ({ id, labels }) => formatLabels(id, labels) },
   { title: "STARTED", value: ({ startedAtMs }) => (startedAtMs === undefined ? "" : formatTime(startedAtMs, nowMs)) },
   { title: "ENDED", value: ({ endedAtMs }) => (endedAtMs === undefined ? "" : formatTime(endedAtMs, nowMs)) },
   { title: "WHY", value: ({ reason }) => reason },
 ];
+
+/** All but the one that says the id again. */
+function formatLabels(id: string, labels: NodeRow["labels"]): string {
+  const told = Object.entries(labels).filter(([, value]) => value !== id);
+  return told.map(([name, value]) => `${name}=${value}`).join(" ");
+}
 
 const placementGroups: Columns<PlacementGroupRow> = () => [
   { title: "ID", value: ({ id }) => id },

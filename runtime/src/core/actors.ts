@@ -4,6 +4,7 @@ import type { ActorDeath, ActorState, FromHead } from "../protocol/messages.ts";
 import { reasonOfEnd } from "../protocol/process-end.ts";
 import { wantEnvironment } from "./environments.ts";
 import { jobOf } from "./jobs.ts";
+import { type Misfit, misfit } from "./node-choice.ts";
 import { actorDependencies, holdInside, holdObjects, releaseInside } from "./objects.ts";
 import { misplacement } from "./placement-groups.ts";
 import { fromAmounts } from "./resources.ts";
@@ -28,16 +29,17 @@ export function askActor(state: CoreState, event: Extract<CoreEvent, { type: "ac
   const { clientId, requestId, spec, description, atMs } = event;
   const jobId = jobOf(state, clientId);
   type Refusal = Extract<FromHead, { type: "actor-refused" }>["reason"];
-  const refuse = (reason: Refusal, explanation?: string): CoreEffect[] => {
+  const refuse = (reason: Refusal, why: Partial<Misfit> = {}): CoreEffect[] => {
     const lack = { needs: fromAmounts(spec.resources), has: fromAmounts(state.total) };
-    const more = explanation === undefined ? lack : { ...lack, explanation };
-    return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...more } }];
+    return [{ type: "send", to: clientId, message: { type: "actor-refused", requestId, reason, ...lack, ...why } }];
   };
+  const nowhere = misfit(state.node, spec.scheduling);
+  if (nowhere !== undefined) return refuse("unschedulable", nowhere);
   if (spec.placement !== undefined) {
     const group = state.placementGroups.get(spec.placement.groupId);
     if (group === undefined) return refuse("group-removed");
     const explanation = misplacement(group, spec.placement, spec.resources);
-    if (explanation !== undefined) return refuse("unschedulable", explanation);
+    if (explanation !== undefined) return refuse("unschedulable", { explanation });
   } else if (!couldFit(state, spec.resources)) return refuse("unschedulable");
   // The last wish of a worker that is about to be ended.
   const isOver = jobId !== undefined && state.jobs.get(jobId)?.state === "ended";

@@ -1,5 +1,5 @@
 /** Amounts of resources, counted in ten-thousandths so that sums of fractions stay exact, and pools they are taken from. */
-import type { ResourceAmounts, WireEnvironment, WirePlacement } from "../protocol/messages.ts";
+import type { ResourceAmounts, WireEnvironment, WirePlacement, WireScheduling } from "../protocol/messages.ts";
 
 const UNITS = 10_000;
 
@@ -49,14 +49,16 @@ function amountIn(amounts: ResourceAmounts, name: string): number {
   return Object.hasOwn(amounts, name) ? (amounts[name] ?? 0) : 0;
 }
 
-/** Equal requirements have equal keys; a key without environment and placement is that of `shapeOf`. */
+/** Equal requirements have equal keys. */
 export function placedShapeOf(
   resources: ResourceAmounts,
   environment: WireEnvironment | undefined,
   placement: WirePlacement | undefined,
+  scheduling: WireScheduling | undefined,
 ): string {
   const place = placement === undefined ? "" : `${placement.groupId}#${placement.bundleIndex ?? ""}`;
-  return `${shapeOf(resources)};${environment?.id ?? ""};${place}`;
+  const nodes = scheduling === undefined ? "" : `;${JSON.stringify(scheduling)}`;
+  return `${shapeOf(resources)};${environment?.id ?? ""};${place}${nodes}`;
 }
 
 export function fits(free: ResourceAmounts, wanted: ResourceAmounts): boolean {

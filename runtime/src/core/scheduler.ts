@@ -10,6 +10,7 @@ import { clientOfWorker, leaseIdOf } from "../protocol/ids.ts";
 import type { ResourceAmounts } from "../protocol/messages.ts";
 import { wantEnvironment } from "./environments.ts";
 import { jobOf } from "./jobs.ts";
+import { misfit } from "./node-choice.ts";
 import { actorDependencies, holdObjects } from "./objects.ts";
 import { holdBundles, misplacement, type PlacementGroupRecord, poolsOf, reserveGroup } from "./placement-groups.ts";
 import {
@@ -291,12 +292,15 @@ export function changeDemand(state: CoreState, event: Extract<CoreEvent, { type:
 
 /** What to say to a wish that can never be granted. */
 function refusalOf(state: CoreState, event: Extract<CoreEvent, { type: "demand-changed" }>): CoreEffect[] {
-  const { clientId: to, shape, resources, placement } = event;
+  const { clientId: to, shape, resources, placement, scheduling } = event;
   const group = placement === undefined ? undefined : state.placementGroups.get(placement.groupId);
   if (placement !== undefined && group === undefined) {
     return [{ type: "send", to, message: { type: "group-state", groupId: placement.groupId, state: "removed" } }];
   }
   const lack = { needs: fromAmounts(resources), has: fromAmounts(state.total) };
+  const nowhere = misfit(state.node, scheduling);
+  if (nowhere !== undefined)
+    return [{ type: "send", to, message: { type: "unschedulable", shape, ...lack, ...nowhere } }];
   if (placement === undefined || group === undefined) {
     if (couldFit(state, resources)) return [];
     return [{ type: "send", to, message: { type: "unschedulable", shape, ...lack } }];

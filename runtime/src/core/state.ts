@@ -17,10 +17,12 @@ import type {
   WirePlacement,
   WireRegion,
   WireResult,
+  WireScheduling,
 } from "../protocol/messages.ts";
 import type { WireError } from "../protocol/wire-error.ts";
 import type { EnvironmentRecord } from "./environments.ts";
 import type { JobRecord } from "./jobs.ts";
+import type { NodeIdentity } from "./node-choice.ts";
 import type { PlacementGroupRecord } from "./placement-groups.ts";
 import { createPool, gpuShares, type Holding, type ResourcePool } from "./resources.ts";
 import type { RegionTag } from "./slots.ts";
@@ -137,6 +139,7 @@ export interface GroupRecord {
 
 /** As a pool: the resources of the node. */
 export interface CoreState extends ResourcePool {
+  readonly node: NodeIdentity;
   readonly clients: Set<ClientId>;
   /** Drivers that are here, and the last ones that were. */
   readonly jobs: Map<ClientId, JobRecord>;
@@ -211,6 +214,7 @@ export type CoreEvent =
       readonly depth: number;
       readonly environment?: WireEnvironment;
       readonly placement?: WirePlacement;
+      readonly scheduling?: WireScheduling;
       readonly execution?: WireExecution;
       readonly atMs: number;
     }
@@ -460,6 +464,8 @@ export type CoreEffect =
     };
 
 export interface StateOptions {
+  /** Default: one without labels. */
+  readonly node?: NodeIdentity;
   /** Default: `0`, `1` and so on. */
   readonly gpuIds?: readonly string[];
   /** Default: no limit. */
@@ -474,6 +480,7 @@ export interface StateOptions {
 export function createState(total: ResourceAmounts, options: StateOptions = {}): CoreState {
   const { gpuIds = [], maxWorkers = Number.POSITIVE_INFINITY, capacityBytes = 0, spillLimitBytes = 0 } = options;
   return {
+    node: options.node ?? { id: "node", labels: {} },
     ...createPool(total, gpuShares(total, gpuIds)),
     store: createStore({ capacityBytes, spillLimitBytes }),
     clients: new Set(),

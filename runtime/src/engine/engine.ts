@@ -17,6 +17,7 @@ import type {
   WireEnvironment,
   WireExecution,
   WirePlacement,
+  WireScheduling,
 } from "../protocol/messages.ts";
 import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
 
@@ -73,6 +74,7 @@ interface Requirements {
   readonly resources: ResourceAmounts;
   readonly environment?: WireEnvironment | undefined;
   readonly placement?: WirePlacement | undefined;
+  readonly scheduling?: WireScheduling | undefined;
 }
 
 export interface TaskSpec extends CallSpec, Requirements {

@@ -5,6 +5,7 @@ import { waitingFor } from "../core/environments.ts";
 import { checkState } from "../core/invariants.ts";
 import { lastJobOf } from "../core/jobs.ts";
 import { type WatchedWorker, watchedWorkers } from "../core/memory.ts";
+import { NODE_ID_LABEL } from "../core/node-choice.ts";
 import { countStored } from "../core/object-views.ts";
 import { listPlacementGroups } from "../core/placement-groups.ts";
 import { fromAmount, fromAmounts, toAmounts } from "../core/resources.ts";
@@ -53,6 +54,7 @@ export class Cluster {
     this.#options = options;
     const { gpuIds, maxWorkers, objectStoreBytes: capacityBytes, spillBytes } = options;
     this.state = createState(toAmounts(options.resources), {
+      node: { id: options.clusterId, labels: { [NODE_ID_LABEL]: options.clusterId } },
       capacityBytes,
       spillLimitBytes: spillBytes ?? defaultSpillBytes(options.spillDirectory ?? spillRoot()),
       ...(gpuIds === undefined ? {} : { gpuIds }),
@@ -404,7 +406,7 @@ export class Cluster {
       resources: Object.fromEntries(resources),
       nodes: [
         {
-          id: this.#options.clusterId,
+          ...state.node,
           host: hostname(),
           state: "alive",
           isHead: true,

@@ -21,6 +21,7 @@ import type {
   WirePlacement,
   WireRegion,
   WireResult,
+  WireScheduling,
   WireValue,
 } from "./messages.ts";
 import {
@@ -88,6 +89,12 @@ const placement: Check<WirePlacement> = record<WirePlacement>({
   bundleIndex: optional(count()),
 });
 
+const scheduling: Check<WireScheduling> = record<WireScheduling>({
+  isSpread: optional(oneOf(true)),
+  node: optional(record<NonNullable<WireScheduling["node"]>>({ id: text(), isSoft: flag() })),
+  labels: optional(tableOf(text())),
+});
+
 const group: Check<PlacementGroupDescription> = record<PlacementGroupDescription>({
   groupId: text(),
   name: optional(text()),
@@ -122,6 +129,7 @@ const spec: Check<ActorSpec> = record<ActorSpec>({
   resources: amounts,
   environment: optional(environment),
   placement: optional(placement),
+  scheduling: optional(scheduling),
   job: object(),
   name: optional(text()),
   namespace: optional(text()),
@@ -192,6 +200,7 @@ export const TO_HEAD: MessageTable = messageTable<ToHead>({
     depth: count(),
     environment: optional(environment),
     placement: optional(placement),
+    scheduling: optional(scheduling),
     execution: optional(execution),
   },
   "return-leases": { leaseIds: listOf(text()) },

@@ -95,6 +95,15 @@ export interface WirePlacement {
   readonly bundleIndex?: number;
 }
 
+/** Which nodes work may run on. All that is there holds. */
+export interface WireScheduling {
+  /** As evenly as there is room. */
+  readonly isSpread?: boolean;
+  readonly node?: { readonly id: string; readonly isSoft: boolean };
+  /** What it asks of labels, as `labelCondition` reads it. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 export interface PlacementGroupDescription {
   readonly groupId: PlacementGroupId;
   readonly name?: string;
@@ -231,6 +240,7 @@ export interface ActorSpec {
   readonly resources: ResourceAmounts;
   readonly environment?: WireEnvironment;
   readonly placement?: WirePlacement;
+  readonly scheduling?: WireScheduling;
   readonly job: WireJob;
   readonly name?: string;
   /** Where `name` is unique. */
@@ -305,6 +315,7 @@ export type ToHead =
       readonly depth: number;
       readonly environment?: WireEnvironment;
       readonly placement?: WirePlacement;
+      readonly scheduling?: WireScheduling;
       /** The cell that hears how its environment is prepared. */
       readonly execution?: WireExecution;
     }
@@ -569,6 +580,8 @@ export type FromHead =
       readonly startFailure?: string;
       /** Why it can never run, when that is not for want of resources of the node. */
       readonly explanation?: string;
+      /** What to do then. */
+      readonly advice?: string;
     }
   /** Processes of this environment cannot be started. */
   | { readonly type: "environment-failed"; readonly environmentId: string; readonly error: WireError }
@@ -615,6 +628,8 @@ export type FromHead =
       readonly has: Readonly<Record<string, number>>;
       /** Why it can never run, when that is not for want of resources of the node. */
       readonly explanation?: string;
+      /** What to do then. */
+      readonly advice?: string;
     }
   /** Answer to `find-actor`. */
   | { readonly type: "actor-found"; readonly requestId: number; readonly description?: ActorDescription }

@@ -126,6 +126,8 @@ export interface NodeRow {
   readonly state: "alive" | "dead";
   /** The cluster's head runs there. */
   readonly isHead: boolean;
+  /** What a `labelSelector` may ask for. */
+  readonly labels: Readonly<Record<string, string>>;
   /** What there is, in units. */
   readonly resources: Readonly<Record<string, number>>;
   /** What of it is promised to work; absent while nobody has told. */

@@ -16,6 +16,7 @@ import type {
   FromHead,
   PlacementStrategy,
   WireEnvironment,
+  WireScheduling,
 } from "../../../runtime/src/protocol/messages.ts";
 
 export const driver = "d" as ClientId;
@@ -80,7 +81,7 @@ export class CoreWorld {
 
   /** A wish for leases of more than CPUs, in an environment or a placement group. */
   want(client: string, resources: Record<string, number>, more: WantOptions = {}): CoreEffect[] {
-    const { count = 1, depth = 0, environment, group, bundleIndex } = more;
+    const { count = 1, depth = 0, environment, group, bundleIndex, scheduling } = more;
     const amounts = toAmounts(resources);
     const index = bundleIndex === undefined ? {} : { bundleIndex };
     const placement = group === undefined ? {} : { placement: { groupId: group as PlacementGroupId, ...index } };
@@ -93,6 +94,7 @@ export class CoreWorld {
       depth,
       ...(environment === undefined ? {} : { environment }),
       ...placement,
+      ...(scheduling === undefined ? {} : { scheduling }),
       atMs: this.nowMs,
     });
   }
@@ -226,6 +228,7 @@ export interface WantOptions {
   readonly environment?: WireEnvironment;
   readonly group?: string;
   readonly bundleIndex?: number;
+  readonly scheduling?: WireScheduling;
 }
 
 export interface AskGroupOptions {

@@ -9,7 +9,7 @@ const cluster: ClusterDescription = {
   startedAtMs: 0,
   pid: 7,
   resources: { cpus: { used: 1.5, total: 4 } },
-  nodes: [{ id: "abc", host: "here", state: "alive", isHead: true, resources: { cpus: 4 } }],
+  nodes: [{ id: "abc", host: "here", state: "alive", isHead: true, labels: {}, resources: { cpus: 4 } }],
   objectStore: { usedBytes: 2048, capacityBytes: 1 << 30, objects: 1, spilledBytes: 0, directory: "/shm/x" },
   workers: [
     { id: "w1", pid: 1, state: "running" },

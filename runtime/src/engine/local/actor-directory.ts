@@ -78,7 +78,7 @@ export class ActorDirectory {
     this.#objects.publishInside([code.value, args, ...resolved.map(({ value }) => value)]);
     const { className, resources, name, namespace, maxConcurrency, maxRestarts, depth, isGetIfExists } = spec;
     const { execution, lifetime, groups, onRestart } = spec;
-    const { environment, placement } = spec;
+    const { environment, placement, scheduling } = spec;
     const reply = await this.#link.request((requestId) => ({
       type: "create-actor",
       requestId,
@@ -102,6 +102,7 @@ export class ActorDirectory {
         ...(onRestart === undefined ? {} : { onRestart }),
         ...(environment === undefined ? {} : { environment }),
         ...(placement === undefined ? {} : { placement }),
+        ...(scheduling === undefined ? {} : { scheduling }),
       },
     }));
     if (reply.type === "actor-refused") throw refusal(spec, reply);
@@ -195,9 +196,9 @@ export class ActorDirectory {
 
 function refusal(
   { className, name, placement }: NewActorSpec,
-  { reason, needs, has, explanation }: Extract<FromHead, { type: "actor-refused" }>,
+  { reason, needs, has, explanation, advice }: Extract<FromHead, { type: "actor-refused" }>,
 ): Error {
-  if (reason === "unschedulable") return new UnschedulableError(className, needs, has, explanation);
+  if (reason === "unschedulable") return new UnschedulableError(className, needs, has, explanation, advice);
   if (reason === "group-removed")
     return new PlacementGroupRemovedError(className, placement?.groupName ?? placement?.groupId ?? "");
   if (reason === "job-ended") return new ActorDiedError(className, "the driver that made it has ended");

@@ -7,6 +7,7 @@ import type {
   WireExecution,
   WireJob,
   WirePlacement,
+  WireScheduling,
   WireValue,
 } from "../../protocol/messages.ts";
 import type { TaskSpec } from "../engine.ts";
@@ -53,6 +54,7 @@ export interface Call {
         readonly resources: ResourceAmounts;
         readonly environment: WireEnvironment | undefined;
         readonly placement: WirePlacement | undefined;
+        readonly scheduling: WireScheduling | undefined;
       }
     | { readonly kind: "actor"; readonly actorId: ActorId; readonly method: string };
   /** What it is expected to take, while it waits in a worker's queue. */

@@ -168,10 +168,10 @@ export class LocalEngine implements Engine {
   }
 
   #submitTask(spec: TaskSpec, isStream: boolean): Call {
-    const { code, resources, environment, placement } = spec;
-    const isPlain = environment === undefined && placement === undefined;
-    const shape = isPlain ? this.#shapeOf(resources) : placedShapeOf(resources, environment, placement);
-    const work = { kind: "task", codeId: code.id, code, shape, resources, environment, placement } as const;
+    const { code, resources, environment, placement, scheduling } = spec;
+    const isPlain = environment === undefined && placement === undefined && scheduling === undefined;
+    const shape = isPlain ? this.#shapeOf(resources) : placedShapeOf(resources, environment, placement, scheduling);
+    const work = { kind: "task", codeId: code.id, code, shape, resources, environment, placement, scheduling } as const;
     const call = this.calls.create(spec, work, isStream);
     if (call.refs.length === 0) this.places.tasks.enqueue(call);
     else this.calls.enqueueWhenReady(call);

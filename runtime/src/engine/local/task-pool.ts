@@ -45,7 +45,7 @@ export class TaskPool {
   }
 
   #newQueue(work: TaskWork): TaskQueue {
-    const { environment, placement } = work;
+    const { environment, placement, scheduling } = work;
     const queue: TaskQueue = new TaskQueue(work.shape, work.resources, this.#durations, {
       demand: (shape, resources, count, depth) => {
         const execution = environment?.npm === undefined ? undefined : queue.waiting[0]?.execution;
@@ -57,6 +57,7 @@ export class TaskPool {
           depth,
           ...(environment === undefined ? {} : { environment }),
           ...(placement === undefined ? {} : { placement }),
+          ...(scheduling === undefined ? {} : { scheduling }),
           ...(execution === undefined ? {} : { execution }),
         });
       },
@@ -117,13 +118,14 @@ export class TaskPool {
     }
   }
 
-  unschedulable({ shape, needs, has, startFailure, explanation }: Extract<FromHead, { type: "unschedulable" }>): void {
+  unschedulable(told: Extract<FromHead, { type: "unschedulable" }>): void {
+    const { shape, needs, has, startFailure, explanation, advice } = told;
     const calls = this.#queues.get(shape)?.takeAll() ?? [];
     this.#queues.delete(shape);
     for (const call of calls) {
       const error =
         startFailure === undefined
-          ? new UnschedulableError(call.name, needs, has, explanation)
+          ? new UnschedulableError(call.name, needs, has, explanation, advice)
           : new EngineClosedError(`no worker starts: ${startFailure}`);
       this.#hooks.fail(call, error);
     }

@@ -176,6 +176,7 @@ export function nodeRows(nodes: readonly RayRow[], usage: UsageByNode): NodeRow[
       host: textOf(row["node_name"]) ?? textOf(row["node_ip"]) ?? "",
       state: row["state"] === "ALIVE" ? "alive" : "dead",
       isHead: row["is_head_node"] === true,
+      labels: (row["labels"] ?? {}) as NodeRow["labels"],
       resources: resourcesOf(row["resources_total"]),
       ...known("used", row["state"] === "ALIVE" ? usedOf(row["resources_total"], usage[id]) : undefined),
       ...known("startedAtMs", timeOf(row["start_time_ms"])),

@@ -8,6 +8,7 @@ const node = (id: string, more: Partial<NodeRow> = {}): NodeRow => ({
   host: id,
   state: "alive",
   isHead: false,
+  labels: {},
   resources: { cpus: 2 },
   ...more,
 });
