@@ -1,8 +1,9 @@
 // One run of the Ray suite on Mobula as a driver of the cluster: prints {"row": {"value", "result"}} as JSON.
+import { setTimeout } from "node:timers/promises";
 import { actor, get, init, put, shutdown, task, wait } from "mobula";
 import { rate as rateIn, sum } from "../lib/rate.mjs";
 
-const WINDOW_MS = Number(process.argv[2]);
+const [WINDOW_MS, SETTLE_MS] = process.argv.slice(2).map(Number);
 const rate = (multiplier, work) => rateIn(WINDOW_MS, multiplier, work);
 
 await init({ address: process.env.RAY_DASHBOARD_ADDRESS });
@@ -21,7 +22,8 @@ const count = task(
   },
   { name: "count", cpus: 1 },
 );
-await get([one(), one()]);
+await get(Array.from({ length: 1000 }, () => one()));
+await setTimeout(SETTLE_MS);
 const rows = {};
 
 rows["task-sync"] = await rate(1, async () => await one());

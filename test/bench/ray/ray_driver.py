@@ -9,7 +9,7 @@ import numpy as np
 import ray
 
 SIDE = sys.argv[1]
-WINDOW_S = int(sys.argv[2]) / 1000
+WINDOW_S, SETTLE_S = (int(argument) / 1000 for argument in sys.argv[2:])
 
 ray.init(os.environ["RAY_CLIENT_ADDRESS" if SIDE == "client" else "RAY_GCS_ADDRESS"], logging_level="ERROR", log_to_driver=False)
 
@@ -52,7 +52,8 @@ def rate(multiplier, work):
             return {"value": multiplier * calls / elapsed, "result": result}
 
 
-ray.get([one.remote(), one.remote()])
+ray.get([one.remote() for _ in range(1000)])
+time.sleep(SETTLE_S)
 rows = {}
 rows["task-sync"] = rate(1, lambda: ray.get(one.remote()))
 rows["task-async"] = rate(1000, lambda: sum(ray.get([one.remote() for _ in range(1000)])))
