@@ -73,7 +73,7 @@ function WorkerRow({ worker }: { worker: WorkerView }): ReactElement {
         <th scope="row">
           <span className={`mobula-State mobula-is-${worker.state}`}>
             <Glyph name={WORKER_GLYPHS[worker.state] ?? "dot"} />
-            {worker.pid}
+            {worker.pid > 0 ? worker.pid : trans.__("new")}
           </span>
         </th>
         {/* A new process is listed before it is measured. */}
