@@ -54,7 +54,13 @@ describe("subshells in JupyterLab", () => {
     await runInConsole("steps.length");
     await page.locator(".jp-CodeConsole-content", { hasText: "TS2339" }).waitFor();
     expect(await prompt(1, "[*]:").count()).toBe(1);
+    await type("ste");
+    await page.keyboard.press("Tab");
+    await page.locator(".jp-Completer:visible", { hasText: "steps" }).waitFor();
     await screenshot(page, "subshell-console");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.press("Delete");
   });
 
   test("it asks its questions itself", async () => {

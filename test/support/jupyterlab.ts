@@ -86,13 +86,15 @@ export async function openPage(browser: Browser, url: string): Promise<Page> {
   return page;
 }
 
-/** Open a notebook in a fresh browser context and wait until its kernel is idle. */
+/** Open a notebook in a fresh browser context and wait until its kernel is idle and the panel is there. */
 export async function openNotebook(browser: Browser, lab: JupyterLab, notebook: string): Promise<Page> {
   const page = await openPage(browser, `${lab.url}/lab/tree/${encodeURIComponent(notebook)}?token=${lab.token}&reset`);
   await page.locator(".jp-Notebook .jp-Cell").first().waitFor({ timeout: 60_000 });
   const news = page.getByRole("button", { name: "No", exact: true });
   if (await news.isVisible().catch(() => false)) await news.click();
   await kernelIsIdle(page);
+  // It opens by itself beside the first notebook, which is laid out again then: a key that is pressed meanwhile may be lost.
+  await page.locator("#mobula-cluster").waitFor({ timeout: 30_000 });
   return page;
 }
 
