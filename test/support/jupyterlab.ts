@@ -93,7 +93,7 @@ export async function openNotebook(browser: Browser, lab: JupyterLab, notebook: 
   const news = page.getByRole("button", { name: "No", exact: true });
   if (await news.isVisible().catch(() => false)) await news.click();
   await kernelIsIdle(page);
-  // It opens by itself beside the first notebook, which is laid out again then: a key that is pressed meanwhile may be lost.
+  // It opens by itself beside the first notebook, which has the focus then; JupyterLab takes it from a cell that is clicked before.
   await page.locator("#mobula-cluster").waitFor({ timeout: 30_000 });
   return page;
 }
