@@ -21,10 +21,12 @@ export {
   type PythonActorClass,
   type PythonActorOptions,
   type PythonArguments,
+  type PythonMultiTask,
   type PythonStreamingTask,
   type PythonTask,
   type PythonTaskOptions,
   py,
+  type WithRefsInside,
 } from "./api/python.ts";
 export { NdArray, type NumberArray, type PythonKwargs } from "./api/python-values.ts";
 export { Queue, type QueueOptions, type QueueWaitOptions } from "./api/queue.ts";

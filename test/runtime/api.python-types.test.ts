@@ -35,6 +35,41 @@ it("streaming functions give streams of items", () => {
   expectTypeOf(check).toBeFunction();
 });
 
+it("functions of several results give a ref to each", () => {
+  const check = () => {
+    const both = py.task<[number], [number, string]>("m:f", { numReturns: 2 });
+    expectTypeOf(both(1)).toEqualTypeOf<[ObjectRef<number>, ObjectRef<string>]>();
+    expectTypeOf(both.with({ retries: 0 })(1)).toEqualTypeOf<[ObjectRef<number>, ObjectRef<string>]>();
+    expectTypeOf(py.task("m:f", { numReturns: 3 })()).toEqualTypeOf<ObjectRef<unknown>[]>();
+    // @ts-expect-error: they are two
+    py.task<[number], [number, string]>("m:f", { numReturns: 3 });
+  };
+  expectTypeOf(check).toBeFunction();
+});
+
+it("refs are accepted inside arrays and objects of arguments", () => {
+  const check = () => {
+    const call = py.task<[{ weights: Float64Array; scale: number }[], ReadonlyMap<string, number>]>("m:f");
+    const weights = task(() => new Float64Array(1))();
+    call([{ weights, scale: 2 }], new Map());
+    call([task(() => ({ weights: new Float64Array(1), scale: 1 }))()], new Map());
+    // @ts-expect-error: no array where a number belongs
+    call([{ weights, scale: weights }], new Map());
+  };
+  expectTypeOf(check).toBeFunction();
+});
+
+it("methods that stream give streams of items", () => {
+  interface Model {
+    totals(values: number[]): Generator<number>;
+  }
+  const check = () => {
+    const model = new (py.actor<Model>("m:Model", { streaming: ["totals"], maxConcurrency: 4 }))();
+    expectTypeOf(model.totals([1])).toEqualTypeOf<ResultStream<number>>();
+  };
+  expectTypeOf(check).toBeFunction();
+});
+
 it("methods of actors in Python are those of the type that the program gives", () => {
   interface Model {
     predict(x: Float64Array): Float64Array;
@@ -50,8 +85,10 @@ it("methods of actors in Python are those of the type that the program gives", (
     model.predicts();
     // @ts-expect-error: the constructor takes a string
     void new Model(1);
-    // @ts-expect-error: its calls run one after the other
-    py.actor("m:C", { maxConcurrency: 2 });
+    // @ts-expect-error: there is no such method
+    py.actor<Model>("m:Model", { streaming: ["predicts"] });
+    // @ts-expect-error: groups are for classes of TypeScript
+    py.actor("m:C", { concurrencyGroups: {} });
   };
   expectTypeOf(check).toBeFunction();
 });

@@ -67,5 +67,12 @@ class CannotTravel(Exception):
         return f"`{self.path}` {self.reason}" if self.path else self.reason
 
 
+class InnerValue:
+    """In place of a ref inside an argument: its value is the argument of this index."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
 class Kwargs(dict[str, object]):
     """The last argument of a call: its arguments by name."""

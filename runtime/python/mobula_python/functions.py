@@ -8,7 +8,8 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Optional
 
@@ -17,6 +18,8 @@ from .format import Kwargs
 # When the file of a module was written that calls have named, as it was loaded.
 _written: dict[str, float] = {}
 _loop: Optional[asyncio.AbstractEventLoop] = None
+# Of the calls of all threads, once there are several.
+_shared_loop: Optional[asyncio.AbstractEventLoop] = None
 
 
 def look_in(folder: str) -> None:
@@ -101,7 +104,7 @@ def call(function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     *given, last = arguments or [None]
     result = function(*given, **last) if isinstance(last, Kwargs) else function(*arguments)
     if inspect.isawaitable(result):
-        return _event_loop().run_until_complete(_awaited(result))
+        return _wait_for(_awaited(result))
     return result
 
 
@@ -113,7 +116,7 @@ def stream(function: Callable[..., Any], arguments: Sequence[Any]) -> Iterator[A
     try:
         return iter(made)
     except TypeError:
-        text = f"it returned a {type(made).__name__}, which has no items: leave out {{ streaming: true }}, or yield in it."
+        text = f"it returned a {type(made).__name__}, which has no items: leave out {{ streaming }}, or yield in it."
         raise TypeError(text) from None
 
 
@@ -126,8 +129,22 @@ def _items(made: Any) -> Iterator[Any]:
         except StopAsyncIteration:
             return end
 
-    while (item := _event_loop().run_until_complete(following())) is not end:
+    while (item := _wait_for(following())) is not end:
         yield item
+
+
+def share_loop() -> None:
+    """From now on calls come in several threads: their coroutines run in one event loop, in a thread of its own."""
+    global _shared_loop
+    if _shared_loop is None:
+        _shared_loop = asyncio.new_event_loop()
+        threading.Thread(target=_shared_loop.run_forever, daemon=True, name="mobula-loop").start()
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    if _shared_loop is not None:
+        return asyncio.run_coroutine_threadsafe(coroutine, _shared_loop).result()
+    return _event_loop().run_until_complete(coroutine)
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

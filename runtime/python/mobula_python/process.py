@@ -1,5 +1,6 @@
 """
-A Python process beside a worker: runs the calls that come over its socket, one after the other, until the worker is gone.
+A Python process beside a worker: runs the calls that come over its socket, until the worker is gone: one after the other,
+or, as an actor whose calls overlap, in threads.
 The other end is `runtime/src/python/python-process.ts`, which says what the messages are.
 """
 
@@ -18,12 +19,14 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Optional
 
 from . import functions
+from .arguments import filled, read_arguments
 from .errors import to_wire
 from .format import Buffer
-from .reader import read
 from .writer import write
 
 HEAD = struct.Struct("<II")
@@ -33,6 +36,8 @@ SHARED_BYTES = 256 * 1024
 _SET_DEATH_SIGNAL = 1
 
 Message = dict[str, Any]
+# The call that this code works for, where several run.
+_call: ContextVar[Optional[int]] = ContextVar("call", default=None)
 
 
 def main(folder: str, parent: int) -> None:
@@ -70,6 +75,8 @@ class Process:
         # The actor that this process is, and the streams that are open.
         self._instance: Any = None
         self._streams: dict[int, Iterator[Any]] = {}
+        # Of an actor whose calls overlap; other calls run in the main thread.
+        self._threads: Optional[ThreadPoolExecutor] = None
 
     def run(self) -> None:
         signal.signal(signal.SIGINT, self._on_interrupt)
@@ -79,27 +86,38 @@ class Process:
         self.send({"type": "ready"})
         while True:
             message, parts = self._inbox.get()
-            reply: Message = {"id": message["id"]}
-            made: list[Buffer] = []
-            try:
-                made = self._answer(message, parts)
-                reply["type"] = "ended" if message["type"] == "next" and not made else "returned"
-            except SystemExit as problem:
-                _flush()
-                os._exit(_exit_code(problem))
-            except BaseException as problem:
-                reply.update({"type": "threw", "error": to_wire(problem)})
-            finally:
-                self._running = None
+            if self._threads is None:
+                self._serve(message, parts)
+            else:
+                self._threads.submit(self._serve_beside, message, parts)
+
+    def _serve_beside(self, message: Message, parts: list[Buffer]) -> None:
+        _call.set(message["id"])
+        self._serve(message, parts)
+
+    def _serve(self, message: Message, parts: list[Buffer]) -> None:
+        reply: Message = {"id": message["id"]}
+        made: list[Buffer] = []
+        try:
+            made = self._answer(message, parts)
+            reply["type"] = "ended" if message["type"] == "next" and not made else "returned"
+        except SystemExit as problem:
             _flush()
-            parts.clear()
-            self.send(reply, made)
+            os._exit(_exit_code(problem))
+        except BaseException as problem:
+            reply.update({"type": "threw", "error": to_wire(problem)})
+        finally:
+            self._running = None
+        _flush()
+        parts.clear()
+        self.send(reply, made)
 
     def _answer(self, message: Message, parts: Sequence[Buffer]) -> list[Buffer]:
         if message["id"] == self._wanted_end:
             raise KeyboardInterrupt("the call was cancelled before it began")
-        arguments = read(parts, message["path"]) if parts else []
-        self._running = message["id"]
+        arguments = filled(*read_arguments(parts, message["path"])) if parts else []
+        # Only the main thread can be interrupted.
+        self._running = message["id"] if self._threads is None else None
         try:
             return self._act(message, arguments)
         finally:
@@ -113,13 +131,21 @@ class Process:
             self._close(message["stream"])
             return []
         if kind == "make":
-            self._instance = functions.call(functions.find(message["name"]), arguments)
+            self._make(message, arguments)
             return []
         function = self._function(message)
         if message.get("isStream"):
             self._streams[message["id"]] = functions.stream(function, arguments)
             return []
         return write(functions.call(function, arguments))
+
+    def _make(self, message: Message, arguments: Sequence[Any]) -> None:
+        threads = message["threads"]
+        if threads > 1:
+            functions.share_loop()
+        self._instance = functions.call(functions.find(message["name"]), arguments)
+        if threads > 1:
+            self._threads = ThreadPoolExecutor(threads, "mobula-call")
 
     def _function(self, message: Message) -> Callable[..., Any]:
         if "method" not in message:
@@ -246,7 +272,9 @@ class Output(io.RawIOBase):
             return os.write(self.fileno(), data)
         text = self._decoder.decode(data)
         if text:
-            self._process.send({"type": "output", "stream": self._stream, "text": text})
+            call = _call.get()
+            whose = {} if call is None else {"id": call}
+            self._process.send({"type": "output", "stream": self._stream, "text": text, **whose})
         return len(data)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Optional
 
 from . import arrays
 from . import format as f
-from .format import Buffer, CannotTravel, Kwargs
+from .format import Buffer, CannotTravel, InnerValue, Kwargs
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -36,10 +36,7 @@ def read(parts: Sequence[Buffer], path: str = "value") -> Any:
 
     :raises CannotTravel: for what Python has nothing for
     """
-    try:
-        return Reader(parts).value()
-    except CannotTravel as problem:
-        raise problem.below(path) from None
+    return Reader(parts).whole(path)
 
 
 class Reader:
@@ -51,6 +48,8 @@ class Reader:
         self._modules: list[str] = []
         self._ranges: list[int] = []
         self._chunks: list[memoryview] = []
+        # The least index among inner values.
+        self.first_inner: Optional[int] = None
         if self._data[0] == f.SECTIONS:
             self._read_sections(parts[1:])
         elif self._data[0] != f.PLAIN:
@@ -103,6 +102,12 @@ class Reader:
     def _double(self) -> float:
         (value,) = struct.unpack("<d", self._raw(8))
         return float(value)
+
+    def whole(self, path: str) -> Any:
+        try:
+            return self.value()
+        except CannotTravel as problem:
+            raise problem.below(path) from None
 
     # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,6 +207,9 @@ class Reader:
             return arrays.shaped(*given)
         if module == f.MODULE and name == "pythonKwargs":
             return Kwargs(given[0])
+        if module == f.MODULE and name == "innerValue":
+            self.first_inner = min(given[0], given[0] if self.first_inner is None else self.first_inner)
+            return InnerValue(given[0])
         raise CannotTravel(f"is made by '{name}' of '{module}', for which Python has no counterpart. Pass plain data.")
 
     def _list(self, number_of: int, count: int) -> list[Any]:
@@ -286,6 +294,8 @@ def date(milliseconds: float) -> datetime:
 
 
 def hashable(value: Any, what: str) -> Any:
+    if isinstance(value, InnerValue):
+        raise CannotTravel(f"is what {what}, and it is an ObjectRef there. Refs inside arrays and objects are resolved.")
     try:
         hash(value)
     except TypeError:

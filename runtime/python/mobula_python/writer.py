@@ -281,7 +281,7 @@ class Writer:
 
 def advice(value: object) -> str:
     if hasattr(value, "__next__"):
-        return "Return a list of what it yields, or call it with { streaming: true }."
+        return "Return a list of what it yields, or say that it streams: py.task(…, { streaming: true }), py.actor(…, { streaming: [method] })."
     if hasattr(value, "__array__"):
         return "Return it as a numpy array."
     if callable(value):

@@ -107,7 +107,7 @@ class Actors:
         groups = {group["name"]: group["maxConcurrency"] for group in spec.get("groups") or []}
         restarts = {"max_restarts": spec["maxRestarts"], "max_task_retries": spec["maxTaskRetries"]}
         if python_calls.is_python(code_id):
-            made = python_calls.actor_class(spec["className"])
+            made = python_calls.actor_class(spec["className"], spec["maxConcurrency"])
         else:
             made = actor_class(spec["className"], spec["maxConcurrency"], groups)
         if spec.get("placement") is None:

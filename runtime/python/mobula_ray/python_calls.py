@@ -13,11 +13,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, Optional
 
 import ray
 from mobula_python import errors, functions
+from mobula_python.arguments import filled, read_arguments
 from mobula_python.reader import read
 from mobula_python.writer import write
 from ray.exceptions import TaskCancelledError
@@ -45,7 +47,8 @@ def run_task(call: Message, environment: Message, archives: Sequence[Any], given
     _enter(environment, archives)
     with _telling(call), _stoppable(call):
         function = functions.find(reference_of(call["codeId"]))
-        return _sealed(functions.call(function, _arguments(call, given, resolved)))
+        result = functions.call(function, _arguments(call, given, resolved))
+        return _sealed(result) if "numReturns" not in call else _sealed_each(call, result)
 
 
 def stream_task(
@@ -55,10 +58,15 @@ def stream_task(
     _enter(environment, archives)
     with _telling(call), _stoppable(call):
         function = functions.find(reference_of(call["codeId"]))
-        items = functions.stream(function, _arguments(call, given, resolved))
-        for index, item in enumerate(items):
-            if index >= call["stream"]["skip"]:
-                yield _sealed(item, "item")
+        yield from _items(call, functions.stream(function, _arguments(call, given, resolved)))
+
+
+def _items(call: Message, items: Iterator[Any], is_over: Callable[[], bool] = lambda: False) -> Iterator[Any]:
+    for index, item in enumerate(items):
+        if is_over():
+            raise TaskCancelledError
+        if index >= call["stream"]["skip"]:
+            yield _sealed(item, "item")
 
 
 class PythonActor:
@@ -67,6 +75,8 @@ class PythonActor:
     def __init__(self, about: Any, arguments: Any, _code: Any, *resolved: Any) -> None:
         spec, environment, archives = opened_order(about)
         self._problem: Optional[Message] = None
+        if spec["maxConcurrency"] > 1:
+            _let_overlap()
         call = {**spec, "taskId": f"{spec['actorId']}.0"}
         try:
             _enter(environment, archives)
@@ -84,10 +94,19 @@ class PythonActor:
             method = functions.method(self._instance, call["method"])
             return _sealed(functions.call(method, _arguments(call, arguments, resolved)))
 
+    def call_stream(self, about: bytes, arguments: Any, *resolved: Any) -> Iterator[Any]:
+        if self._problem is not None:
+            raise UserError(self._problem, {}, [])
+        call: Message = unpack(about)
+        with _telling(call), _stoppable(call, is_actor=True):
+            method = functions.method(self._instance, call["method"])
+            yield from _items(call, functions.stream(method, _arguments(call, arguments, resolved)), is_cancelled)
 
-def actor_class(name: str) -> Any:
-    """Under the name that Ray's dashboard shows."""
-    return ray.remote(type(name, (PythonActor,), {}))
+
+def actor_class(name: str, max_concurrency: int) -> Any:
+    """Under the name that Ray's dashboard shows. Calls that overlap run in threads of Ray's."""
+    options: Any = {"max_concurrency": max_concurrency}
+    return ray.remote(**options)(type(name, (PythonActor,), {}))
 
 
 def reference_of(code_id: str) -> str:
@@ -110,19 +129,30 @@ def _enter(environment: Message, archives: Sequence[Any]) -> None:
 
 def _arguments(call: Message, given: Any, resolved: Sequence[Any]) -> list[Any]:
     path = f"{call['name']} arguments"
-    arguments: list[Any] = _value(given, path)
+    parts, _, _ = values.opened(given)
+    arguments, count = read_arguments(parts, path)
     for index, stored in zip(call["indexes"], resolved):
-        arguments[index] = _value(stored, f"{path}[{index}]")
-    return arguments
-
-
-def _value(stored: Any, path: str) -> Any:
-    parts, _, _ = values.opened(stored)
-    return read(parts, path)
+        parts, _, _ = values.opened(stored)
+        # Those of inner refs come behind the others, in their order.
+        arguments[index : index + 1] = [read(parts, f"{path}[{index}]")]
+    return filled(arguments, count)
 
 
 def _sealed(result: object, path: str = "result") -> values.Envelope:
     return values.envelope(write(result, path), [], [])
+
+
+def _sealed_each(call: Message, result: object) -> Any:
+    """Each of several results as Ray wants them: one alone is no tuple."""
+    count: int = call["numReturns"]
+    if count == 0:
+        return None
+    if not isinstance(result, (list, tuple)) or len(result) != count:
+        got = f"an array of {len(result)}" if isinstance(result, (list, tuple)) else f"no array ({type(result).__name__})"
+        name = call["name"]
+        raise TypeError(f"'{name}' has numReturns: {count}, so it must return an array of {count} values; it returned {got}")
+    sealed = tuple(_sealed(element) for element in result)
+    return sealed if count > 1 else sealed[0]
 
 
 # ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,11 +207,16 @@ def _stoppable(call: Message, *, is_actor: bool = False) -> Iterator[None]:
     Raise in the user's code when its time is over, or when the call was cancelled: Ray's own interrupt wakes no system call,
     and for actors there is none.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     limit = call.get("timeoutMs")
     deadline = None if limit is None else time.monotonic() + limit / 1000
+    if threading.current_thread() is not threading.main_thread():
+        # A thread cannot be interrupted: it goes on to its end.
+        yield
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimeIsOver
+        if is_actor and is_cancelled():
+            raise TaskCancelledError
+        return
 
     def look(_number: int, _frame: object) -> None:
         if deadline is not None and time.monotonic() > deadline:
@@ -205,9 +240,60 @@ def _stoppable(call: Message, *, is_actor: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _printing(call: Message) -> Iterator[None]:
-    with Lines(call, "stdout", sys.stdout) as out, Lines(call, "stderr", sys.stderr) as err:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    if _printed is None:
+        with Lines(call, "stdout", sys.stdout) as out, Lines(call, "stderr", sys.stderr) as err:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                yield
+        return
+    with Lines(call, "stdout", _printed[0]) as out, Lines(call, "stderr", _printed[1]) as err:
+        token = _lines.set((out, err))
+        try:
             yield
+        finally:
+            _lines.reset(token)
+
+
+# The process's own streams, where calls overlap; and what the code that runs prints to.
+_printed: Optional[tuple[Any, Any]] = None
+_lines: ContextVar[Optional[tuple[Lines, Lines]]] = ContextVar("lines", default=None)
+
+
+def _let_overlap() -> None:
+    """From now on calls run in several threads: each knows its own output."""
+    global _printed
+    functions.share_loop()
+    _printed = (sys.stdout, sys.stderr)
+    sys.stdout, sys.stderr = (OfCall(index, own) for index, own in enumerate(_printed))
+
+
+class OfCall(io.TextIOBase):
+    """A stream of the process that is another one for each call."""
+
+    encoding = "utf-8"
+
+    def __init__(self, index: int, own: Any) -> None:
+        self._index = index
+        self._own = own
+
+    def _stream(self) -> Any:
+        lines = _lines.get()
+        return self._own if lines is None else lines[self._index]
+
+    @property
+    def buffer(self) -> Any:
+        return self._own.buffer
+
+    def fileno(self) -> int:
+        return int(self._own.fileno())
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return int(self._stream().write(text))
+
+    def flush(self) -> None:
+        self._stream().flush()
 
 
 class Lines(io.TextIOBase):

@@ -16,7 +16,7 @@ import { resourceAmounts } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
 import { schedulingOf } from "./scheduling.ts";
 import type { ResultOf, WithRefs } from "./task.ts";
-import type { ValueCodec } from "./value-codec.ts";
+import type { ArgumentCodec } from "./value-codec.ts";
 
 /** A method as a handle has it: the call goes to the actor, a ref to the result comes back at once. */
 export interface RemoteMethod<Args extends readonly unknown[], Result> {
@@ -91,7 +91,7 @@ export interface ActorSource {
   readonly kinds: ReadonlyMap<string, string>;
   capture(runtime: Runtime): TaskCode;
   /** How arguments of its constructor are encoded. Default: as values of this program. */
-  readonly codec?: Pick<ValueCodec, "encode">;
+  readonly codec?: ArgumentCodec;
 }
 
 /** A class of actors, with its `with` and `options`. */

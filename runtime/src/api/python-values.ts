@@ -48,6 +48,21 @@ export class PythonKwargs {
 
 reduceBy(PythonKwargs, ({ values }) => ({ specifier: MODULE, imported: "pythonKwargs", args: [values] }));
 
+/**
+ * In arguments that travel, in place of a ref inside another value: what the ref stands for is the argument of this index,
+ * behind those of the call.
+ */
+export class InnerValue {
+  readonly index: number;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+export const reduceInner = (index: number): Reduced => ({ specifier: MODULE, imported: "innerValue", args: [index] });
+reduceBy(InnerValue, ({ index }) => reduceInner(index));
+
 /** Objects of the class say how they travel; not in its type, where the symbol would have to be public. */
 function reduceBy<Instance>(type: { readonly prototype: Instance }, describe: (value: Instance) => Reduced): void {
   Object.defineProperty(type.prototype, REDUCE, {
@@ -64,4 +79,8 @@ export function ndArray(data: NumberArray, shape: readonly number[]): NdArray {
 
 export function pythonKwargs(values: Readonly<Record<string, unknown>>): PythonKwargs {
   return new PythonKwargs(values);
+}
+
+export function innerValue(index: number): InnerValue {
+  return new InnerValue(index);
 }

@@ -22,7 +22,7 @@ import { type Hold, isObjectRef, ObjectRef } from "./object-ref.ts";
 import { type MethodOptions, timesOf } from "./options.ts";
 import { type ResultStream, resultStream } from "./result-stream.ts";
 import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
-import { ownId, ValueCodec, ValueHooks } from "./value-codec.ts";
+import { type ArgumentCodec, ownId, ValueCodec, ValueHooks } from "./value-codec.ts";
 
 /** The part of a worker's running call that calls made by it need. */
 export interface CallContext {
@@ -205,7 +205,7 @@ export class Runtime {
   encodeArguments(
     args: readonly unknown[],
     path: string,
-    codec: Pick<ValueCodec, "encode"> = this.codec,
+    codec: ArgumentCodec = this.codec,
   ): Pick<ActorCallSpec, "args" | "refs"> {
     if (args.length === 0) return NO_ARGUMENTS;
     let refs: { index: number; id: ObjectId }[] | undefined;
@@ -218,8 +218,16 @@ export class Runtime {
       refs.push({ index, id: ownId(this, arg) });
       plain[index] = undefined;
     }
-    const encoded = codec.encode(plain ?? args, path);
-    return { args: encoded, refs };
+    if (codec === this.codec) return { args: codec.encode(plain ?? args, path), refs };
+    const places = new Map<ObjectId, number>();
+    const place = (ref: object): number => {
+      const id = ownId(this, ref as ObjectRef<unknown>);
+      const index = places.get(id) ?? args.length + places.size;
+      places.set(id, index);
+      return index;
+    };
+    const encoded = codec.encode(plain ?? args, path, place);
+    return { args: encoded, refs: [...(refs ?? []), ...[...places].map(([id, index]) => ({ index, id }))] };
   }
 
   // ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ import { resourceAmounts } from "./resources.ts";
 import type { ResultStream } from "./result-stream.ts";
 import type { Runtime } from "./runtime.ts";
 import { schedulingOf } from "./scheduling.ts";
-import type { ValueCodec } from "./value-codec.ts";
+import type { ArgumentCodec } from "./value-codec.ts";
 
 /** A ref is accepted wherever its value is. */
 export type WithRefs<Args extends readonly unknown[]> = { [Index in keyof Args]: Args[Index] | ObjectRef<Args[Index]> };
@@ -125,7 +125,7 @@ export interface TaskSource {
     name: string,
   ): { readonly code: TaskCode; readonly captured: { readonly kind: FunctionKind } };
   /** How its arguments are encoded. Default: as values of this program. */
-  readonly codec?: Pick<ValueCodec, "encode">;
+  readonly codec?: ArgumentCodec;
 }
 
 /** A function that submits tasks, with its `with` and `options`. */

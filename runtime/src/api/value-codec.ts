@@ -29,6 +29,15 @@ export function ownId(runtime: Runtime, ref: ObjectRef<unknown>): ObjectId {
   return ref.id as ObjectId;
 }
 
+/** Encodes the arguments of calls. */
+export interface ArgumentCodec {
+  /**
+   * @param path - how errors call the value.
+   * @param place - of a ref inside it, where refs do not travel: the index of the argument that its value comes as.
+   */
+  encode(value: unknown, path: string, place?: (ref: object) => number): EncodedValue;
+}
+
 export class ValueCodec {
   readonly decodeHooks: DecodeHooks;
   readonly #runtime: Runtime;

@@ -312,6 +312,8 @@ export class ValueWriter {
   #special(value: object): boolean {
     const branded = value as { [REF_BRAND]?: unknown; [ACTOR_BRAND]?: unknown };
     if (branded[REF_BRAND]) {
+      const reduced = this.hooks.reduceRef?.(value);
+      if (reduced !== undefined) return this.#reduced(reduced);
       if (this.hooks.refOf === undefined)
         throw this.refuse({ reason: "is an ObjectRef", advice: "Refs cannot be sent from here." });
       const id = this.hooks.refOf(value);
@@ -332,8 +334,10 @@ export class ValueWriter {
 
   #hasReduce(value: object): boolean {
     const reduce = (value as { [REDUCE]?: () => Reduced })[REDUCE];
-    if (typeof reduce !== "function") return false;
-    const { specifier, imported, args } = reduce.call(value);
+    return typeof reduce === "function" && this.#reduced(reduce.call(value));
+  }
+
+  #reduced({ specifier, imported, args }: Reduced): true {
     const number = this.module({ specifier, parent: undefined });
     this.out.byte(Tag.reduced);
     this.out.varint(number);

@@ -7,6 +7,7 @@
  */
 
 import { ClusterError, SerializationError } from "../errors.ts";
+import type { Reduced } from "./codec-brands.ts";
 import { constantOf, constantPayload, constantTag } from "./codec-constants.ts";
 import type { ModuleRef } from "./codec-format.ts";
 import { hasSections, type InstanceMaker, readSections, ValueReader } from "./codec-reader.ts";
@@ -30,6 +31,8 @@ export interface EncodeHooks {
   readonly path?: string;
   /** The id of a value that carries `REF_BRAND`. Without this hook refs cannot travel. */
   refOf?(value: object): string;
+  /** What takes the place of such a value, where it does not travel as a ref. */
+  reduceRef?(value: object): Reduced | undefined;
   /** Plain data (itself encodable) from which the other side makes the handle again, for a value with `ACTOR_BRAND`. */
   actorOf?(value: object): unknown;
   /** Carries functions and instances of user classes: `closureWriter` of closure/. Without it they cannot travel. */

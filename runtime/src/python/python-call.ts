@@ -9,7 +9,7 @@ export function pythonFunction(name: string, folder: string, isStream: boolean):
   if (isStream) {
     return (...args) => {
       const { signal, path } = running(name);
-      return PythonProcess.for(folder).stream(name, toPython(args, path), path, signal);
+      return PythonProcess.for(folder).stream({ type: "call", name }, toPython(args, path), path, signal);
     };
   }
   return async (...args) => {
@@ -18,18 +18,30 @@ export function pythonFunction(name: string, folder: string, isStream: boolean):
   };
 }
 
-/** A class whose objects stand for the one in Python: whatever method is called, it is called there. */
-export function pythonClass(name: string, folder: string): new (...args: unknown[]) => object {
+/**
+ * A class whose objects stand for the one in Python: whatever method is called, it is called there.
+ *
+ * @param streaming - methods that give items
+ * @param threads - that calls run in
+ */
+export function pythonClass(
+  name: string,
+  folder: string,
+  streaming: readonly string[],
+  threads: number,
+): new (
+  ...args: unknown[]
+) => object {
   const make = function (...args: unknown[]): object {
     const python = PythonProcess.for(folder);
-    python.becomeActor();
-    const ready = python.ask({ type: "make", name }, toPython(args, "args"), "args");
+    python.becomeActor(threads > 1);
+    const ready = python.ask({ type: "make", name, threads }, toPython(args, "args"), "args");
     const methods = new Map<string, unknown>();
     return new Proxy(Object.create(null) as object, {
       get: (_target, key) => {
         if (key === READY) return ready;
         if (typeof key !== "string") return undefined;
-        if (!methods.has(key)) methods.set(key, methodOf(python, key));
+        if (!methods.has(key)) methods.set(key, methodOf(python, key, streaming.includes(key)));
         return methods.get(key);
       },
     });
@@ -39,10 +51,12 @@ export function pythonClass(name: string, folder: string): new (...args: unknown
   ) => object;
 }
 
-function methodOf(python: PythonProcess, method: string): (...args: unknown[]) => Promise<unknown> {
+function methodOf(python: PythonProcess, method: string, isStream: boolean): (...args: unknown[]) => unknown {
   return (...args) => {
     const { signal, path } = running(method);
-    return python.ask({ type: "method", method }, toPython(args, path), path, signal);
+    const request = { type: "method", method } as const;
+    if (isStream) return python.stream(request, toPython(args, path), path, signal);
+    return python.ask(request, toPython(args, path), path, signal);
   };
 }
 

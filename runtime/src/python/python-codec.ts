@@ -1,5 +1,7 @@
 /** Values for Python and from there: the codec of all values, without what Python has no counterpart for. */
 import { types } from "node:util";
+import { reduceInner } from "../api/python-values.ts";
+import type { ArgumentCodec } from "../api/value-codec.ts";
 import { closureReader, closureWriter } from "../closure/index.ts";
 import {
   type CodeWriter,
@@ -55,18 +57,22 @@ function isPlainElsewhere(value: object): boolean {
   return Object.getPrototypeOf(prototype) === null && nameOfClass(prototype) === "Object";
 }
 
-/** What `encode` asks when the value goes to Python: refs, handles, functions and objects of classes are refused. */
+/** What `encode` asks when the value goes to Python: handles, functions and objects of classes are refused. */
 const pythonHooks: EncodeHooks = { code: plainDataOnly };
 
 const fromPython: DecodeHooks = { code: closureReader };
 
-/** @param path - how errors call the value. */
-export function toPython(value: unknown, path: string): Payload {
-  return encode(value, { ...pythonHooks, path });
+/**
+ * @param path - how errors call the value.
+ * @param place - of a ref inside it: the index of the argument that its value comes as. Without it such refs are refused.
+ */
+export function toPython(value: unknown, path: string, place?: (ref: object) => number): Payload {
+  const hooks = { ...pythonHooks, path };
+  return encode(value, place === undefined ? hooks : { ...hooks, reduceRef: (ref) => reduceInner(place(ref)) });
 }
 
 /** In place of the codec of other calls' arguments. */
-export const pythonCodec: { encode(value: unknown, path: string): Payload } = { encode: toPython };
+export const pythonCodec: ArgumentCodec = { encode: toPython };
 
 export function valueOfPython(parts: readonly Uint8Array[]): Promise<unknown> {
   const [bytes = new Uint8Array(), ...buffers] = parts;

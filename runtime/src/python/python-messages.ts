@@ -13,9 +13,9 @@ export interface Part {
 export type ToPython =
   /** Call a function, `module:name`. With `isStream` its items are asked for one by one. */
   | { readonly type: "call"; readonly name: string; readonly isStream?: boolean }
-  /** Be an actor of this class. */
-  | { readonly type: "make"; readonly name: string }
-  | { readonly type: "method"; readonly method: string }
+  /** Be an actor of this class, whose calls run in so many threads; with 1, in the main one. */
+  | { readonly type: "make"; readonly name: string; readonly threads: number }
+  | { readonly type: "method"; readonly method: string; readonly isStream?: boolean }
   | { readonly type: "next"; readonly stream: number }
   | { readonly type: "close"; readonly stream: number };
 
@@ -30,4 +30,5 @@ export type FromPython =
   /** There is no other item. */
   | { readonly type: "ended"; readonly id: number }
   | { readonly type: "threw"; readonly id: number; readonly error: WireError }
-  | { readonly type: "output"; readonly stream: "stdout" | "stderr"; readonly text: string };
+  /** `id`: whose call it is, where several run. */
+  | { readonly type: "output"; readonly stream: "stdout" | "stderr"; readonly text: string; readonly id?: number };

@@ -2,6 +2,7 @@
  * The Python process beside a worker: started with the worker's first call to Python, kept for the next ones. It ends with
  * the worker, and the worker with it when it ends during a call: so a crash of Python is a crash of the worker.
  */
+import { AsyncResource } from "node:async_hooks";
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -34,6 +35,8 @@ type Reply = readonly Uint8Array[] | undefined;
 
 interface Pending {
   readonly lent: readonly number[];
+  /** Where calls overlap: what is printed in it belongs to the call. */
+  readonly within: AsyncResource | undefined;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
 }
@@ -51,6 +54,7 @@ export class PythonProcess {
   /** The next frame: 8 until its lengths are known. */
   #wantedBytes = HEAD_BYTES;
   #isActor = false;
+  #overlaps = false;
   #isOver = false;
 
   static #current: PythonProcess | undefined;
@@ -96,9 +100,14 @@ export class PythonProcess {
   }
 
   /** Items of a generator, made as they are asked for. */
-  async *stream(name: string, args: Payload, path: string, signal?: AbortSignal): AsyncGenerator {
+  async *stream(
+    request: Extract<ToPython, { readonly isStream?: boolean }>,
+    args: Payload,
+    path: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator {
     const stream = this.#lastId + 1;
-    await this.#ask({ type: "call", name, isStream: true }, args, path, signal);
+    await this.#ask({ ...request, isStream: true }, args, path, signal);
     let isOpen = true;
     try {
       for (;;) {
@@ -114,9 +123,10 @@ export class PythonProcess {
     }
   }
 
-  /** This process is the actor's from now on. */
-  becomeActor(): void {
+  /** This process is the actor's from now on. @param overlaps - its calls do */
+  becomeActor(overlaps: boolean): void {
     this.#isActor = true;
+    this.#overlaps = overlaps;
   }
 
   #ask(request: ToPython, args: Payload | undefined, path: string, signal?: AbortSignal): Promise<Reply> {
@@ -126,7 +136,8 @@ export class PythonProcess {
       () =>
         new Promise<Reply>((resolve, reject) => {
           const { parts, inline, lent } = describe(args === undefined ? [] : [args.bytes, ...args.buffers]);
-          this.#pending.set(id, { lent, resolve, reject });
+          const within = this.#overlaps ? new AsyncResource("mobula-python-call") : undefined;
+          this.#pending.set(id, { lent, resolve, reject, within });
           this.#write({ ...request, id, path, parts }, inline);
           if (signal?.aborted === true) onAbort();
           else signal?.addEventListener("abort", onAbort, { once: true });
@@ -179,7 +190,7 @@ export class PythonProcess {
         this.#onReady?.();
         return;
       case "output":
-        process[message.stream].write(message.text);
+        this.#print(message);
         return;
       case "returned":
         this.#settle(message.id, ({ resolve }) => resolve(this.#parts(message.parts ?? [], body)));
@@ -190,6 +201,12 @@ export class PythonProcess {
       case "threw":
         this.#settle(message.id, ({ reject }) => reject(errorFromWire(message.error)));
     }
+  }
+
+  #print({ stream, text, id }: Extract<FromPython, { readonly type: "output" }>): void {
+    const within = id === undefined ? undefined : this.#pending.get(id)?.within;
+    if (within === undefined) process[stream].write(text);
+    else within.runInAsyncScope(() => process[stream].write(text));
   }
 
   #settle(id: number, act: (pending: Pending) => void): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { cancel, get, init, kill, put, py, shutdown, task } from "mobula";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { privateBytesOf, privateBytesOfFamily } from "../../../runtime/src/node/memory-readings.ts";
+import { pythonCalls } from "../../contract/python-calls.ts";
 import { failure } from "../../support/api-world.ts";
 import { VENV_PYTHON } from "../../support/jupyter-home.ts";
 import { isRunning } from "../../support/processes.ts";
@@ -231,6 +232,8 @@ describe("actors", () => {
     kill(model);
   });
 });
+
+pythonCalls("the local engine", () => printed);
 
 describe("where modules and Python come from", () => {
   test("the folder of the program, and the working directory of a runtimeEnv before it", async () => {

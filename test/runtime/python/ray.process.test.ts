@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cancel, get, init, kill, NdArray, put, py, shutdown, task } from "mobula";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { pythonCalls } from "../../contract/python-calls.ts";
 import { failure } from "../../support/api-world.ts";
 import { PYTHON_MODULES } from "../../support/python-world.ts";
 import type { RayCluster } from "../../support/ray-cluster.ts";
@@ -159,6 +160,8 @@ test("actors hold objects in Python", async () => {
   expect((await failure(untyped.nothing())).message).toContain("has no method 'nothing'");
   kill(model);
 });
+
+pythonCalls("Ray", () => printed);
 
 test("actors start again, and say why they cannot", async () => {
   const model = new (py.actor<Model>("python_calls:Model", { maxRestarts: 1 }))(1);

@@ -7,6 +7,7 @@ import datetime
 import os
 import signal
 import sys
+import threading
 import time
 
 
@@ -36,6 +37,14 @@ async def later(value):
 
     await asyncio.sleep(0.01)
     return value
+
+
+def divided(dividend, divisor):
+    return dividend // divisor, dividend % divisor
+
+
+def is_same(pair):
+    return pair[0] is pair[1]
 
 
 def up_to(end):
@@ -188,6 +197,17 @@ class Model:
     async def predict_later(self, value):
         return self.predict(value)
 
+    def echo_all(self, values):
+        return values
+
+    def multiples(self, count):
+        for number in range(count):
+            yield self.predict(number)
+
+    async def later_multiples(self, count):
+        for number in range(count):
+            yield await self.predict_later(number)
+
     def count(self):
         return self.calls
 
@@ -200,3 +220,42 @@ class Model:
     @staticmethod
     def doubled(value):
         return 2 * value
+
+
+class Meeting:
+    """Its calls wait for each other."""
+
+    def __init__(self, count):
+        self.missing = threading.Barrier(count)
+        self.waiting = []
+        self.ended = 0
+
+    def meet(self, name):
+        print(f"{name} has come")
+        self.missing.wait(60)
+        return name
+
+    async def meet_later(self, name):
+        import asyncio
+
+        arrived = asyncio.get_running_loop().create_future()
+        self.waiting.append(arrived)
+        if len(self.waiting) == self.missing.parties:
+            for each in self.waiting:
+                each.set_result(None)
+        await arrived
+        return name
+
+    def rounds(self, name, count):
+        try:
+            for number in range(count):
+                self.missing.wait(60)
+                yield f"{name} {number}"
+        finally:
+            self.ended += 1
+
+    def count_ended(self):
+        return self.ended
+
+    def naps(self, seconds):
+        time.sleep(seconds)
