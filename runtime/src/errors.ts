@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { nearestName } from "./nearest-name.ts";
+import { shownId } from "./protocol/ids.ts";
 import { fromWireError, toWireError, type WireError } from "./protocol/wire-error.ts";
 
 export { toWireCause, toWireError, type WireCause, type WireError } from "./protocol/wire-error.ts";
@@ -201,7 +202,8 @@ export class ObjectLostError extends ClusterError {
   readonly reason: string;
 
   constructor(objectId: string, reason: string, options?: { cause?: unknown }) {
-    super("OBJECT_LOST", `Object ${objectId} is lost: ${reason}. Run the task or put() that made it again.`, options);
+    const id = shownId(objectId);
+    super("OBJECT_LOST", `Object ${id} is lost: ${reason}. Run the task or put() that made it again.`, options);
     this.objectId = objectId;
     this.reason = reason;
   }

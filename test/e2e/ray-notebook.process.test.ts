@@ -62,6 +62,26 @@ test("an interrupt cancels the tasks of its cell in the cluster, and those of ot
   expect((await run(kernel.client, "'undisturbed'")).value).toBe("'undisturbed'");
 });
 
+test("a value that a task stored, and that its process took along, names the cell to run again", async () => {
+  // The count of cells goes on, as in any notebook, where a cell does not compile.
+  expect((await run(kernel.client, "const wrong: number = 'text';")).status).toBe("error");
+  const { status, traceback, executionCount } = await run(
+    kernel.client,
+    `import { put } from "mobula";
+const store = task(() => ({ pid: process.ppid, inside: put(new Float64Array(300_000)) }), { name: "store" });
+const { pid, inside } = await store();
+process.kill(pid, "SIGKILL");`,
+  );
+  expect({ status, traceback }).toEqual({ status: "ok", traceback: "" });
+  // Ray takes a moment to see it.
+  const lost = await run(
+    kernel.client,
+    "for (;;) { await inside; await new Promise((done) => setTimeout(done, 100)); }",
+  );
+  const place = `it was stored by put() in cell [${executionCount}]. Run the task or put() that made it again.`;
+  expect(lost.error).toMatchObject({ ename: "ObjectLostError", evalue: expect.stringContaining(place) });
+});
+
 describe("the end of a notebook ends its tasks in the cluster", () => {
   test.each(["shutdown", "kill"] as const)("by %s", async (how) => {
     const path = join(folder, "task");

@@ -15,7 +15,7 @@ from .batches import Batch, Batches, Order
 from .amounts import ray_name, requirements, units
 from .cluster import too_much_for_all
 from .entries import Entry, Line, check, problem_of, sealed
-from .errors import ChildDied, UserError, to_wire, user_error, wire
+from .errors import ChildDied, UserError, user_error, wire
 from .frames import Buffer, Message, pack
 from .private import stream_options
 from .streams import Stream
@@ -316,7 +316,7 @@ class Calls:
         end = None if is_of_user else self.host.groups.ended(call.spec)
         if end is None:
             end = scheduling.ended(error, self.bound_actors.get(call.spec.get("actorId") or "") or call.spec)
-        return end or to_wire(error, call.spec["name"], call.cancel_reason)
+        return end or self.host.problem(error, call.spec["name"], call.cancel_reason)
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
+from urllib.parse import unquote
 
 from . import values
 from .errors import Missing, to_wire, wire
@@ -93,4 +94,13 @@ def problem_of(problem: Exception, name: str) -> Message:
 
 
 def lost(id: str) -> Message:
-    return wire("OBJECT_LOST", f"Object {id} is lost: nobody had a ref to it any more.")
+    return wire("OBJECT_LOST", f"Object {made_at(id)[0]} is lost: nobody had a ref to it any more.")
+
+
+def made_at(id: str) -> tuple[str, Optional[str]]:
+    """The id alone, and where in the user's code the object was stored, if the id says it: see IdMaker of ids.ts."""
+    number, _, mark = id.partition("@")
+    file, _, line = unquote(mark).rpartition(":")
+    if file:
+        return number, f"line {line} of {unquote(file)}"  # which was part of a URL
+    return number, f"cell [{line}]" if line else None

@@ -90,13 +90,25 @@ def to_wire(error: BaseException, name: str, reason: Optional[str] = None) -> Wi
     if isinstance(cause, ChildDied) or isinstance(error, (exceptions.WorkerCrashedError, exceptions.NodeDiedError)):
         return wire("WORKER_CRASHED", crashed(name, first_line(cause)))
     if isinstance(error, exceptions.ObjectLostError):
-        again = "Run the task or put() that made it again."
-        return wire("OBJECT_LOST", f"The object of '{name}' is lost: {first_line(error)} {again}")
+        return lost(f"what '{name}' needs or gave", error)
     if isinstance(error, exceptions.ObjectStoreFullError):
         return wire("OBJECT_STORE_FULL", f"The object store has no room for '{name}': {first_line(error)}")
     if isinstance(error, exceptions.RuntimeEnvSetupError):
         return wire("RUNTIME_ENV_SETUP", f"The runtimeEnv cannot be set up. {first_line(error)}")
     return {"name": type(error).__name__, "message": f"Ray failed '{name}': {error}"}
+
+
+def lost(what: str, error: exceptions.ObjectLostError, place: Optional[str] = None) -> Wire:
+    """:param place: in the user's code, where it was stored by put()"""
+    if isinstance(error, exceptions.OwnerDiedError):
+        reason = "the process that made it has ended"
+    elif isinstance(error, exceptions.ObjectFreedError):
+        reason = "it was given up"
+    else:
+        reason = "no node has it any more"
+    if place is not None:
+        reason = f"{reason}, and it cannot be made again: it was stored by put() in {place}"
+    return wire("OBJECT_LOST", f"{what} is lost: {reason}. Run the task or put() that made it again.")
 
 
 def crashed(name: str, reason: str) -> str:

@@ -14,13 +14,14 @@ from concurrent.futures import Future
 from typing import Any, Optional, Protocol
 
 import ray
+from ray.exceptions import ObjectLostError, RayTaskError
 
 from . import private, values
 from .actors import Actors
 from .calls import Calls
 from .cluster import describe, request_room
-from .entries import Code, Entry, Lent, check, lost, problem_of, sealed
-from .errors import to_wire, wire
+from .entries import Code, Entry, Lent, check, lost, made_at, problem_of, sealed
+from .errors import lost as lost_object, to_wire, wire
 from .frames import Buffer, Message
 from .groups import Groups
 
@@ -183,8 +184,18 @@ class Host:
                     return
                 except values.NotOurs as foreign:
                     error = foreign
-            problem = to_wire(error, name or entry.id)
+            problem = self.problem(error, name or entry.id)
         self._peer.send({"type": "failed", "id": entry.id, "error": problem})
+
+    def problem(self, error: BaseException, name: str, reason: Optional[str] = None) -> Message:
+        """As `to_wire`; of an object that is lost, also where it was made."""
+        cause = getattr(error, "cause", None) if isinstance(error, RayTaskError) else error
+        if isinstance(cause, ObjectLostError):
+            for entry in self._objects.values():
+                if isinstance(entry.ref, ray.ObjectRef) and entry.ref.hex() == cause.object_ref_hex:
+                    id, place = made_at(entry.id)
+                    return lost_object(f"Object {id}", cause, place)
+        return to_wire(error, name, reason)
 
     def _tell(self, id: str, stored: Any, isFetch: bool) -> None:
         parts, ids, refs = values.opened(stored)

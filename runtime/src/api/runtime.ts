@@ -232,8 +232,11 @@ export class Runtime {
 
   // ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  put<T>(value: T): ObjectRef<T> {
-    return new ObjectRef<T>(this, this.engine.put(this.codec.encode(value, "value")));
+  /** @param caller - the file and line that asks for it. */
+  put<T>(value: T, caller?: () => string | undefined): ObjectRef<T> {
+    // In a notebook the number of the cell that runs, or that started the task: that one is to be run again.
+    const placeOf = (): string | undefined => this.origin().execution?.executionCount.toString() ?? caller?.();
+    return new ObjectRef<T>(this, this.engine.put(this.codec.encode(value, "value"), placeOf));
   }
 
   getOne<T>(ref: ObjectRef<unknown>, options: GetOptions = {}): Promise<T> {

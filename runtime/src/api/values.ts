@@ -4,6 +4,7 @@ import { fromAmounts } from "../core/resources.ts";
 import { clusterBundle } from "../notebook/cluster-card.ts";
 import type { ObjectId } from "../protocol/ids.ts";
 import type { ClusterDescription, WireExecution } from "../protocol/messages.ts";
+import { callerOf } from "./caller-place.ts";
 import { currentRuntime } from "./lifecycle.ts";
 import { isObjectRef, ObjectRef } from "./object-ref.ts";
 import { checkCount } from "./options.ts";
@@ -17,7 +18,7 @@ import type { GetOptions } from "./runtime.ts";
  */
 export function put<T>(value: T): ObjectRef<T> {
   if (isObjectRef(value)) throw new TypeError("put() takes a value; what you passed is a ref already");
-  return currentRuntime().put(value);
+  return currentRuntime().put(value, () => callerOf(put));
 }
 
 /** Values of refs, in their order. */

@@ -168,8 +168,14 @@ export interface Engine {
   /** Rejects when the engine ends on its own; never resolves before `close`. */
   readonly closed: Promise<Error | undefined>;
 
-  /** Store a value; the caller uses the new object once. @throws ObjectStoreFullError */
-  put(value: EncodedValue): ObjectId;
+  /**
+   * Store a value; the caller uses the new object once.
+   *
+   * @param placeOf - what stores it, for an engine whose nodes may take values along when they end: `prices.ts:12`, or the
+   *   number of a cell.
+   * @throws ObjectStoreFullError
+   */
+  put(value: EncodedValue, placeOf?: () => string | undefined): ObjectId;
   /** Submit a task; the caller uses its result once. */
   submit(spec: TaskSpec): ObjectId;
   /** Submit a task with `numReturns`; the caller uses each result once. With 0, a failure is told as output. */

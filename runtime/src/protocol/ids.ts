@@ -35,6 +35,16 @@ export function regionOwnerOf(result: ObjectId, attempt: number, worker: ClientI
   return `${result}#${attempt}${worker}` as ObjectId;
 }
 
+/** Without the signs that ids have between their parts. */
+function placeMark(place: string | undefined): string {
+  return place === undefined ? "" : `@${encodeURIComponent(place).replaceAll(".", "%2E")}`;
+}
+
+/** An id as messages show it: without what made the object. */
+export function shownId(id: string): string {
+  return id.split("@", 1)[0] ?? id;
+}
+
 /** Object, task and actor ids of one client: its own id and a counter. A task and its result carry the same number. */
 export class IdMaker {
   readonly #prefix: string;
@@ -45,8 +55,9 @@ export class IdMaker {
     this.#prefix = `${clientId}.${mark}`;
   }
 
-  objectId(): ObjectId {
-    return `${this.#prefix}${(this.#next++).toString(36)}` as ObjectId;
+  /** @param place - what makes it, `prices.ts:12` or the number of a cell: whoever loses the object can tell then. */
+  objectId(place?: string): ObjectId {
+    return `${this.#prefix}${(this.#next++).toString(36)}${placeMark(place)}` as ObjectId;
   }
 
   /** Upper case, which numbers never have: objects and actors are counted in one table. */
@@ -75,8 +86,8 @@ export class GivenIds extends IdMaker {
     this.#given = id;
   }
 
-  override objectId(): ObjectId {
-    return (this.#take() ?? super.objectId()) as ObjectId;
+  override objectId(place?: string): ObjectId {
+    return (this.#take() ?? super.objectId(place)) as ObjectId;
   }
 
   override actorId(): ActorId {

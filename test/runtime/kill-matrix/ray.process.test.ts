@@ -172,7 +172,13 @@ test("work goes to several nodes; what a lost node had is made again, or is lost
   node.crash();
   await expect.poll(() => left(there), ALL_GONE).toEqual([]);
   await expect.poll(seconds, SOON).toBe(0);
-  expect(await failure(inside)).toMatchObject({ code: "OBJECT_LOST" });
+  const place = /it was stored by put\(\) in line \d+ of ray\.process\.test\.ts\. Run the task or put\(\)/;
+  expect(await failure(inside)).toMatchObject({ code: "OBJECT_LOST", message: expect.stringMatching(place) });
+  // The same for a task that needs it.
+  expect(await failure(task((xs: Float64Array) => xs.length)(inside))).toMatchObject({
+    code: "OBJECT_LOST",
+    message: expect.stringMatching(place),
+  });
   ray.addNode("third", { second: 1 });
   expect((await large)[299_999]).toBe(7);
   expect(linesIn(path)).toHaveLength(2);

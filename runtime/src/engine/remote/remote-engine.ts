@@ -283,9 +283,9 @@ export class RemoteEngine implements Engine {
     if (this.#closedWith !== undefined) throw this.#closedWith;
   }
 
-  put(value: EncodedValue): ObjectId {
+  put(value: EncodedValue, placeOf?: () => string | undefined): ObjectId {
     this.#assertOpen();
-    const id = this.#ids.objectId();
+    const id = this.#ids.objectId(placeOf?.());
     this.#objects.create(id);
     this.#puts.add(id);
     this.#keepAlive.add();
