@@ -3,12 +3,12 @@
  * of the manual. There is no SSH server here and no Kubernetes: `ssh`, `scp` and `kubectl` are scripts that do what is asked of
  * them in the recipes, with files that the machines share, and with plain forwarding of connections.
  */
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { headServiceOf, parseManifest, startCommand } from "../../support/kuberay.ts";
 import { canHaveMachines, Machines } from "../../support/machines.ts";
-import { blocksOf, blockWith, runnable, runnableLine, type Typed, typedIn } from "../../support/manual.ts";
+import { blocksOf, blockWith, runnable, runnableLine, typedIn } from "../../support/manual.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FORWARD = join(ROOT, "test/runtime/programs/forward.mjs");
@@ -52,13 +52,6 @@ const UNTIL_FORWARDED = PORTS.map(
   (port) => `until (echo > /dev/tcp/127.0.0.1/${port}) 2> /dev/null; do sleep 0.1; done`,
 ).join("\n");
 
-/** A recipe from its first line to its last. Returns what it printed, by machine. */
-async function follow(machines: Machines, recipe: readonly Typed[]): Promise<Record<string, string>> {
-  const outputs: Record<string, string> = {};
-  for (const { machine, lines } of recipe) outputs[machine] = await type(machines, machine, lines);
-  return outputs;
-}
-
 /**
  * Ports of the laptop become those of a machine that it does not reach: by sockets in a folder that both see. So nothing else
  * of that machine is within reach.
@@ -81,34 +74,34 @@ test("the manifest for Kubernetes has no field that KubeRay does not know, and e
 
 // Where this user may make no namespaces, there are no such machines.
 describe.runIf(canHaveMachines)("a recipe works as it stands:", { timeout: 300_000 }, () => {
-  test("a cluster by hand, and drivers that reach it through a tunnel, and without", async () => {
-    const machines = await startMachines("head", "worker", "here");
-    const recipe = typedIn(blockWith(recipes, "ray start --head --dashboard-host=0.0.0.0\nworker$"));
-    await follow(machines, recipe.slice(0, -1));
-    const [typed] = typedIn(blockWith(onRay, "ssh -N -L"));
-    expect(typed?.lines[0]).toContain(PORTS.map((port) => `-L ${port}:127.0.0.1:${port}`).join(" "));
-    place(machines, "laptop", "ssh", tunnel(machines, "head"));
-    expect(await type(machines, "laptop", typed?.lines ?? [])).toContain(printed);
-    expect((await machines.run("laptop", "echo > /dev/tcp/head/8265")).output).toMatch(/unreachable/);
-
-    // Another user, with a hub at the next port.
-    const { here } = await follow(machines, recipe.slice(-1));
-    expect(here).toContain(printed);
-    expect(here).toMatch(/Nodes +2$/m);
-    expect((await machines.run("here", "echo > /dev/tcp/head/8276")).code).toBe(0);
-  });
-
-  test("a cluster that wants a token", async () => {
+  test("a cluster by hand that wants a token, and drivers that reach it through a tunnel, and without", async () => {
     const machines = await startMachines("head", "worker", "here");
     place(machines, "head", "ssh", 'cd "$HOME/../$1"; shift; exec "$@"\n');
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
     place(machines, "head", "scp", 'cp "$1" "$HOME/../${2%%:*}/${2#*:}"\n');
-    const { here } = await follow(machines, typedIn(blockWith(recipes, "ray get-auth-token")));
+    const recipe = [
+      ...typedIn(blockWith(recipes, "ray get-auth-token")),
+      ...typedIn(blockWith(recipes, "ray start --head --dashboard-host=0.0.0.0\nworker$")),
+    ];
+    // In the same shell.
+    const typedOn = (name: string): string[] => recipe.flatMap(({ machine, lines }) => (machine === name ? lines : []));
+    for (const name of ["head", "worker"]) await type(machines, name, typedOn(name));
+
+    const [typed] = typedIn(blockWith(onRay, "ssh -N -L"));
+    expect(typed?.lines[0]).toContain(PORTS.map((port) => `-L ${port}:127.0.0.1:${port}`).join(" "));
+    place(machines, "laptop", "ssh", tunnel(machines, "head"));
+    const [forward = "", drive = ""] = typed?.lines ?? [];
+    expect(await type(machines, "laptop", [forward, `${drive} || true`])).toContain("wants a token");
+    cpSync(join(machines.homeOf("here"), ".ray"), join(machines.homeOf("laptop"), ".ray"), { recursive: true });
+    // Its tunnel is still there.
+    expect(await type(machines, "laptop", [drive])).toContain(printed);
+    expect((await machines.run("laptop", "echo > /dev/tcp/head/8265")).output).toMatch(/unreachable/);
+
+    // Another user, with a hub at the next port.
+    const here = await type(machines, "here", typedOn("here"));
     expect(here).toContain(printed);
-    rmSync(join(machines.homeOf("here"), ".ray"), { recursive: true });
-    expect((await machines.run("here", runnableLine("MOBULA_ADDRESS=ray://head:8265 node means.ts"))).output).toMatch(
-      /wants a token/,
-    );
+    expect(here).toMatch(/Nodes +2$/m);
+    expect((await machines.run("here", "echo > /dev/tcp/head/8276")).code).toBe(0);
   });
 
   test("what KubeRay starts, through the ports that kubectl forwards", async () => {
