@@ -30,6 +30,7 @@ export class Machines {
   readonly #pid: string;
   /** By machine, as the holder sees them. */
   readonly #pids: ReadonlyMap<string, string>;
+  readonly #started = new Set<ChildProcess>();
 
   private constructor(holder: ChildProcess, folder: string, [pid = "", ...machines]: readonly string[]) {
     this.#holder = holder;
@@ -60,7 +61,7 @@ export class Machines {
     const inHolder = ["--target", this.#pid, "--mount", "--pid", "--"];
     const inMachine = ["nsenter", "--target", this.#pids.get(machine) ?? "", "--net", "--uts", "--mount", "--pid"];
     const home = this.homeOf(machine);
-    return spawn("nsenter", [...inHolder, ...inMachine, `--wd=${home}`, "--", "bash", "-c", line], {
+    const child = spawn("nsenter", [...inHolder, ...inMachine, `--wd=${home}`, "--", "bash", "-c", line], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: [join(home, "bin"), join(VENV, "bin"), dirname(process.execPath), "/usr/sbin:/usr/bin:/sbin:/bin"].join(
@@ -71,6 +72,9 @@ export class Machines {
         LANG: "C.UTF-8",
       },
     });
+    this.#started.add(child);
+    child.once("exit", () => this.#started.delete(child));
+    return child;
   }
 
   /** The same, to its end. */
@@ -91,6 +95,8 @@ export class Machines {
   async stop(): Promise<void> {
     const ended = this.#holder.exitCode === null ? once(this.#holder, "exit") : undefined;
     this.#holder.stdin?.end();
+    // These are outside; one that somebody has stopped would never take what it has inside.
+    for (const child of this.#started) child.kill("SIGKILL");
     await ended;
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
