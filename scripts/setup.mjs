@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundleRuntime, isBundled } from "./lib/bundle.mjs";
-import { setUpChromium } from "./lib/chromium.mjs";
 import { hasLanguageSnapshot, makeLanguageSnapshot, snapshotPath } from "./lib/language-snapshot.mjs";
 import { setUpOldestRay, setUpPython, VENV } from "./lib/python.mjs";
 import { fingerprint, PEERS, ROOT, run, runScript, SetupError, step } from "./lib/steps.mjs";
+import { setUpChromium, setUpNetworkTools } from "./lib/system-tools.mjs";
 
 const OLDEST_NODE = [20, 19];
 const DISK_NEEDED_GB = 2;
@@ -41,7 +41,10 @@ export async function setUp({ tests = false, bench, python = true } = {}) {
   if (tests || bench === "kernel") await installPeer(TSLAB);
   if (bench === "kernel") await installPeer(DENO);
   if (tests) await setUpOldestRay();
-  if (tests) await setUpChromium();
+  if (tests) {
+    await setUpChromium();
+    await setUpNetworkTools();
+  }
   console.log(`Set-up done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
 }
 

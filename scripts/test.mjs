@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { check } from "./check.mjs";
-import { findChromium } from "./lib/chromium.mjs";
 import { OLDEST_RAY_VENV, VENV, VENV_PYTHON } from "./lib/python.mjs";
 import { ROOT, run, runScript } from "./lib/steps.mjs";
+import { findChromium } from "./lib/system-tools.mjs";
 import { runVitest } from "./lib/vitest.mjs";
 import { setUp } from "./setup.mjs";
 

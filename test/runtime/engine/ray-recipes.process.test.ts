@@ -5,7 +5,7 @@
  */
 import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { headServiceOf, parseManifest, startCommand } from "../../support/kuberay.ts";
 import { canHaveMachines, Machines } from "../../support/machines.ts";
 import { blocksOf, blockWith, runnable, runnableLine, typedIn } from "../../support/manual.ts";
@@ -73,7 +73,11 @@ test("the manifest for Kubernetes has no field that KubeRay does not know, and e
 });
 
 // Where this user may make no namespaces, there are no such machines.
-describe.runIf(canHaveMachines)("a recipe works as it stands:", { timeout: 300_000 }, () => {
+describe.runIf(canHaveMachines || process.env["CI"])("a recipe works as it stands:", { timeout: 300_000 }, () => {
+  beforeAll(() => {
+    if (!canHaveMachines) throw new Error("It takes namespaces (unshare) and iproute2; run the tests as root");
+  });
+
   test("a cluster by hand that wants a token, and drivers that reach it through a tunnel, and without", async () => {
     const machines = await startMachines("head", "worker", "here");
     place(machines, "head", "ssh", 'cd "$HOME/../$1"; shift; exec "$@"\n');

@@ -1,4 +1,4 @@
-// Chromium for the browser tests: one that is there, or Debian's package.
+// What the tests need of the system: what is there, or Debian's packages.
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { installDebianPackages, isDebianRoot } from "./python.mjs";
@@ -9,8 +9,12 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 /** Path of a Chromium: `CHROMIUM` from the environment, or the first on PATH. */
 export function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  return onPath(NAMES);
+}
+
+function onPath(names) {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    for (const name of NAMES) {
+    for (const name of names) {
       if (existsSync(join(folder, name))) return join(folder, name);
     }
   }
@@ -28,4 +32,10 @@ export async function setUpChromium() {
       }
     },
   });
+}
+
+/** Some tests make networks of their own. Where they cannot, they say so. */
+export async function setUpNetworkTools() {
+  if (onPath(["ip"]) || !isDebianRoot()) return;
+  await step("Network tools for the tests", { work: () => installDebianPackages(["iproute2"]) });
 }
