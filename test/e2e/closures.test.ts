@@ -168,10 +168,13 @@ test.each(CASES)("$name", async ({ cells, result }) => {
 
 test("a socket is refused with the name of the task and of the variable, and what to do", async () => {
   await run('import { createServer } from "node:net";\nconst server = createServer();');
+  // What the type check refuses has a number as well, and is no version of the cell's module.
+  await expect(run("const count: number = 'one';")).rejects.toThrow("not assignable");
+  const { executionCount = 0 } = await kernel.client.execute("null");
   const refused = await run("await task(() => server.address(), { name: 'load' })()").catch(
     (error: Error) => error.message,
   );
-  expect(refused).toMatch(/task 'load' captures `server` \(Server, line \d+ of cell \d+\)/);
+  expect(refused).toContain(`task 'load' captures \`server\` (Server, line 1 of cell [${executionCount + 1}])`);
   expect(refused).toMatch(/inside the task or in an actor/);
   expect(refused).not.toContain("runtime/dist");
 });

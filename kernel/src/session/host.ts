@@ -1,5 +1,6 @@
 /** The session's side of {@link NotebookHost}. */
 import type { CellRegistry } from "./cell-registry.ts";
+import { toPath } from "./errors/stack-frames.ts";
 import type { EventWriter } from "./event-writer.ts";
 import { currentContext } from "./execution-context.ts";
 import { NOTEBOOK_HOST, type NotebookHost } from "./notebook-host.ts";
@@ -87,6 +88,10 @@ export class SessionHost implements NotebookHost {
 
   isCellName(globalName: string): boolean {
     return this.#registry.isCellName(globalName);
+  }
+
+  executionCountOf(url: string): number | undefined {
+    return this.#registry.cell(toPath(url))?.executionCount;
   }
 }
 

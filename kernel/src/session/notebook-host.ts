@@ -28,6 +28,8 @@ export interface NotebookHost {
   importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined;
   /** Is `globalName` a top-level name of a cell (and so data to capture, not a built-in)? */
   isCellName(globalName: string): boolean;
+  /** The number before the cell whose code V8 knows as `url`; undefined for other files. */
+  executionCountOf(url: string): number | undefined;
 }
 
 export const NOTEBOOK_HOST: unique symbol = Symbol.for("mobula.notebook");

@@ -5,6 +5,8 @@ export interface CellNames {
   /** Directory of the notebook: where relative imports start. */
   readonly directory: string;
   isCellName(globalName: string): boolean;
+  /** The number that the user sees before the cell which runs as `url`. */
+  executionCountOf?(url: string): number | undefined;
   importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined;
 }
 

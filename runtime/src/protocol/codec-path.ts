@@ -5,7 +5,7 @@ export type PathStep = string | number | symbol | CaptureStep;
 
 export interface CaptureStep {
   readonly capture: string;
-  /** Where the function uses it, e.g. `line 3 of cell 7`; may be empty. */
+  /** Where the function uses it, e.g. `line 3 of cell [7]`; may be empty. */
   readonly place: string;
 }
 
@@ -14,7 +14,7 @@ export interface PathDescription {
   readonly text: string;
   /** The start of a sentence: "task 'load' captures `db.client`". */
   readonly subject: string;
-  /** `line 3 of cell 7`, for captured variables. */
+  /** `line 3 of cell [7]`, for captured variables. */
   readonly place: string;
   /** Between subject and predicate. */
   readonly joint: string;

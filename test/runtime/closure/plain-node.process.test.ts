@@ -49,7 +49,7 @@ describe("a function of a notebook's cell, revived in another process", () => {
     ["cell recursion", "done"],
     [
       "cell refusal",
-      "task 'anonymous' captures `total` (WeakMap, line 3 of cell 8), which exists only in this process. " +
+      "task 'anonymous' captures `total` (WeakMap, line 3 of cell [5]), which exists only in this process. " +
         "Create it inside the task or in an actor.",
     ],
     ["cell stack", ".cell-9.ts:3:16"],

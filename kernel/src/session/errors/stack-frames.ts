@@ -33,7 +33,7 @@ function parseFrame(line: string): StackFrame | undefined {
 }
 
 /** A path for a `file:` URL, without the version that a reloaded module carries. */
-function toPath(place: string): string {
+export function toPath(place: string): string {
   if (!place.startsWith("file:")) return place;
   try {
     return fileURLToPath(place);
