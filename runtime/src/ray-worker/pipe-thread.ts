@@ -7,6 +7,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { BlobReceiver } from "../engine/remote/blobs.ts";
 import {
   type FromLinkThread,
+  kibOf,
   type LinkThreadState,
   type ToLinkThread,
   WAITING_KIB,
@@ -81,11 +82,10 @@ main.on("message", (message: ToLinkThread) => {
     case "messages":
       send(FRAME.messages, message.packed);
       return;
-    case "blob": {
-      const lengths = message.parts.map((part) => part.byteLength);
-      send(FRAME.chunk, packHeader({ blob: message.blob, lengths }), message.parts);
-      const kib = Math.floor(lengths.reduce((sum, length) => sum + length, 0) / 1024);
-      Atomics.sub(state, WAITING_KIB, kib);
+    case "piece": {
+      const { blob, piece, lengths } = message;
+      send(FRAME.chunk, packHeader(lengths === undefined ? { blob } : { blob, lengths }), [piece]);
+      Atomics.sub(state, WAITING_KIB, kibOf(piece.byteLength));
       Atomics.notify(state, WAITING_KIB);
       return;
     }

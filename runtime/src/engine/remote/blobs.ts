@@ -12,16 +12,19 @@ export const BLOB_WINDOW_BYTES: number = 8 * 1024 ** 2;
 
 interface Outgoing {
   readonly blob: number;
-  readonly parts: readonly Uint8Array[];
-  /** Part and byte in it that come next. */
-  part: number;
-  offset: number;
+  readonly lengths: readonly number[];
+  /** What is here and was not sent. */
+  readonly pieces: Uint8Array[];
+  unsentBytes: number;
   isBegun: boolean;
 }
 
 export class BlobSender {
   readonly #send: (header: Uint8Array, raw: Uint8Array) => void;
-  #queue: Outgoing[] = [];
+  /** Those with bytes that are not here yet, or not sent. */
+  readonly #open = new Map<number, Outgoing>();
+  /** The same; whose turn it is comes first. */
+  readonly #queue: Outgoing[] = [];
   #underWayBytes = 0;
 
   constructor(send: (header: Uint8Array, raw: Uint8Array) => void) {
@@ -29,7 +32,24 @@ export class BlobSender {
   }
 
   add(blob: number, parts: readonly Uint8Array[]): void {
-    this.#queue.push({ blob, parts, part: 0, offset: 0, isBegun: false });
+    this.begin(
+      blob,
+      parts.map((part) => part.byteLength),
+    );
+    for (const part of parts) this.append(blob, part);
+  }
+
+  /** A blob with parts of these lengths, whose bytes are to be appended. */
+  begin(blob: number, lengths: readonly number[]): void {
+    const unsentBytes = lengths.reduce((sum, length) => sum + length, 0);
+    const outgoing: Outgoing = { blob, lengths, pieces: [], unsentBytes, isBegun: false };
+    this.#open.set(blob, outgoing);
+    this.#queue.push(outgoing);
+  }
+
+  /** @param piece - the next bytes; must not change any more. */
+  append(blob: number, piece: Uint8Array): void {
+    if (piece.byteLength > 0) this.#open.get(blob)?.pieces.push(piece);
   }
 
   acknowledged(bytes: number): void {
@@ -39,30 +59,28 @@ export class BlobSender {
   /** Send what the window has room for; blobs take turns, so that a short one need not wait for a long one's end. */
   pump(): void {
     while (this.#underWayBytes < BLOB_WINDOW_BYTES) {
-      const next = this.#queue.shift();
+      const index = this.#queue.findIndex(({ pieces, unsentBytes }) => pieces.length > 0 || unsentBytes === 0);
+      const [next] = index === -1 ? [] : this.#queue.splice(index, 1);
       if (next === undefined) return;
-      const raw = takeChunk(next);
-      const header: ChunkHeader = next.isBegun
-        ? { blob: next.blob }
-        : { blob: next.blob, lengths: next.parts.map((part) => part.byteLength) };
+      const raw = takeChunk(next.pieces);
+      const { blob, lengths } = next;
+      const header: ChunkHeader = next.isBegun ? { blob } : { blob, lengths };
       next.isBegun = true;
-      if (next.part < next.parts.length) this.#queue.push(next);
+      next.unsentBytes -= raw.length;
+      if (next.unsentBytes > 0) this.#queue.push(next);
+      else this.#open.delete(blob);
       this.#underWayBytes += raw.length;
       this.#send(packHeader(header), raw);
     }
   }
 }
 
-/** The next bytes of one blob, from one of its parts. */
-function takeChunk(from: Outgoing): Uint8Array {
-  const part = from.parts[from.part] ?? new Uint8Array(0);
-  const chunk = part.subarray(from.offset, from.offset + CHUNK_BYTES);
-  from.offset += chunk.length;
-  while (from.part < from.parts.length && from.offset >= (from.parts[from.part]?.length ?? 0)) {
-    from.part++;
-    from.offset = 0;
-  }
-  return chunk;
+/** The next bytes, of one piece. */
+function takeChunk(pieces: Uint8Array[]): Uint8Array {
+  const piece = pieces[0] ?? new Uint8Array(0);
+  if (piece.byteLength <= CHUNK_BYTES) pieces.shift();
+  else pieces[0] = piece.subarray(CHUNK_BYTES);
+  return piece.subarray(0, CHUNK_BYTES);
 }
 
 interface Incoming {

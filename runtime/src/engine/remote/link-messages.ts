@@ -37,13 +37,19 @@ export interface LinkData {
 
 export type LinkThreadData = LinkData & LinkThreadState;
 
+/** What a piece of a blob counts for there, on both sides. */
+export function kibOf(bytes: number): number {
+  return Math.ceil(bytes / 1024);
+}
+
 export const WAITING_KIB = 0;
 export const HAS_ENDED = 1;
 
 export type ToLinkThread =
   /** Packed array of messages. */
   | { readonly type: "messages"; readonly packed: Uint8Array }
-  | { readonly type: "blob"; readonly blob: number; readonly parts: readonly Uint8Array[] }
+  /** The next bytes of a blob; with the first come the lengths of its parts. */
+  | { readonly type: "piece"; readonly blob: number; readonly piece: Uint8Array; readonly lengths?: readonly number[] }
   /** Make this socket for panels. */
   | { readonly type: "serve-views"; readonly address: string }
   /** What this driver's calls came to, for panels that its own thread serves. */

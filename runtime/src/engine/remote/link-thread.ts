@@ -13,6 +13,7 @@ import { Dialer } from "./dialer.ts";
 import {
   type FromLinkThread,
   HAS_ENDED,
+  kibOf,
   type LinkThreadData,
   type ToLinkThread,
   WAITING_KIB,
@@ -56,13 +57,9 @@ function deliver(frame: RemoteFrame): void {
   }
 }
 
-/** Parts of a KiB are carried over, so that the count comes back to nothing. */
-let oddBytes = 0;
+/** A piece, as it came. */
 function blobSent(bytes: number): void {
-  oddBytes += bytes;
-  const kib = Math.floor(oddBytes / 1024);
-  oddBytes -= kib * 1024;
-  Atomics.sub(data.state, WAITING_KIB, kib);
+  Atomics.sub(data.state, WAITING_KIB, kibOf(bytes));
   Atomics.notify(data.state, WAITING_KIB);
 }
 
@@ -84,8 +81,8 @@ main.on("message", (message: ToLinkThread) => {
     case "messages":
       channel.send(FRAME.messages, message.packed);
       return;
-    case "blob":
-      channel.sendBlob(message.blob, message.parts);
+    case "piece":
+      channel.sendPiece(message.blob, message.piece, message.lengths);
       return;
     case "serve-views":
       if ("ray" in data.target) serveRayViews(message.address, data.target.ray).catch(ended);

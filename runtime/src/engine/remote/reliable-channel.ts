@@ -88,6 +88,13 @@ export class ReliableChannel {
     if (this.#socket !== undefined) this.#blobs.pump();
   }
 
+  /** As `sendBlob`, of a blob that comes piece by piece: the first names the lengths of its parts. */
+  sendPiece(blob: number, piece: Uint8Array, lengths?: readonly number[]): void {
+    if (lengths !== undefined) this.#blobs.begin(blob, lengths);
+    this.#blobs.append(blob, piece);
+    if (this.#socket !== undefined) this.#blobs.pump();
+  }
+
   #number(frame: Buffer, blobBytes: number): void {
     const number = ++this.#sent;
     this.#kept.push({ number, frame, blobBytes });

@@ -5,12 +5,13 @@ import { programUrl } from "../../node/program-url.ts";
 import type { TaskGroupView } from "../../protocol/cluster-view.ts";
 import type { RayOrder, RayReport } from "../../protocol/ray.ts";
 import { type FromSession, REMOTE_INLINE_BYTES, type RemoteValue, type ToSession } from "../../protocol/remote.ts";
-import { unpackHeader } from "../../protocol/remote-frames.ts";
+import { CHUNK_BYTES, unpackHeader } from "../../protocol/remote-frames.ts";
 import type { EncodedValue } from "../engine.ts";
 import { BlobStore } from "./blobs.ts";
 import {
   type FromLinkThread,
   HAS_ENDED,
+  kibOf,
   type LinkProgram,
   type LinkThreadState,
   type ToLinkThread,
@@ -111,14 +112,22 @@ export class RemoteLink {
       return { bytes: value.bytes, buffers: value.buffers.map((buffer) => Uint8Array.from(buffer)), ...inside };
     }
     this.#waitForRoom();
-    const parts = [value.bytes, ...value.buffers].map((part) => new Uint8Array(part));
     const blob = this.#nextBlob++;
-    Atomics.add(this.#state, WAITING_KIB, Math.floor(sizeBytes / 1024));
-    this.#post(
-      { type: "blob", blob, parts },
-      parts.map((part) => part.buffer),
-    );
+    this.#postPieces(blob, [value.bytes, ...value.buffers]);
     return { blob, ...inside };
+  }
+
+  /** The first leaves while the next is copied. */
+  #postPieces(blob: number, parts: readonly Uint8Array[]): void {
+    let about: { readonly lengths?: readonly number[] } = { lengths: parts.map((part) => part.byteLength) };
+    for (const part of parts) {
+      for (let offset = 0; offset < part.byteLength; offset += CHUNK_BYTES) {
+        const piece = new Uint8Array(part.subarray(offset, offset + CHUNK_BYTES));
+        Atomics.add(this.#state, WAITING_KIB, kibOf(piece.byteLength));
+        this.#post({ type: "piece", blob, piece, ...about }, [piece.buffer]);
+        about = {};
+      }
+    }
   }
 
   #waitForRoom(): void {

@@ -96,7 +96,10 @@ describe("a channel", () => {
         const said = { driver: [] as unknown[], session: [] as unknown[] };
         const stored = { driver: new Map<number, Buffer>(), session: new Map<number, Buffer>() };
         let next = 0;
+        /** Of blobs that come piece by piece. */
+        const coming: (() => void)[] = [];
         for (const each of steps) {
+          coming.shift()?.();
           if (each.do === "cut") world.cut();
           else if (each.do === "connect") {
             world.cut();
@@ -109,9 +112,22 @@ describe("a channel", () => {
             const bytes = Buffer.alloc(each.bytes, next);
             stored[each.from].set(next, bytes);
             const middle = each.bytes >> 1;
-            world[each.from].channel.sendBlob(next++, [bytes.subarray(0, middle), bytes.subarray(middle)]);
+            const parts = [bytes.subarray(0, middle), bytes.subarray(middle)];
+            const blob = next++;
+            const { channel } = world[each.from];
+            if (bytes.length % 2 === 0) channel.sendBlob(blob, parts);
+            else {
+              const lengths = parts.map((part) => part.length);
+              const third = Math.ceil(bytes.length / 3);
+              channel.sendPiece(blob, bytes.subarray(0, third), lengths);
+              coming.push(
+                () => channel.sendPiece(blob, bytes.subarray(third, 2 * third)),
+                () => channel.sendPiece(blob, bytes.subarray(2 * third)),
+              );
+            }
           }
         }
+        for (const send of coming) send();
         world.cut();
         world.connect();
         world.pump();
@@ -149,6 +165,20 @@ describe("a channel", () => {
     expect(world.session.blobs.size).toBe(0);
     world.pump();
     expect(world.session.blobs.get(1)).toHaveLength(64 * CHUNK_BYTES);
+  });
+
+  test("a value that comes in pieces leaves as it comes, and holds up no other", () => {
+    const world = new World();
+    world.connect();
+    const piece = new Uint8Array(CHUNK_BYTES);
+    world.driver.channel.sendPiece(1, piece, [2 * CHUNK_BYTES]);
+    expect(world.driver.sent).toHaveLength(1);
+    world.driver.channel.sendBlob(2, [piece]);
+    world.pump();
+    expect([...world.session.blobs.keys()]).toEqual([2]);
+    world.driver.channel.sendPiece(1, piece);
+    world.pump();
+    expect([...world.session.blobs.keys()]).toEqual([2, 1]);
   });
 
   test("several large values take turns", () => {
