@@ -13,6 +13,7 @@ interface Model {
 
 interface Meeting {
   meet(name: string): string;
+  chats(name: string, lines: number): void;
   meet_later(name: string): Promise<string>;
   rounds(name: string, count: number): Generator<string>;
   naps(seconds: number): void;
@@ -151,6 +152,16 @@ export function pythonCalls(engine: string, printed: () => string): void {
         () => expect(["a", "b", "c"].filter((name) => !printed().includes(`${name} has come`))).toEqual([]),
         SOON,
       );
+      await get(["a", "b", "c"].map((name) => meeting.chats(name, 300)));
+      const said = ["a", "b", "c"].flatMap((name) => Array.from({ length: 300 }, (_, line) => `${name} says ${line}`));
+      await vi.waitFor(() => {
+        const lines = new Set(
+          printed()
+            .split("\n")
+            .map((line) => line.replace(/^\(.*?\) /, "")),
+        );
+        expect(said.filter((line) => !lines.has(line))).toEqual([]);
+      }, SOON);
       expect(await get(["d", "e", "f"].map((name) => meeting.meet_later(name)))).toEqual(["d", "e", "f"]);
       const rounds = await Promise.all(["g", "h", "i"].map((name) => all(meeting.rounds(name, 2))));
       expect(rounds).toEqual(["g", "h", "i"].map((name) => [`${name} 0`, `${name} 1`]));

@@ -29,7 +29,7 @@ from typing import Any, Optional, TextIO
 import ray
 from ray.exceptions import TaskCancelledError
 
-from . import values
+from . import marks, values
 from .call_line import HELD_UP_S, STARTING_S, CallLine, told_early
 from .errors import ChildDied
 from .frames import CHUNK, HEAD, MESSAGES, BlobReceiver, Buffer, Message, pack, read_frame, unpack
@@ -42,8 +42,6 @@ LENGTH = struct.Struct("<I")
 TICK_S = 0.05
 # How long stopped code may take to end before its process is ended.
 STOP_GRACE_S = 1.0
-# Lines that begin with this carry output with its origin, for the session.
-OUTPUT_MARK = "\x1emobula "
 
 
 class Child:
@@ -426,7 +424,7 @@ class Child:
 
     def _mark(self, message: Message, stream: Optional[TextIO] = None) -> None:
         """For the session, which reads the logs of its workers."""
-        print(OUTPUT_MARK + json.dumps(message), file=stream or sys.stdout, flush=True)
+        marks.write(stream or sys.stdout, message)
 
     def _how_it_ended(self) -> str:
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import signal
 import sys
@@ -24,7 +23,7 @@ from mobula_python.reader import read
 from mobula_python.writer import write
 from ray.exceptions import TaskCancelledError
 
-from . import values
+from . import marks, values
 from .environments import entered, opened_order
 from .errors import Missing, UserError, dead_actor, wire
 from .frames import Message, unpack
@@ -325,12 +324,9 @@ class Lines(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        # That module needs this one.
-        from .child import OUTPUT_MARK
-
         text, self._text = self._text, ""
         if text:
-            print(OUTPUT_MARK + json.dumps({**self._about, "text": text}), file=self._out, flush=True)
+            marks.write(self._out, {**self._about, "text": text})
 
     def __exit__(self, *_: object) -> None:
         # Whoever has kept it, such as a handler of `logging`, may go on.

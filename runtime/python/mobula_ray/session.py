@@ -6,7 +6,6 @@ other; it ends when the driver says so, when no connection came within the lease
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import socket
@@ -18,7 +17,7 @@ from typing import Any, Optional
 
 import ray
 
-from .child import OUTPUT_MARK
+from . import marks
 from .frames import CHUNK, GREETING, HEAD, MAX_FRAME_BYTES, MESSAGES, BlobReceiver, Buffer, Channel, Message
 from .frames import pack, read_frame, unpack
 from .host import Host
@@ -210,12 +209,9 @@ class Session:
         pid = str(batch.get("pid"))
         if not pid.isdigit():
             return  # of the autoscaler and its like, for those who run the cluster
-        plain = []
-        for line in batch.get("lines") or []:
-            if line.startswith(OUTPUT_MARK):
-                self._take_marked(json.loads(line[len(OUTPUT_MARK) :]))
-            else:
-                plain.append(line)
+        messages, plain = marks.read(batch.get("lines") or [])
+        for message in messages:
+            self._take_marked(message)
         if plain:
             about = {"stream": "stderr" if batch.get("is_err") else "stdout", "text": "\n".join(plain) + "\n"}
             source = batch.get("task_name") or "ray"

@@ -9,7 +9,7 @@ import { isOfRay } from "./ray-rows.ts";
 const NAME = /^worker-([0-9a-f]+)-([0-9a-f]{8})-(\d+)\.(out|err)$/;
 /** Of workers that have had no work. */
 const NO_JOB = "ffffffff";
-/** What the shim prints for the Node process beside it; see `child.py`. */
+/** What the shim prints for the Node process beside it; see `marks.py`. */
 const OUTPUT_MARK = "\u001emobula ";
 /** Ray notes in the files for whom the next lines are. */
 const OF_RAY = /^:(job_id|actor_name|task_name):/;
@@ -110,18 +110,31 @@ async function linesOf(api: JobsApi, { node, file, worker, pid, stream }: LogFil
 export function logLines(text: string): Pick<LogLine, "text" | "name" | "cellId">[] {
   return text.split("\n").flatMap((line) => {
     if (line === "" || OF_RAY.test(line)) return [];
-    if (!line.startsWith(OUTPUT_MARK)) return [{ text: line }];
-    const output = JSON.parse(line.slice(OUTPUT_MARK.length)) as Output;
-    const { cellId } = output.execution ?? {};
-    const about = { name: output.source, ...(cellId === undefined ? {} : { cellId }) };
-    return output.text
-      .replace(/\n$/, "")
-      .split("\n")
-      .map((each) => ({ text: each, ...about }));
+    // What a library in C prints may share a line with a message.
+    const [before = "", ...messages] = line.split(OUTPUT_MARK);
+    return [...(before === "" ? [] : [{ text: before }]), ...messages.flatMap(linesOfMessage)];
   });
 }
 
+function linesOfMessage(message: string): Pick<LogLine, "text" | "name" | "cellId">[] {
+  let output: Output;
+  try {
+    output = JSON.parse(message) as Output;
+  } catch {
+    return [{ text: message }]; // it was cut
+  }
+  // Others tell the session how the calls of its workers are going.
+  if (output.type !== "output") return [];
+  const { cellId } = output.execution ?? {};
+  const about = { name: output.source, ...(cellId === undefined ? {} : { cellId }) };
+  return output.text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((each) => ({ text: each, ...about }));
+}
+
 interface Output {
+  readonly type: string;
   readonly text: string;
   readonly source: string;
   readonly execution?: { readonly cellId?: string };

@@ -235,6 +235,11 @@ class Meeting:
         self.missing.wait(60)
         return name
 
+    def chats(self, name, lines):
+        self.missing.wait(60)
+        for line in range(lines):
+            print(f"{name} says {line}")
+
     async def meet_later(self, name):
         import asyncio
 
