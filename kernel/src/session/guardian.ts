@@ -5,7 +5,9 @@
 import { Session as InspectorSession } from "node:inspector";
 import { Socket } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { writeFully } from "./event-writer.ts";
 import { InspectorLink } from "./inspector-link.ts";
+import { PrintBuffer } from "./print-buffer.ts";
 import { otherMembers, signalGroup } from "./process-group.ts";
 import { SharedState } from "./shared-state.ts";
 import {
@@ -20,12 +22,18 @@ import {
 /** What the guardian is started with. */
 export interface GuardianOptions {
   readonly shared: SharedArrayBuffer;
+  readonly printed: SharedArrayBuffer;
   /** An expression that prepares the main thread for a termination; see `termination.ts`. */
   readonly prepareExpression: string;
   /** Brings answers to the main thread, see `cell-input.ts`. */
   readonly inputPort: MessagePort;
 }
 
+/** Main thread → guardian. */
+export type GuardianOrder = "exiting" | "printed";
+
+/** How long printed text may lie before it goes to the kernel. */
+const PRINTED_MS = 1;
 /** How long the main thread may take to answer an interrupt from its event loop before its code is terminated. */
 const ACKNOWLEDGE_MS = 80;
 /** When terminating does not help either, a child process may hold the main thread (`execSync`): it gets SIGINT. */
@@ -34,8 +42,9 @@ const GIVE_UP_AFTER_MS = 3000;
 /** How long the user's child processes have between SIGTERM and SIGKILL when the kernel is gone. */
 const ORPHAN_GRACE_MS = 1000;
 
-const { shared: sharedBuffer, prepareExpression, inputPort } = workerData as GuardianOptions;
+const { shared: sharedBuffer, printed: printedBuffer, prepareExpression, inputPort } = workerData as GuardianOptions;
 const shared = new SharedState(sharedBuffer);
+const printed = new PrintBuffer(printedBuffer);
 // A worker thread has a parent port; the type covers main threads too.
 const mainThread = parentPort as MessagePort;
 const socket = new Socket({ fd: COMMAND_FD, readable: true, writable: true });
@@ -45,13 +54,24 @@ let cpu = { atMs: performance.now(), usage: process.cpuUsage() };
 
 // Keeps this thread alive while it waits for answers of the inspector.
 mainThread.ref();
-// The main thread says only one thing: it is about to exit.
-mainThread.on("message", () => inspectorLink.disconnect());
+mainThread.on("message", (order: GuardianOrder) => {
+  if (order === "exiting") inspectorLink.disconnect();
+  else setTimeout(sendPrinted, PRINTED_MS);
+});
 socket.on("data", (chunk: Buffer) => {
   for (const command of reader.push(chunk)) handle(command);
 });
 socket.on("error", () => {}); // "close" follows.
 socket.on("close", () => void endWithoutParent());
+
+/** Send what the main thread has printed in a loop, which may not print again for long. */
+function sendPrinted(): void {
+  const hasRun = shared.tryWriting(() => {
+    printed.alarmHeard();
+    printed.flush(writeFully);
+  });
+  if (!hasRun) setTimeout(sendPrinted, PRINTED_MS);
+}
 
 function handle(command: SessionCommand): void {
   switch (command.type) {

@@ -16,12 +16,13 @@ import { installDebugViews } from "./debug-views.ts";
 import type { TracebackContext } from "./errors/traceback.ts";
 import { EventWriter } from "./event-writer.ts";
 import { runInContext } from "./execution-context.ts";
-import type { GuardianOptions } from "./guardian.ts";
+import type { GuardianOptions, GuardianOrder } from "./guardian.ts";
 import { SessionHost } from "./host.ts";
 import { inputGlobals } from "./input-globals.ts";
 import { installLateErrors } from "./late-errors.ts";
 import { registerModuleHooks } from "./modules/register.ts";
 import { installOutput } from "./output.ts";
+import { PrintBuffer } from "./print-buffer.ts";
 import { signalGroup } from "./process-group.ts";
 import { silenceLoaderWarning } from "./script.ts";
 import { SharedState } from "./shared-state.ts";
@@ -48,7 +49,8 @@ process.title = "mobula session";
 Error.stackTraceLimit = STACK_FRAMES;
 
 const shared = new SharedState();
-const writer = new EventWriter(shared);
+const printed = new PrintBuffer();
+const writer = new EventWriter({ shared, printed, alarmGuardian: () => tellGuardian("printed") });
 const registry = new CellRegistry();
 const traceback: TracebackContext = { registry, directory, kernelDirectory };
 const host = new SessionHost(directory, writer, registry);
@@ -108,6 +110,7 @@ writer.send({ type: "ready" });
 function startGuardian(): Worker {
   const options: GuardianOptions = {
     shared: shared.buffer,
+    printed: printed.memory,
     prepareExpression: PREPARE_EXPRESSION,
     inputPort: inputChannel.port2,
   };
@@ -122,14 +125,19 @@ function startGuardian(): Worker {
   return thread;
 }
 
+function tellGuardian(order: GuardianOrder): void {
+  guardian.postMessage(order);
+}
+
 function endWithTheKernel(): void {
   process.on("SIGTERM", () => {
     if (shared.isParentLost) setTimeout(() => process.exit(TERMINATED), ORPHAN_EXIT_MS);
     else process.exit(TERMINATED);
   });
   process.on("exit", () => {
+    writer.writeAtOnce();
     if (shared.isInspected) {
-      guardian.postMessage("exiting");
+      tellGuardian("exiting");
       shared.awaitDisconnection(DISCONNECT_MS);
     }
     if (shared.isParentLost) signalGroup(process.pid, "SIGKILL");

@@ -39,6 +39,17 @@ export class SharedState {
     }
   }
 
+  /** Guardian: run `write` unless the main thread is writing, which waits meanwhile. @returns whether it has run */
+  tryWriting(write: () => void): boolean {
+    if (Atomics.compareExchange(this.#words, WRITER, FREE, WRITING) !== FREE) return false;
+    try {
+      write();
+    } finally {
+      Atomics.store(this.#words, WRITER, FREE);
+    }
+    return true;
+  }
+
   /** Guardian: try to keep the main thread from beginning a frame. */
   tryBeginTermination(): boolean {
     return Atomics.compareExchange(this.#words, WRITER, FREE, TERMINATING) === FREE;

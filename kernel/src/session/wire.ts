@@ -1,6 +1,7 @@
 /**
  * Messages between the kernel process and the session process, and their frames: a 4-byte little-endian length, then
- * UTF-8 JSON. Events go from the session's main thread to the kernel on file descriptor 3. Commands come from the
+ * UTF-8 JSON. With the length's top bit set, the message's `text` stands apart: the body is the length of the JSON, the
+ * JSON of the rest, and the text in UTF-8. Events go from the session's main thread to the kernel on file descriptor 3. Commands come from the
  * kernel, and replies go back, on descriptor 4, which belongs to the guardian thread.
  */
 import type { ToEndpoint } from "../transport/comm-endpoint.ts";
@@ -61,19 +62,15 @@ export function encodeFrame(message: ChildEvent | SessionCommand | GuardianReply
   return frame;
 }
 
-/**
- * The frame of a `stream` event, which a loop of prints sends a hundred thousand times.
- *
- * @param origin - JSON text of the execution, when one is known.
- */
-export function encodeStreamFrame(origin: string | undefined, name: "stdout" | "stderr", text: string): Buffer {
-  const execution = origin === undefined ? "" : `"execution":${origin},`;
-  const json = `{"type":"stream",${execution}"name":"${name}","text":${JSON.stringify(text)}}`;
-  const bodyBytes = Buffer.byteLength(json);
-  const frame = Buffer.allocUnsafe(4 + bodyBytes);
-  frame.writeUInt32LE(bodyBytes, 0);
-  frame.write(json, 4);
-  return frame;
+/** Set in the length of a frame whose text stands apart. */
+const TEXT_APART = 0x8000_0000;
+/** Bytes before the JSON of such a frame. */
+export const TEXT_HEAD_BYTES = 8;
+
+/** Write the lengths of a frame whose text stands apart, and which begins at `start`. */
+export function writeTextLengths(bytes: Buffer, start: number, jsonBytes: number, textBytes: number): void {
+  bytes.writeUInt32LE((TEXT_APART | (4 + jsonBytes + textBytes)) >>> 0, start);
+  bytes.writeUInt32LE(jsonBytes, start + 4);
 }
 
 /** JSON text of `value`: BigInt as a number or digits, bytes as base64, an object inside itself as `"[Circular]"`. */
@@ -99,23 +96,25 @@ export class FrameReader<Message> {
     this.#chunks.push(chunk);
     this.#sizeBytes += chunk.length;
     const messages: Message[] = [];
-    for (let body = this.#take(); body !== undefined; body = this.#take()) {
-      messages.push(JSON.parse(body.toString("utf8")) as Message);
-    }
+    for (let message = this.#take(); message !== undefined; message = this.#take()) messages.push(message);
     return messages;
   }
 
-  #take(): Buffer | undefined {
+  #take(): Message | undefined {
     if (this.#sizeBytes < 4) return undefined;
     const first = this.#chunks[0];
     const head = first !== undefined && first.length >= 4 ? first : this.#join();
-    const bodyBytes = head.readUInt32LE(0);
-    if (this.#sizeBytes < 4 + bodyBytes) return undefined;
+    const length = head.readUInt32LE(0);
+    const end = 4 + (length & ~TEXT_APART);
+    if (this.#sizeBytes < end) return undefined;
     const all = this.#join();
-    const rest = all.subarray(4 + bodyBytes);
+    const rest = all.subarray(end);
     this.#chunks = rest.length > 0 ? [rest] : [];
     this.#sizeBytes = rest.length;
-    return all.subarray(4, 4 + bodyBytes);
+    if (length < TEXT_APART) return JSON.parse(all.toString("utf8", 4, end)) as Message;
+    const textStart = TEXT_HEAD_BYTES + all.readUInt32LE(4);
+    const message = JSON.parse(all.toString("utf8", TEXT_HEAD_BYTES, textStart)) as Message;
+    return { ...message, text: all.toString("utf8", textStart, end) };
   }
 
   #join(): Buffer {

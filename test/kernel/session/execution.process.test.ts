@@ -213,6 +213,43 @@ describe("output", () => {
     await running;
   });
 
+  test("of a loop appears while the cell spins, and while it waits outside of JavaScript", async () => {
+    const lines = Array.from({ length: 999 }, (_, line) => `line ${line}\n`).join("");
+    const print = "for (let line = 0; line < 999; line++) console.log('line ' + line);";
+    const nap = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);";
+    for (const wait of ["const end = Date.now() + 1500; while (Date.now() < end);", nap]) {
+      const before = new Set(Object.keys(cells.printed()));
+      let hasEnded = false;
+      const running = cells.run(`${print} ${wait}`).then(() => {
+        hasEnded = true;
+      });
+      await until(() => Object.entries(cells.printed()).some(([key, text]) => !before.has(key) && text === lines));
+      expect(hasEnded).toBe(false);
+      await running;
+    }
+  });
+
+  test("of loops on both streams, with displays between, keeps its order", async () => {
+    const before = cells.events.length;
+    await cells.run(`for (let n = 0; n < 300; n++) {
+      console.log('ä€𝒳', n);
+      if (n % 3 === 0) console.error('error', n);
+      if (n % 50 === 0) await display({ [Symbol.for('Jupyter.display')]: () => ({ 'text/plain': 'display ' + n }) });
+      if (n % 100 === 99) process.stdout.write(String(n).repeat(30_000) + '\\n');
+    }`);
+    const shown = cells.events.slice(before).flatMap((event) => {
+      if (event.type === "stream") return stripVTControlCharacters(event.text).trimEnd().split("\n");
+      return event.type === "display" ? [String(event.data["text/plain"])] : [];
+    });
+    const expected = Array.from({ length: 300 }, (_, n) => [
+      `ä€𝒳 ${n}`,
+      ...(n % 3 === 0 ? [`error ${n}`] : []),
+      ...(n % 50 === 0 ? [`display ${n}`] : []),
+      ...(n % 100 === 99 ? [String(n).repeat(30_000)] : []),
+    ]).flat();
+    expect(shown).toEqual(expected);
+  });
+
   test("of a timer belongs to the cell that started it", async () => {
     const before = cells.events.length;
     await cells.run("setTimeout(() => console.log('late one'), 120)");

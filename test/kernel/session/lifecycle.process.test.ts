@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createSession, SessionExitedError } from "../../../kernel/src/session/client.ts";
 import { isRunning } from "../../support/processes.ts";
@@ -82,6 +83,19 @@ describe("a process that ends by itself", () => {
     expect(isRunning(childPid())).toBe(false);
     await cells.session.start();
     expect(await cells.value("typeof child")).toBe("'undefined'");
+  });
+
+  test("with process.exit after and while a loop prints loses none of it", async () => {
+    await cells.session.start();
+    const before = cells.events.length;
+    const loop = (word: string) => `for (let n = 0; n < 200; n++) console.log("${word}", n);`;
+    await expect(
+      cells.run(`process.on("exit", () => { ${loop("handler")} }); ${loop("cell")} process.exit(3)`),
+    ).rejects.toMatchObject({ code: "SESSION_EXITED" });
+    const texts = cells.events.slice(before).flatMap((event) => (event.type === "stream" ? [event.text] : []));
+    const lines = ["cell", "handler"].flatMap((word) => Array.from({ length: 200 }, (_, n) => `${word} ${n}\n`));
+    expect(stripVTControlCharacters(texts.join(""))).toBe(lines.join(""));
+    await cells.session.start();
   });
 
   test("with a signal is reported with the end of its stderr", async () => {

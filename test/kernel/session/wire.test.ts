@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { type ChildEvent, encodeFrame, encodeStreamFrame, FrameReader } from "../../../kernel/src/session/wire.ts";
+import { type ChildEvent, encodeFrame, FrameReader } from "../../../kernel/src/session/wire.ts";
 
 function stream(text: string): ChildEvent {
   return { type: "stream", name: "stdout", text };
@@ -32,15 +32,4 @@ test("BigInt, bytes, and objects inside themselves lose detail instead of failin
   expect(event).toMatchObject({
     data: { small: 5, large: "1180591620717411303424", bytes: "AQID", twice: [], again: [], self: "[Circular]" },
   });
-});
-
-test("printed text takes a shorter way to the same frame", () => {
-  const execution = { messageId: "m", executionCount: 1, cellId: "c" };
-  fc.assert(
-    fc.property(fc.string({ unit: "binary" }), fc.boolean(), (text, isFromCell) => {
-      const event: ChildEvent = { type: "stream", ...(isFromCell && { execution }), name: "stderr", text };
-      const origin = isFromCell ? JSON.stringify(execution) : undefined;
-      expect(encodeStreamFrame(origin, "stderr", text)).toEqual(encodeFrame(event));
-    }),
-  );
 });
