@@ -14,7 +14,9 @@ const OUTPUT = join(ROOT, "test-output");
 const OLDEST_RAY = {
   name: "oldest-ray",
   venv: OLDEST_RAY_VENV,
-  files: ["ray", "ray-batches", "ray-bootstrap"].map((name) => `test/runtime/engine/${name}.process.test.ts`),
+  files: ["ray", "ray-batches", "ray-bootstrap", "ray-logs"].map(
+    (name) => `test/runtime/engine/${name}.process.test.ts`,
+  ),
 };
 
 const RUNNERS = [

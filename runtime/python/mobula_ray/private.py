@@ -67,6 +67,20 @@ def attempt_number() -> int:
         return 0
 
 
+def task_id() -> Optional[str]:
+    """Of the task that runs here, as Ray lists it; None when this version of Ray does not say."""
+    try:
+        return ray.get_runtime_context().get_task_id()
+    except (AttributeError, AssertionError, RuntimeError):
+        return None
+
+
+def this_run() -> dict[str, Any]:
+    """What Ray knows of the run that is here, as its order has it."""
+    ray_task = task_id()
+    return {"attempt": attempt_number(), **({} if ray_task is None else {"rayTask": ray_task})}
+
+
 def restarts() -> int:
     """How often the actor that runs here has been started again; 0 or 1 when this version of Ray does not say."""
     context = ray.get_runtime_context()

@@ -27,7 +27,7 @@ from . import marks, values
 from .environments import entered, opened_order
 from .errors import Missing, UserError, dead_actor, wire
 from .frames import Message, unpack
-from .private import is_cancelled
+from .private import is_cancelled, task_id
 
 # Begins the id of such code; see `api/python.ts`.
 MARK = "python:"
@@ -302,7 +302,7 @@ class Lines(io.TextIOBase):
 
     def __init__(self, call: Message, stream: str, out: Any) -> None:
         about = {"type": "output", "stream": stream, "source": call["name"], "pid": os.getpid()}
-        self._about: Message = {**about, **{key: call[key] for key in ("execution",) if key in call}}
+        self._about: Message = {**about, **{key: call[key] for key in ("execution",) if key in call}, "task": task_id()}
         self._out = out
         self._text = ""
 
@@ -326,7 +326,7 @@ class Lines(io.TextIOBase):
     def flush(self) -> None:
         text, self._text = self._text, ""
         if text:
-            marks.write(self._out, {**self._about, "text": text})
+            marks.write(self._out, {**self._about, "text": text, "atMs": int(time.time() * 1000)})
 
     def __exit__(self, *_: object) -> None:
         # Whoever has kept it, such as a handler of `logging`, may go on.

@@ -15,7 +15,7 @@ from . import python_calls
 from .environments import entered, opened_order
 from .errors import ChildDied, Missing, UserError, wire
 from .frames import Message, unpack
-from .private import attempt_number, restarts
+from .private import restarts, this_run
 
 if TYPE_CHECKING:
     from .child import Child
@@ -30,7 +30,7 @@ def run_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> Any
     if python_calls.is_python(call["codeId"]):
         return python_calls.run_task(call, environment, archives, arguments, resolved)
     child = _running_child(environment, archives)
-    call["attempt"] = attempt_number()
+    call.update(this_run())
     try:
         said = child.run(call, arguments, code, resolved)
     except (ChildDied, KeyboardInterrupt):
@@ -59,8 +59,9 @@ def run_batch(told: bytes, code: Any = b"") -> Any:
     global _child
     inline, orders = unpack(told)
     calls = []
+    run = this_run()
     for about, arguments in orders:
-        call = {**unpack(about), "attempt": attempt_number()}
+        call = {**unpack(about), **run}
         calls.append(({**call, "code": inline} if inline is not None else call, arguments))
     child = _running_child({}, ())
     said, death = child.run_each(calls, code)
@@ -90,7 +91,7 @@ def stream_task(about: Any, arguments: Any, code: Any = b"", *resolved: Any) -> 
     if python_calls.is_python(call["codeId"]):
         yield from python_calls.stream_task(call, environment, archives, arguments, resolved)
         return
-    call["attempt"] = attempt_number()
+    call.update(this_run())
     child = _running_child(environment, archives)
     try:
         for said in child.stream(call, arguments, code, resolved):
@@ -161,7 +162,7 @@ class Actor:
         except UserError as problem:
             self._problem = problem.wire
             return
-        about_self = {"taskId": f"{spec['actorId']}.0", "become": True, "restarts": restarts(), "attempt": 0}
+        about_self = {"taskId": f"{spec['actorId']}.0", "become": True, "restarts": restarts(), **this_run(), "attempt": 0}
         said = self._run({**spec, **about_self}, arguments, code, resolved)
         if said["type"] == "threw":
             self._problem = said["error"]
@@ -183,7 +184,7 @@ class Actor:
         if self._problem is not None:
             raise UserError(self._problem, {}, [])
         call: Message = unpack(about)
-        return {**call, "attempt": attempt_number()}
+        return {**call, **this_run()}
 
     def _result(self, call: Message, said: Message) -> Any:
         result = _result_of(call, said)

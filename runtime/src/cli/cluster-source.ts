@@ -8,15 +8,16 @@ import { request as requestTls } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { JobsApi } from "../engine/ray/jobs-api.ts";
 import { isRayAddress, parseRayAddress } from "../engine/ray/ray-address.ts";
 import { RayStateApi } from "../engine/ray/ray-state-api.ts";
 import { rayToken } from "../engine/ray/ray-token.ts";
-import { ConnectionFailedError, errorFromWire, type WireError } from "../errors.ts";
+import { ConnectionFailedError, errorFromWire, hasCode, type WireError } from "../errors.ts";
 import { listClusters, readDiscovery } from "../node/discovery.ts";
 import { socketRoot, viewAddress } from "../node/options.ts";
 import type { ClusterDescription } from "../protocol/messages.ts";
-import type { StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
+import type { FollowedLines, StateParameters, StateRoute, StateRoutes } from "../protocol/state.ts";
 import { CommandError, EXIT_CODES, type OptionsConfig, type OptionValues, textOf, usageError } from "./command.ts";
 
 /** A cluster whose head is asked over HTTP, on the port that drivers connect to. */
@@ -24,10 +25,14 @@ const REMOTE = /^(?:mobula|http)s?:\/\//;
 const ANSWER_WITHIN_MS = 30_000;
 /** A head that runs answers at once; a folder without one refuses the connection. */
 const HELLO_WITHIN_MS = 2_000;
+const FOLLOW_EVERY_MS = 250;
+const FOLLOW_LINES = "10000";
 
 /** A cluster to ask. */
 export interface ClusterSource {
   read<Route extends StateRoute>(route: Route, parameters?: StateParameters): Promise<StateRoutes[Route]>;
+  /** The last lines of logs, then new ones as they come, until the cluster has ended. @param limit - of the first lines */
+  followLogs(parameters: StateParameters): AsyncIterable<FollowedLines>;
 }
 
 export const ADDRESS_OPTIONS: OptionsConfig = { address: { type: "string" }, json: { type: "boolean" } };
@@ -123,7 +128,7 @@ function hasViewSocket(directory: string): boolean {
 }
 
 function socketSource(path: string): ClusterSource {
-  return { read: (route, parameters = {}) => askSocket(path, route, parameters, ANSWER_WITHIN_MS) };
+  return readSource((route, parameters = {}) => askSocket(path, route, parameters, ANSWER_WITHIN_MS));
 }
 
 function askSocket<Route extends StateRoute>(
@@ -156,7 +161,10 @@ async function raySource(address: string): Promise<ClusterSource> {
     // What is wrong with the address or the token shows here.
     await api.version();
     const state = new RayStateApi(api);
-    return { read: (route, parameters = {}) => clearly(() => state.read(route, parameters)) };
+    return {
+      read: (route, parameters = {}) => clearly(() => state.read(route, parameters)),
+      followLogs: (parameters) => untilGone(address, state.followLogs(parameters)),
+    };
   });
 }
 
@@ -170,16 +178,48 @@ async function clearly<Result>(act: () => Promise<Result>): Promise<Result> {
   }
 }
 
+/** A dashboard that does not answer any more does not say why. */
+async function* untilGone(address: string, lines: AsyncIterable<FollowedLines>): AsyncGenerator<FollowedLines> {
+  let hasBegun = false;
+  try {
+    for await (const each of lines) {
+      hasBegun = true;
+      yield each;
+    }
+  } catch (error) {
+    if (!(error instanceof ConnectionFailedError)) throw error;
+    const gone = `${address} does not answer any more: the cluster has ended, or the way to it is cut.`;
+    throw new CommandError(EXIT_CODES.failed, hasBegun ? gone : error.message);
+  }
+}
+
 function httpSource(address: string, token: string): ClusterSource {
-  return {
-    read: async (route, parameters = {}) => {
-      const query = new URLSearchParams(parameters).toString();
-      const { status, body } = await getJson(new URL(`/api/v1/${route}?${query}`, address), token);
-      if (status === 200) return body as StateRoutes[typeof route];
-      const { message = `status ${status}` } = (body as { error?: { message?: string } }).error ?? {};
-      throw new CommandError(EXIT_CODES.failed, `${address} refuses: ${message}.`);
-    },
-  };
+  return readSource(async (route, parameters = {}) => {
+    const query = new URLSearchParams(parameters).toString();
+    const { status, body } = await getJson(new URL(`/api/v1/${route}?${query}`, address), token);
+    if (status === 200) return body as StateRoutes[typeof route];
+    const { message = `status ${status}` } = (body as { error?: { message?: string } }).error ?? {};
+    throw new CommandError(EXIT_CODES.failed, `${address} refuses: ${message}.`);
+  });
+}
+
+/** A cluster of our own: each answer says where the next one begins. */
+function readSource(read: ClusterSource["read"]): ClusterSource {
+  return { read, followLogs: (parameters) => followLogs(read, parameters) };
+}
+
+async function* followLogs(read: ClusterSource["read"], parameters: StateParameters): AsyncGenerator<FollowedLines> {
+  let lines = await read("logs/tail", parameters);
+  for (;;) {
+    yield lines;
+    await sleep(FOLLOW_EVERY_MS);
+    try {
+      lines = await read("logs/tail", { ...parameters, after: lines.cursor, limit: FOLLOW_LINES });
+    } catch (error) {
+      if (hasCode(error, "UNSUPPORTED")) throw error;
+      return;
+    }
+  }
 }
 
 function getJson(url: URL, token: string): Promise<{ readonly status: number; readonly body: unknown }> {

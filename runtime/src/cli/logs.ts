@@ -1,14 +1,9 @@
 /** `mobula logs`: what workers printed. */
-import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode } from "../errors.ts";
-import type { LogLine, StateParameters } from "../protocol/state.ts";
+import type { FollowedLines, LogLine, StateParameters } from "../protocol/state.ts";
 import { ADDRESS_HELP, ADDRESS_OPTIONS, type ClusterSource, findCluster } from "./cluster-source.ts";
 import { type Command, EXIT_CODES, type ExitCode, type OptionValues, textOf, usageError } from "./command.ts";
 import { formatList } from "./state-tables.ts";
 import { formatTime, outputWidth } from "./table.ts";
-
-const FOLLOW_EVERY_MS = 250;
-const FOLLOW_LINES = "10000";
 
 export const logsCommand: Command = {
   name: "logs",
@@ -64,28 +59,23 @@ async function targetOf(source: ClusterSource, name: string): Promise<StateParam
 }
 
 async function tail(source: ClusterSource, target: StateParameters, values: OptionValues): Promise<ExitCode> {
-  const print = ({ items }: { readonly items: readonly LogLine[] }): void => {
-    const nowMs = Date.now();
-    const format = values["json"] === true ? (line: LogLine) => JSON.stringify(line) : formatLine;
-    for (const line of items) process.stdout.write(`${format(line, nowMs)}\n`);
-  };
-  let lines = await source.read("logs/tail", { ...target, limit: textOf(values, "tail") ?? "100" });
-  print(lines);
+  const parameters = { ...target, limit: textOf(values, "tail") ?? "100" };
+  const isJson = values["json"] === true;
   if (values["follow"] !== true) {
+    const lines = await source.read("logs/tail", parameters);
+    print(lines, isJson);
     if (lines.items.length === 0) process.stderr.write("Nothing was printed there yet.\n");
     return EXIT_CODES.ok;
   }
-  for (;;) {
-    await sleep(FOLLOW_EVERY_MS);
-    try {
-      lines = await source.read("logs/tail", { ...target, after: lines.cursor, limit: FOLLOW_LINES });
-    } catch (error) {
-      if (hasCode(error, "UNSUPPORTED")) throw error;
-      process.stderr.write("The cluster has ended.\n");
-      return EXIT_CODES.ok;
-    }
-    print(lines);
-  }
+  for await (const lines of source.followLogs(parameters)) print(lines, isJson);
+  process.stderr.write("The cluster has ended.\n");
+  return EXIT_CODES.ok;
+}
+
+function print({ items, notes }: FollowedLines, isJson: boolean): void {
+  const nowMs = Date.now();
+  for (const line of items) process.stdout.write(`${isJson ? JSON.stringify(line) : formatLine(line, nowMs)}\n`);
+  for (const note of notes) process.stderr.write(`${note}\n`);
 }
 
 export function formatLine({ atMs, worker, stream, name, text }: LogLine, nowMs: number): string {

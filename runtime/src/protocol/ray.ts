@@ -63,6 +63,8 @@ export interface RunOrder {
   readonly depth: number;
   /** 0 at the first run. */
   readonly attempt: number;
+  /** Id of the run in Ray's own list of tasks; that of calls that travel together is the same. */
+  readonly rayTask?: string;
   readonly resources: ResourceAmounts;
   readonly args: LentValue;
   /** Values of arguments that are refs, in the order of `indexes`. */
@@ -141,4 +143,11 @@ export type RayReport =
   | { readonly type: "yielded"; readonly taskId: TaskId; readonly values: readonly [RemoteValue] }
   /** The task waits for refs, or goes on: meanwhile others may have its CPU. */
   | { readonly type: "blocked"; readonly isBlocked: boolean }
-  | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };
+  | { readonly type: "output"; readonly output: LoggedOutput };
+
+/** What a task printed, as the shim writes it to the log file of Ray's worker. */
+export type LoggedOutput = Extract<FromWorker, { type: "output" }> & {
+  /** Id of the task in Ray's own list; absent or null where Ray does not say. */
+  readonly task?: string | null;
+  readonly atMs: number;
+};

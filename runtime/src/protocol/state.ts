@@ -200,7 +200,7 @@ export interface LogRow {
 
 /** A line that a worker printed. */
 export interface LogLine {
-  /** When; the log files of a Ray cluster do not say. */
+  /** When; on a Ray cluster only what our own functions and actors print has it. */
   readonly atMs?: number;
   readonly worker: string;
   readonly pid: number;
@@ -258,6 +258,13 @@ export interface StateList<Row> {
 /** Lines after `cursor`, which gives the next ones when passed as `after`. */
 export interface LogLines extends StateList<LogLine> {
   readonly cursor: string;
+}
+
+/** Lines of logs that have come since the last ones. */
+export interface FollowedLines {
+  readonly items: readonly LogLine[];
+  /** What a reader should know about what is missing, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /** What each route answers. Parameters are texts, as in a URL. */

@@ -42,7 +42,7 @@ adoptRuntime(runtime);
 const nobody: PrintingTask = {
   name: "worker",
   execution: undefined,
-  send: (output) => engine.report({ type: "output", output }),
+  send: (output) => engine.report({ type: "output", output: { ...output, atMs: Date.now() } }),
   flush: () => engine.flush(),
 };
 const output = new OutputCapture(() => runner.current ?? nobody);

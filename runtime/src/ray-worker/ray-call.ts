@@ -88,7 +88,9 @@ export class RayCall implements CallContext, PrintingTask {
   }
 
   send(output: Output): void {
-    this.#engine.report({ type: "output", output });
+    const { rayTask } = this.order;
+    const origin = rayTask === undefined ? {} : { task: rayTask };
+    this.#engine.report({ type: "output", output: { ...output, ...origin, atMs: Date.now() } });
   }
 
   flush(): void {

@@ -118,7 +118,7 @@ describe("the command mobula", () => {
     await expect.poll(actors, SOON).toMatch(/^\w+ +Printer +alive .* - +-/m);
     expect((await run(["list", "nodes"])).stdout).toMatch(/\(head\) +alive /);
     const printed = async () => (await run(["logs", "Printer"])).stdout;
-    await expect.poll(printed, SOON).toMatch(/^\(\w+ Printer\.print\) first\n\(\w+ Printer\.print\) second\n$/);
+    await expect.poll(printed, SOON).toMatch(/^\S+ \(\w+ Printer\.print\) first\n\S+ \(\w+ Printer\.print\) second\n$/);
     expect((await run(["logs", "nobody"])).stderr).toMatch(/^mobula: The actor 'nobody' is not supported here\./);
     kill(printer);
   });

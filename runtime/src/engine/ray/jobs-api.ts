@@ -190,6 +190,15 @@ export class JobsApi {
     return answer.text;
   }
 
+  /** The last lines of one run of a task, where Ray has noted which part of a file is its. */
+  async taskLog(task: string, attempt: number, stream: "stdout" | "stderr", lines: number): Promise<string> {
+    const suffix = stream === "stdout" ? "out" : "err";
+    const query = new URLSearchParams({ task_id: task, attempt_number: String(attempt), suffix, lines: String(lines) });
+    const answer = await this.#ask("GET", `/api/v0/logs/file?${query.toString()}`);
+    this.#expectOk(answer, "does not show the log of the task");
+    return answer.text;
+  }
+
   #expectOk({ status, text }: Answer, what: string): void {
     if (status === 200) return;
     const lines = text.trim().split("\n");

@@ -8,6 +8,7 @@ import { actorSummary, objectSummary, resourceRows } from "../../node/state-rows
 import { timelineOf } from "../../node/timeline.ts";
 import type { ClusterDescription } from "../../protocol/messages.ts";
 import type {
+  FollowedLines,
   JobRow,
   NodeRow,
   StateList,
@@ -19,6 +20,7 @@ import type {
   Timeline,
 } from "../../protocol/state.ts";
 import type { JobsApi, UsageByNode } from "./jobs-api.ts";
+import { followRayLogs } from "./ray-log-follower.ts";
 import { rayLogs, tailRayLogs } from "./ray-logs.ts";
 import { actorRows, groupRows, jobRows, nodeRows, objectRows, workerRows } from "./ray-rows.ts";
 import { allTasks, rayTasks } from "./ray-state.ts";
@@ -74,6 +76,11 @@ export class RayStateApi {
     const answer = Object.hasOwn(this.#routes, route) ? this.#routes[route] : undefined;
     if (answer === undefined) throw new UnsupportedError(`The route '${route}' on a Ray cluster`, DASHBOARD);
     return await answer(parameters);
+  }
+
+  /** New lines of logs, from the last `limit` ones on; see `followRayLogs`. */
+  followLogs(parameters: StateParameters): AsyncGenerator<FollowedLines> {
+    return followRayLogs(this.#api, parameters);
   }
 
   async cluster(): Promise<ClusterDescription> {
