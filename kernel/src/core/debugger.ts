@@ -1,7 +1,6 @@
 /** Performs what the debug adapter decides: asks the session, answers requests, and lets prepared cells run. */
 import { pathToFileURL } from "node:url";
 import { type AdapterEvent, type AdapterOptions, DebugAdapter, type Effect } from "../debug/adapter.ts";
-import type { Question } from "../debug/conversation.ts";
 import type { DapEvent, DapRequest, DapResponse, JsonObject } from "../debug/protocol.ts";
 import type { CompiledCell } from "../language/language.ts";
 import type { Session } from "../session/session.ts";
@@ -28,8 +27,10 @@ export class Debugger {
     this.parts = parts;
     this.adapter = new DebugAdapter(parts);
     parts.session.onEvent((event) => {
-      if (event.type === "inspector-event") this.handle(event);
       if (event.type === "exited") this.handle({ type: "session-ended" });
+      const isOurs =
+        event.type === "inspector-event" || event.type === "worker-attached" || event.type === "worker-detached";
+      if (isOurs) this.handle(event);
     });
   }
 
@@ -76,14 +77,14 @@ export class Debugger {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case "ask":
-        this.ask(effect.question).then(
+        this.ask(effect).then(
           (answer) => this.handle({ type: "answered", id: effect.id, answer }),
           (error: unknown) => this.handle({ type: "failed", id: effect.id, message: toMessage(error) }),
         );
         return;
       case "command":
         // It fails when the code went on by itself, or the process is gone.
-        this.parts.session.inspect(effect.method, effect.params).catch(() => {});
+        this.parts.session.inspect(effect.method, effect.params, effect.worker).catch(() => {});
         return;
       case "end-inspection":
         this.parts.session.endInspection();
@@ -101,9 +102,22 @@ export class Debugger {
     }
   }
 
-  private async ask(question: Question): Promise<JsonObject> {
-    if (question.type === "inspect") return this.parts.session.inspect(question.method, question.params);
-    return { text: await this.parts.readFile(question.path) };
+  private async ask({ question, worker, limitMs }: Extract<Effect, { type: "ask" }>): Promise<JsonObject> {
+    if (question.type === "read-file") return { text: await this.parts.readFile(question.path) };
+    const answer = this.parts.session.inspect(question.method, question.params, worker);
+    return limitMs === undefined ? answer : within(limitMs, answer);
+  }
+}
+
+async function within<Value>(limitMs: number, promise: Promise<Value>): Promise<Value> {
+  let limit: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    limit = setTimeout(() => reject(new Error(`No answer within ${limitMs} ms.`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(limit);
   }
 }
 

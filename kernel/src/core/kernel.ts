@@ -340,7 +340,9 @@ export class Kernel {
         this.ask(event);
         return;
       case "exited": // the keeper reports it
-      case "inspector-event": // for the debugger
+      case "inspector-event": // these are for the debugger
+      case "worker-attached":
+      case "worker-detached":
         return;
       case "stream":
       case "display":

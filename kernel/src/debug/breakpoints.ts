@@ -62,6 +62,20 @@ export class Breakpoints {
     }
   }
 
+  /** What V8 is asked for in a process that gets parts of cells: the same for each run of a cell that has places. */
+  orders(): JsonObject[] {
+    return [...this.#requested].flatMap(([path, requested]) =>
+      this.#cells.isCellPath(path)
+        ? this.#cells.runsOf(path).flatMap((run) => ordersOf(run, requested))
+        : requested.map(({ line, condition }) => fileOrder(path, line, condition)),
+    );
+  }
+
+  /** Is there a breakpoint on this line of a cell's script? */
+  isOnLine(cell: KnownCell, scriptLine: number): boolean {
+    return ordersOf(cell, this.#requested.get(cell.path) ?? []).some(({ lineNumber }) => lineNumber === scriptLine);
+  }
+
   /** Does one of the breakpoints with these ids belong where the code stands? */
   isGenuine(breakpointIds: readonly string[], { lineNumber, columnNumber = 0 }: Location): boolean {
     const position = { line: lineNumber, column: columnNumber };
@@ -106,12 +120,8 @@ export class Breakpoints {
       const key = `${script.line}:${script.column}`;
       if (taken.has(key)) continue; // V8 refuses a second one.
       taken.add(key);
-      const { breakpointId } = yield* inspect<{ breakpointId: string }>("Debugger.setBreakpointByUrl", {
-        url: cell.url,
-        lineNumber: script.line,
-        columnNumber: script.column,
-        ...(condition === undefined ? {} : { condition }),
-      });
+      const order = cellOrder(cell, script, condition);
+      const { breakpointId } = yield* inspect<{ breakpointId: string }>("Debugger.setBreakpointByUrl", order);
       this.#bound.set(breakpointId, { path: cell.path, place: script });
     }
     return lines;
@@ -122,18 +132,38 @@ export class Breakpoints {
     for (const { line, condition } of requested) {
       const { breakpointId, locations } = yield* inspect<{ breakpointId: string; locations: readonly Location[] }>(
         "Debugger.setBreakpointByUrl",
-        {
-          // A reloaded file has a version behind its name.
-          urlRegex: `^${escapePattern(pathToFileURL(path).href)}(\\?.*)?$`,
-          lineNumber: line - 1,
-          ...(condition === undefined ? {} : { condition }),
-        },
+        fileOrder(path, line, condition),
       );
       this.#bound.set(breakpointId, { path });
       lines.push((locations.at(-1)?.lineNumber ?? line - 1) + 1);
     }
     return lines;
   }
+}
+
+/** One for each place, of a cell that was asked for its places. */
+function ordersOf(cell: KnownCell, requested: readonly RequestedBreakpoint[]): JsonObject[] {
+  const orders = new Map<string, JsonObject>();
+  for (const { line, condition } of requested) {
+    const script = placeForLine(cell.places ?? [], line - 1)?.script;
+    if (script === undefined) continue;
+    const key = `${script.line}:${script.column}`;
+    if (!orders.has(key)) orders.set(key, cellOrder(cell, script, condition));
+  }
+  return [...orders.values()];
+}
+
+function cellOrder({ url }: KnownCell, { line, column }: Position, condition: string | undefined): JsonObject {
+  return { url, lineNumber: line, columnNumber: column, ...(condition === undefined ? {} : { condition }) };
+}
+
+function fileOrder(path: string, line: number, condition: string | undefined): JsonObject {
+  return {
+    // A reloaded file has a version behind its name.
+    urlRegex: `^${escapePattern(pathToFileURL(path).href)}(\\?.*)?$`,
+    lineNumber: line - 1,
+    ...(condition === undefined ? {} : { condition }),
+  };
 }
 
 /** Compile the scripts of a cell without running them, and ask V8 where it can stop in them. */

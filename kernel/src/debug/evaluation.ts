@@ -9,6 +9,8 @@ const TIMEOUT_MS = 5000;
 /** Where the session keeps what shows a value; see `session/debug-views.ts`. */
 const VIEWS = 'globalThis[Symbol.for("mobula.session.debugViews")]';
 
+const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
+
 export interface EvaluationPlace {
   /** Default: the global object. */
   readonly frame?: CallFrame;
@@ -47,7 +49,7 @@ export function* evaluate(
 
 /** A variable as the display of a cell's result would show it; while the code is paused, as text. */
 export function* richView(name: string, frame: CallFrame | undefined): Conversation<JsonObject> {
-  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)) return { data: {}, metadata: {} };
+  if (!NAME.test(name)) return { data: {}, metadata: {} };
   const { result } = yield* frame === undefined
     ? inspect<Evaluated>("Runtime.evaluate", {
         expression: `${VIEWS}.bundle(${name})`,
@@ -63,6 +65,12 @@ export function* richView(name: string, frame: CallFrame | undefined): Conversat
         timeout: TIMEOUT_MS,
       });
   return (result.value ?? { data: {}, metadata: {} }) as JsonObject;
+}
+
+/** The same in a process that has no views: the value in one line. */
+export function* plainView(name: string, frame: CallFrame, group: string): Conversation<JsonObject> {
+  if (!NAME.test(name)) return { data: {}, metadata: {} };
+  return { data: { "text/plain": describeValue(yield* evaluate(name, { frame, group })) }, metadata: {} };
 }
 
 function firstLine(exception: RemoteObject): string {

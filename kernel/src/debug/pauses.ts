@@ -1,8 +1,7 @@
 /** Where the code stands: what to do when V8 pauses, and the stack as the user knows it. */
-import type { Breakpoints } from "./breakpoints.ts";
 import type { CellBook } from "./cell-book.ts";
 import { type Position, toUserPosition } from "./positions.ts";
-import type { CallFrame, JsonObject, PausedParams } from "./protocol.ts";
+import type { CallFrame, JsonObject, PausedParams, ScriptLocation } from "./protocol.ts";
 import type { Scripts } from "./scripts.ts";
 import { describeValue } from "./values.ts";
 
@@ -41,9 +40,15 @@ export type Decision = { readonly pause: Pause } | { readonly command: string };
 export interface PauseContext {
   readonly cells: CellBook;
   readonly scripts: Scripts;
-  readonly breakpoints: Breakpoints;
+  readonly breakpoints: {
+    /** Does one of the breakpoints with these ids belong where the code stands? */
+    isGenuine(breakpointIds: readonly string[], location: ScriptLocation, url: string): boolean;
+  };
   /** Kinds of exceptions that pause. */
   readonly exceptionFilters: ReadonlySet<string>;
+  readonly threadId: number;
+  /** No other thread has this number for a frame. */
+  nextFrameId(): number;
 }
 
 interface Departure {
@@ -55,7 +60,6 @@ interface Departure {
 export class Pauses {
   readonly #context: PauseContext;
   #departure: Departure = { motion: "continue" };
-  #nextFrameId = 1;
   #current: Pause | undefined;
 
   constructor(context: PauseContext) {
@@ -114,7 +118,7 @@ export class Pauses {
     if (first === undefined) return { command: motion === "pause" ? COMMANDS.stepIn : COMMANDS.continue };
     const hits = params.hitBreakpoints ?? [];
     if (isException) return this.#stop(frames, "exception", describeException(params));
-    if (top !== undefined && hits.length > 0 && this.#context.breakpoints.isGenuine(hits, top.location)) {
+    if (top !== undefined && hits.length > 0 && this.#isGenuine(hits, top)) {
       return this.#stop(frames, "breakpoint", "Paused at a breakpoint");
     }
     if (motion === "pause") return this.#stop(frames, "pause", "Paused");
@@ -129,6 +133,11 @@ export class Pauses {
     return this.#stop(frames, "breakpoint", "Paused at a debugger statement");
   }
 
+  #isGenuine(hits: readonly string[], { location }: CallFrame): boolean {
+    const { breakpoints, scripts } = this.#context;
+    return breakpoints.isGenuine(hits, location, scripts.url(location.scriptId));
+  }
+
   #wantsException({ data }: PausedParams): boolean {
     return this.#context.exceptionFilters.has(data?.uncaught === true ? "uncaught" : "caught");
   }
@@ -136,7 +145,8 @@ export class Pauses {
   #stop(frames: readonly UserFrame[], reason: string, text: string): Decision {
     // An exception's text goes on with a stack that names frames of the kernel.
     const description = text.split("\n")[0] ?? text;
-    const stopped = { reason, description, text: description, threadId: 1, allThreadsStopped: true };
+    const { threadId } = this.#context;
+    const stopped = { reason, description, text: description, threadId };
     return { pause: { frames, stopped } };
   }
 
@@ -149,7 +159,7 @@ export class Pauses {
     const position = { line: lineNumber, column: columnNumber };
     const isReturn = callFrame.returnValue !== undefined;
     return {
-      id: this.#nextFrameId++,
+      id: this.#context.nextFrameId(),
       name: callFrame.functionName || scripts.name(url),
       url,
       position: cell === undefined ? position : toUserPosition(cell.lines, position, isReturn),

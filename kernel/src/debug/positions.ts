@@ -87,12 +87,17 @@ export function breakablePlaces(
   locations: readonly { readonly lineNumber: number; readonly columnNumber?: number; readonly type?: string }[],
 ): BreakablePlace[] {
   return locations.flatMap(({ lineNumber, columnNumber = 0, type }) => {
-    // The end of a function is a place to step to, not one to break at.
-    if (type === "return") return [];
     const script = { line: lineNumber - 1, column: columnNumber };
-    const user = toUserPosition(cell, script);
+    // The end of a function is a place to step to, not one to break at.
+    if (type === "return" && !isBehindReturn(cell, script)) return [];
+    const user = toUserPosition(cell, script, type === "return");
     return user === undefined || isPrologue(script) ? [] : [{ script, user }];
   });
+}
+
+/** Has the line a `return` before it? Of one that returns a variable V8 knows no other place. */
+function isBehindReturn({ source }: CellLines, { line, column }: Position): boolean {
+  return /\breturn\b[^{}]*$/.test((source[line] ?? "").slice(0, column));
 }
 
 /** Where a breakpoint on a line of the user's text belongs. */

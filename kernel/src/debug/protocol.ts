@@ -50,7 +50,7 @@ export interface DapVariable {
 
 // ---- DevTools protocol ----------------------------------------------------------------------------------------------
 
-/** A value on the main thread. */
+/** A value on the main thread of a process. */
 export interface RemoteObject {
   readonly type: string;
   readonly subtype?: string;

@@ -2,7 +2,7 @@
 import type { Breakpoints, RequestedBreakpoint } from "./breakpoints.ts";
 import { type CellBook, HASH_SEED, SOURCE_SUFFIX } from "./cell-book.ts";
 import { type Conversation, DebugRequestError, inspect } from "./conversation.ts";
-import { evaluate, richView } from "./evaluation.ts";
+import { evaluate, plainView, richView } from "./evaluation.ts";
 import type { Motion, Pauses, UserFrame } from "./pauses.ts";
 import type { DapRequest, JsonObject } from "./protocol.ts";
 import type { Scripts } from "./scripts.ts";
@@ -17,9 +17,15 @@ export interface RequestContext {
   readonly pauses: Pauses;
   readonly exceptionFilters: Set<string>;
   isStarted(): boolean;
-  start(): void;
+  /** @param clientId - what the front end calls itself. */
+  start(clientId: unknown): void;
   /** Turn V8's debugger on, unless it is. */
   enable(): Conversation<void>;
+  threads(): JsonObject[];
+  /** Numbers of the threads that stand. */
+  stoppedThreads(): number[];
+  /** The process has the cells' global names and views of values: it is the session's. */
+  readonly isSession: boolean;
 }
 
 const CAPABILITIES: JsonObject = {
@@ -69,7 +75,7 @@ export class Requests {
       modules: () => this.#modules(),
       setBreakpoints: (args) => this.#setBreakpoints(args),
       setExceptionBreakpoints: (args) => this.#setExceptionBreakpoints(args),
-      threads: () => ({ threads: [{ id: 1, name: "main" }] }),
+      threads: () => ({ threads: this.#context.threads() }),
       stackTrace: (args) => this.#stackTrace(args),
       scopes: (args) => this.#scopes(args),
       variables: (args) => this.#variables(args),
@@ -105,8 +111,7 @@ export class Requests {
   }
 
   #initialize({ clientID }: JsonObject): JsonObject {
-    this.#context.variables.hasTypes = clientID !== "jupyterlab";
-    this.#context.start();
+    this.#context.start(clientID);
     return CAPABILITIES;
   }
 
@@ -117,7 +122,7 @@ export class Requests {
   }
 
   #debugInfo(): JsonObject {
-    const { breakpoints, cells, pauses } = this.#context;
+    const { breakpoints, cells } = this.#context;
     return {
       isStarted: this.#context.isStarted(),
       hashMethod: "Murmur2",
@@ -125,7 +130,7 @@ export class Requests {
       tmpFilePrefix: cells.prefix,
       tmpFileSuffix: SOURCE_SUFFIX,
       breakpoints: breakpoints.list(),
-      stoppedThreads: pauses.current === undefined ? [] : [1],
+      stoppedThreads: this.#context.stoppedThreads(),
       richRendering: true,
       exceptionPaths: [],
       // A later cell could not use the copy: the compiler does not know its name.
@@ -210,8 +215,10 @@ export class Requests {
       const reference = variables.add({ type: "scope", ...parts });
       scopes.push({ name, variablesReference: reference, namedVariables: count, expensive: false });
     }
-    const globals = variables.add({ type: "globals", group: PAUSE_GROUP });
-    scopes.push({ name: "Globals", variablesReference: globals, expensive: false });
+    if (this.#context.isSession) {
+      const globals = variables.add({ type: "globals", group: PAUSE_GROUP });
+      scopes.push({ name: "Globals", variablesReference: globals, expensive: false });
+    }
     return { scopes };
   }
 
@@ -254,9 +261,11 @@ export class Requests {
   }
 
   *#richInspectVariables(args: JsonObject): Conversation<JsonObject> {
-    const { pauses } = this.#context;
+    const { pauses, isSession } = this.#context;
     const frame = args.frameId === undefined ? pauses.current?.frames[0] : pauses.frame(args.frameId);
-    return yield* richView(readString(args, "variableName"), frame?.callFrame);
+    const name = readString(args, "variableName");
+    if (frame !== undefined && !isSession) return yield* plainView(name, frame.callFrame, PAUSE_GROUP);
+    return yield* richView(name, frame?.callFrame);
   }
 
   *#move(motion: Motion): Conversation<JsonObject> {
@@ -264,8 +273,9 @@ export class Requests {
     const { pauses } = this.#context;
     if (motion === "pause" && pauses.current !== undefined) return {};
     if (motion !== "pause" && pauses.current === undefined) throw new DebugRequestError("The code is not paused.");
+    const isLast = this.#context.stoppedThreads().length <= 1;
     yield* inspect(pauses.depart(motion));
-    return motion === "continue" ? { allThreadsContinued: true } : {};
+    return motion === "continue" ? { allThreadsContinued: isLast } : {};
   }
 
   #frame(args: JsonObject): UserFrame {

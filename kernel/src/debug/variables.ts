@@ -56,18 +56,24 @@ interface Named {
 export class Variables {
   readonly #cells: CellBook;
   readonly #handles = new Map<number, Handle>();
-  #nextReference = 1;
+  readonly #nextReference: () => number;
   /** JupyterLab's tree shows the type in place of the value, unless there is none. */
   hasTypes = true;
 
-  constructor(cells: CellBook) {
+  /** @param nextReference - a number that no other thread has for its variables. */
+  constructor(cells: CellBook, nextReference: () => number) {
     this.#cells = cells;
+    this.#nextReference = nextReference;
   }
 
   add(handle: Handle): number {
-    const reference = this.#nextReference++;
+    const reference = this.#nextReference();
     this.#handles.set(reference, handle);
     return reference;
+  }
+
+  has(reference: unknown): boolean {
+    return typeof reference === "number" && this.#handles.has(reference);
   }
 
   /** The code goes on: V8 forgets the objects, and what was shown may have changed. */

@@ -138,12 +138,12 @@ class ProcessSession implements Session {
     return deferred.promise;
   }
 
-  async inspect(method: string, params: JsonObject): Promise<JsonObject> {
+  async inspect(method: string, params: JsonObject, worker?: number): Promise<JsonObject> {
     const running = this.#require();
     const id = this.#nextId++;
     const deferred = defer<JsonObject>();
     running.inspections.set(id, deferred);
-    send(running, { type: "inspect", id, method, params });
+    send(running, { type: "inspect", id, method, params, ...(worker === undefined ? {} : { worker }) });
     return deferred.promise;
   }
 
@@ -258,6 +258,8 @@ class ProcessSession implements Session {
         return;
       }
       case "inspector-event":
+      case "worker-attached":
+      case "worker-detached":
         this.#emit(reply);
         return;
       case "interrupt-done":

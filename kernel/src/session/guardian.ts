@@ -12,12 +12,14 @@ import { otherMembers, signalGroup } from "./process-group.ts";
 import { SharedState } from "./shared-state.ts";
 import {
   COMMAND_FD,
+  type DebuggingChanged,
   encodeFrame,
   FrameReader,
   type GuardianReply,
   type InputMessage,
   type SessionCommand,
 } from "./wire.ts";
+import { WorkerInspections } from "./worker-inspections.ts";
 
 /** What the guardian is started with. */
 export interface GuardianOptions {
@@ -50,6 +52,7 @@ const mainThread = parentPort as MessagePort;
 const socket = new Socket({ fd: COMMAND_FD, readable: true, writable: true });
 const reader = new FrameReader<SessionCommand>();
 const inspectorLink = new InspectorLink(shared, (method, params) => reply({ type: "inspector-event", method, params }));
+const workers = new WorkerInspections(reply);
 let cpu = { atMs: performance.now(), usage: process.cpuUsage() };
 
 // Keeps this thread alive while it waits for answers of the inspector.
@@ -85,18 +88,37 @@ function handle(command: SessionCommand): void {
       postInput(command);
       return;
     case "inspect":
-      inspectorLink.command(command.method, command.params, (result, error) =>
-        reply({ type: "inspected", id: command.id, result, ...(error === undefined ? {} : { error }) }),
-      );
+      inspect(command);
       return;
     case "end-inspection":
       inspectorLink.disconnect();
+      workers.close();
+      mainThread.postMessage({ type: "debugging-changed" } satisfies DebuggingChanged);
       return;
     case "execute":
     case "comm":
     case "delete-globals":
+    case "debugging-changed":
       mainThread.postMessage(command);
   }
+}
+
+function inspect({ id, method, params, worker }: Extract<SessionCommand, { type: "inspect" }>): void {
+  if (worker !== undefined) {
+    workers.command(worker, id, method, params);
+    return;
+  }
+  inspectorLink.command(method, params, (result, error) => {
+    const answer = (): void => reply({ type: "inspected", id, result, ...(error === undefined ? {} : { error }) });
+    if (method === "Debugger.enable" && error === undefined) workers.open((address) => tellWorkers(address, answer));
+    else answer();
+  });
+}
+
+/** Through the main thread, which knows the cluster: before it hears of the next cell. */
+function tellWorkers(address: string, then: () => void): void {
+  mainThread.postMessage({ type: "debugging-changed", address } satisfies DebuggingChanged);
+  then();
 }
 
 function postInput(message: InputMessage): void {

@@ -6,6 +6,8 @@ import { currentContext } from "./execution-context.ts";
 import { NOTEBOOK_HOST, type NotebookHost } from "./notebook-host.ts";
 import type { Execution } from "./session.ts";
 
+type DebuggingHook = Parameters<NotebookHost["onDebugging"]>[0];
+
 export class SessionHost implements NotebookHost {
   readonly version = 1;
   readonly directory: string;
@@ -13,6 +15,9 @@ export class SessionHost implements NotebookHost {
   readonly #registry: CellRegistry;
   readonly #interruptHooks = new Set<(execution: Execution) => void>();
   readonly #endHooks = new Set<(execution: Execution) => void>();
+  readonly #debuggingHooks = new Set<DebuggingHook>();
+  readonly #preparations = new Set<Promise<void>>();
+  #debuggerAddress: string | undefined;
 
   constructor(directory: string, writer: EventWriter, registry: CellRegistry) {
     this.directory = directory;
@@ -80,6 +85,32 @@ export class SessionHost implements NotebookHost {
   delegateComm(target: string, address: string): () => void {
     this.#writer.send({ type: "comm-target-delegated", target, address });
     return () => this.#writer.send({ type: "comm-target-withdrawn", target });
+  }
+
+  onDebugging(hook: DebuggingHook): () => void {
+    this.#debuggingHooks.add(hook);
+    if (this.#debuggerAddress !== undefined) this.#prepare(hook);
+    return () => this.#debuggingHooks.delete(hook);
+  }
+
+  /** Tell the hooks where the debugger is now. */
+  emitDebugging(address: string | undefined): void {
+    this.#debuggerAddress = address;
+    for (const hook of this.#debuggingHooks) this.#prepare(hook);
+  }
+
+  /** A hook that fails keeps no cell from running. */
+  #prepare(hook: DebuggingHook): void {
+    const preparation = Promise.resolve()
+      .then(() => hook(this.#debuggerAddress))
+      .catch(() => {})
+      .finally(() => this.#preparations.delete(preparation));
+    this.#preparations.add(preparation);
+  }
+
+  debuggerReady(): Promise<void> | undefined {
+    if (this.#preparations.size === 0) return undefined;
+    return Promise.all(this.#preparations).then(() => {});
   }
 
   importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined {

@@ -24,6 +24,14 @@ export interface NotebookHost {
   onCellEnd(hook: (execution: Execution) => void): () => void;
   /** Let comms of `target` talk to the unix socket or `host:port` at `address`. Returns the way to withdraw it. */
   delegateComm(target: string, address: string): () => void;
+  /**
+   * Called with the address at which worker processes on this machine reach the debugger (`PORT/TOKEN`, on the loopback
+   * interface), at once when it is on, and with `undefined` when it ends. Cells wait for the promise. Returns the way to
+   * unsubscribe. See `worker-inspections.ts` for what a worker says there.
+   */
+  onDebugging(hook: (address: string | undefined) => Promise<void>): () => void;
+  /** Resolves when the promises of these hooks have; `undefined` when none is open. */
+  debuggerReady(): Promise<void> | undefined;
   /** The import a top-level name of a cell stands for, if it is one. */
   importOf(globalName: string): { readonly specifier: string; readonly imported: string } | undefined;
   /** Is `globalName` a top-level name of a cell (and so data to capture, not a built-in)? */

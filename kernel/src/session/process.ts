@@ -25,6 +25,7 @@ import { installOutput } from "./output.ts";
 import { PrintBuffer } from "./print-buffer.ts";
 import { signalGroup } from "./process-group.ts";
 import { silenceLoaderWarning } from "./script.ts";
+import type { ExecuteRequest } from "./session.ts";
 import { SharedState } from "./shared-state.ts";
 import { installStandardInput } from "./standard-input.ts";
 import { PREPARE_EXPRESSION, TerminationGuard } from "./termination.ts";
@@ -147,7 +148,10 @@ function endWithTheKernel(): void {
 function handle(command: MainCommand | { readonly type: "interrupt" }): void {
   switch (command.type) {
     case "execute":
-      runner.start(command.request);
+      execute(command.request);
+      return;
+    case "debugging-changed":
+      host.emitDebugging(command.address);
       return;
     case "interrupt":
       termination.repair();
@@ -161,6 +165,13 @@ function handle(command: MainCommand | { readonly type: "interrupt" }): void {
       for (const name of command.names) deleteGlobal(name, registry);
       variables.tell();
   }
+}
+
+/** Breakpoints in workers hold from the cell's first call on. */
+function execute(request: ExecuteRequest): void {
+  const ready = host.debuggerReady();
+  if (ready === undefined) runner.start(request);
+  else void ready.then(() => runner.start(request));
 }
 
 function isUsersFile(fileName: string): boolean {

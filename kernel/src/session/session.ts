@@ -77,12 +77,19 @@ export type SessionEvent =
   | { readonly type: "comm-target-withdrawn"; readonly target: string }
   /** What the session itself says over a comm that it answers. */
   | { readonly type: "comm"; readonly commId: string; readonly message: FromEndpoint }
-  /** An event of the DevTools protocol. */
+  /** An event of the DevTools protocol; `worker`: of that worker process, and not of the session's own. */
   | {
       readonly type: "inspector-event";
       readonly method: string;
       readonly params: Readonly<Record<string, unknown>>;
+      readonly worker?: number;
     }
+  /**
+   * A worker process of a cluster can be inspected, too. It runs none of the user's code before it gets the command
+   * `Runtime.runIfWaitingForDebugger`. `name` is what a person calls it.
+   */
+  | { readonly type: "worker-attached"; readonly worker: number; readonly name: string }
+  | { readonly type: "worker-detached"; readonly worker: number }
   /** The process is gone: it crashed, called `process.exit` or ran out of memory. Its variables are lost. */
   | {
       readonly type: "exited";
@@ -113,10 +120,15 @@ export interface Session {
    * Send a command of the DevTools protocol to V8's inspector, also while a cell spins or is paused. The first one opens a
    * connection, which stays until `endInspection` or the end of the process.
    *
+   * @param worker - ask that worker process instead.
    * @throws the inspector's complaint; an error with code SESSION_EXITED when the process is gone.
    */
-  inspect(method: string, params: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
-  /** End the inspector's connection: breakpoints are gone, and paused code goes on. */
+  inspect(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    worker?: number,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  /** End the inspector's connections: breakpoints are gone, and paused code goes on. */
   endInspection(): void;
   onEvent(listener: (event: SessionEvent) => void): void;
   /** End the process; whatever it started must be gone when this resolves. */

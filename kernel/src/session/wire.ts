@@ -20,8 +20,14 @@ export type SessionCommand =
   | InputAnswered
   | { readonly type: "interrupt"; readonly id: number }
   | { readonly type: "usage"; readonly id: number }
-  /** A command of the DevTools protocol for V8's inspector. */
-  | { readonly type: "inspect"; readonly id: number; readonly method: string; readonly params: JsonObject }
+  /** A command of the DevTools protocol for V8's inspector, here or in a worker process of a cluster. */
+  | {
+      readonly type: "inspect";
+      readonly id: number;
+      readonly method: string;
+      readonly params: JsonObject;
+      readonly worker?: number;
+    }
   | { readonly type: "end-inspection" };
 
 /** Goes to the main thread by a port of its own, because the thread may be waiting for it. */
@@ -38,18 +44,36 @@ export type InputMessage = InputAnswered | { readonly type: "input-interrupted";
 export type MainCommand =
   | { readonly type: "execute"; readonly request: ExecuteRequest }
   | { readonly type: "comm"; readonly commId: string; readonly message: ToEndpoint }
-  | { readonly type: "delete-globals"; readonly names: readonly string[] };
+  | { readonly type: "delete-globals"; readonly names: readonly string[] }
+  | DebuggingChanged;
+
+/** The debugger is on, and worker processes can reach it at `address`; without one it is off. */
+export interface DebuggingChanged {
+  readonly type: "debugging-changed";
+  readonly address?: string;
+}
 
 /** Guardian → kernel. */
 export type GuardianReply =
   | { readonly type: "interrupt-done"; readonly id: number; readonly isDelivered: boolean }
   | { readonly type: "usage"; readonly id: number; readonly cpuPercent: number; readonly rssBytes: number }
   | { readonly type: "inspected"; readonly id: number; readonly result: JsonObject; readonly error?: string }
-  | { readonly type: "inspector-event"; readonly method: string; readonly params: JsonObject };
+  | WorkerReply
+  | {
+      readonly type: "inspector-event";
+      readonly method: string;
+      readonly params: JsonObject;
+      readonly worker?: number;
+    };
+
+/** A worker process of a cluster has come to the debugger, or is gone. */
+export type WorkerReply =
+  | { readonly type: "worker-attached"; readonly worker: number; readonly name: string }
+  | { readonly type: "worker-detached"; readonly worker: number };
 
 /** Main thread → kernel. */
 export type ChildEvent =
-  | Exclude<SessionEvent, { type: "exited" | "inspector-event" }>
+  | Exclude<SessionEvent, { type: "exited" | "inspector-event" | "worker-attached" | "worker-detached" }>
   | { readonly type: "ready" }
   | { readonly type: "executed"; readonly messageId: string; readonly outcome: ExecuteOutcome };
 

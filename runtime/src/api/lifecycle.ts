@@ -9,6 +9,7 @@ import { RemoteEngine, type RemoteOptions } from "../engine/remote/remote-engine
 import { UnsupportedError } from "../errors.ts";
 import { findCluster } from "../node/find-cluster.ts";
 import { attachNotebook } from "../notebook/attach.ts";
+import { notebookHost } from "../notebook/host.ts";
 import { checkResourceNames } from "./resources.ts";
 import { Runtime } from "./runtime.ts";
 import { environmentFrom, type RuntimeEnv } from "./runtime-env.ts";
@@ -86,6 +87,8 @@ export async function init(options: InitOptions = {}): Promise<void> {
   if (connected === undefined) {
     connect(options);
     await currentRuntime().engine.connected();
+    // Breakpoints hold from the first call on.
+    await notebookHost()?.debuggerReady?.();
     return;
   }
   const wanted = canonical(options);

@@ -163,6 +163,11 @@ export interface Engine {
   readonly name: string;
   /** Where panels of notebooks connect; see "Delegated comms" in ARCHITECTURE.md. */
   readonly viewAddress: string | undefined;
+  /**
+   * Let a debugger on this machine reach the workers, those that start later, too; resolves when it has. Undefined: no more.
+   * Only engines whose workers run on this machine have it.
+   */
+  useDebugger?(address: string | undefined): Promise<void>;
   /** The job that this process is or, for a worker, itself. */
   readonly jobId: ClientId | undefined;
   /** Rejects when the engine ends on its own; never resolves before `close`. */

@@ -33,13 +33,21 @@ interface PastWorker {
   readonly leases: { readonly sinceMs: number; readonly job: string; readonly resources: RunFacts["resources"] }[];
 }
 
-type Report = Extract<ToHead, { type: "task-events" | "query-state" | "tasks-listed" | "stack-dumped" }>;
+type ReportType =
+  | "task-events"
+  | "query-state"
+  | "tasks-listed"
+  | "stack-dumped"
+  | "use-debugger"
+  | "debugger-attached";
+type Report = Extract<ToHead, { type: ReportType }>;
 
 export class ClusterObserver {
   readonly cluster: ObservedCluster;
   readonly history: TaskHistory = new TaskHistory();
   readonly logs: WorkerLogs;
   readonly #inquiries: ClientInquiries;
+  readonly #debuggers = new Map<ClientId, string>();
   readonly #workers = new Map<string, PastWorker>();
   readonly #hosts = new Map<string, string[]>();
   #api: Promise<StateApi> | undefined;
@@ -60,6 +68,12 @@ export class ClusterObserver {
         return;
       case "stack-dumped":
         this.#inquiries.answered(message.inquiryId, message.stack);
+        return;
+      case "debugger-attached":
+        this.#inquiries.answered(message.inquiryId, true);
+        return;
+      case "use-debugger":
+        void this.#useDebugger(clientId, message);
         return;
       case "query-state":
         void this.#answer(clientId, message);
@@ -103,6 +117,33 @@ export class ClusterObserver {
   dumpStacks(workers: readonly WorkerId[]): Promise<Map<ClientId, DumpedStack | undefined>> {
     const clients = workers as readonly string[] as readonly ClientId[];
     return this.#inquiries.ask(clients, (inquiryId) => ({ type: "dump-stack", inquiryId }));
+  }
+
+  async #useDebugger(
+    driver: ClientId,
+    { requestId, address }: Extract<Report, { type: "use-debugger" }>,
+  ): Promise<void> {
+    if (address === undefined) this.#debuggers.delete(driver);
+    else {
+      this.#debuggers.set(driver, address);
+      const { clients, workers } = this.cluster.state;
+      const running = [...clients].filter((clientId) => workers.has(clientId as string as WorkerId));
+      await this.#attachDebugger(running, address);
+    }
+    this.cluster.send(driver, { type: "debugger-used", requestId });
+  }
+
+  async #attachDebugger(workers: readonly ClientId[], address: string): Promise<void> {
+    await this.#inquiries.ask(workers, (inquiryId) => ({ type: "attach-debugger", inquiryId, address }));
+  }
+
+  /** A worker says hello; what it is told now it hears before its first call. */
+  workerJoined(clientId: ClientId): void {
+    for (const address of this.#debuggers.values()) void this.#attachDebugger([clientId], address);
+  }
+
+  clientLeft(clientId: ClientId): void {
+    this.#debuggers.delete(clientId);
   }
 
   // ── facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -175,8 +175,10 @@ export class Cluster {
   join(hello: Extract<ToHead, { type: "hello" }>, link: ClientLink): void {
     const { clientId, kind, pid, name, host = hostname() } = hello;
     this.#links.set(clientId, link);
-    if (kind === "worker") this.apply({ type: "client-joined", clientId, kind });
-    else {
+    if (kind === "worker") {
+      this.apply({ type: "client-joined", clientId, kind });
+      this.observer.workerJoined(clientId);
+    } else {
       const named = name === undefined ? {} : { name };
       this.apply({ type: "client-joined", clientId, kind, pid, host, ...named, atMs: Date.now() });
     }
@@ -184,6 +186,7 @@ export class Cluster {
 
   leave(clientId: ClientId): void {
     this.#links.delete(clientId);
+    this.observer.clientLeft(clientId);
     this.#sealWritten(clientId);
     const mappedSlots = this.#store?.clientLeft(clientId, this.state.jobs.get(clientId)?.pid);
     const mapped = mappedSlots === undefined ? {} : { mappedSlots };
@@ -322,6 +325,8 @@ export class Cluster {
       case "query-state":
       case "tasks-listed":
       case "stack-dumped":
+      case "use-debugger":
+      case "debugger-attached":
         this.observer.receive(clientId, message);
         return;
       case "worker-output":

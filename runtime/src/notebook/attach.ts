@@ -66,6 +66,9 @@ function attachHost(engine: Engine, host: NotebookHost): () => void {
     () => progress.close(),
     () => lines.flush(),
   ];
+  if (engine.useDebugger !== undefined && host.onDebugging !== undefined) {
+    stops.push(host.onDebugging((address) => engine.useDebugger?.(address) ?? Promise.resolve()));
+  }
   const { viewAddress } = engine;
   if (viewAddress !== undefined) stops.push(host.delegateComm(CLUSTER_VIEW_TARGET, viewAddress));
   return () => {

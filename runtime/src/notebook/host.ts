@@ -14,6 +14,9 @@ export interface NotebookHost {
   onInterrupt(hook: (execution: WireExecution) => void): () => void;
   onCellEnd(hook: (execution: WireExecution) => void): () => void;
   delegateComm(target: string, address: string): () => void;
+  /** Missing in kernels whose debugger stops in their own process only. */
+  onDebugging?(hook: (address: string | undefined) => Promise<void>): () => void;
+  debuggerReady?(): Promise<void> | undefined;
 }
 
 const NOTEBOOK_HOST: unique symbol = Symbol.for("mobula.notebook");

@@ -253,6 +253,8 @@ export const TO_HEAD: MessageTable = messageTable<ToHead>({
   "query-state": { requestId: count(), route: text(), parameters: object() },
   "tasks-listed": { inquiryId: count(), listings: object() },
   "stack-dumped": { inquiryId: count(), stack: object() },
+  "use-debugger": { requestId: count(), address: optional(text()) },
+  "debugger-attached": { inquiryId: count() },
   "worker-output": { output },
   shutdown: {},
 });

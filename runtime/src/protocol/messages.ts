@@ -442,9 +442,15 @@ export type ToHead =
       readonly route: StateRoute;
       readonly parameters: StateParameters;
     }
-  /** Answers to `list-tasks` and `dump-stack`. */
+  /**
+   * The debugger of this driver's notebook: workers connect to it, those that run and those that start. Without an address
+   * there is none any more. Answered by `debugger-used` when those that run have connected.
+   */
+  | { readonly type: "use-debugger"; readonly requestId: number; readonly address?: string }
+  /** Answers to `list-tasks`, `dump-stack` and `attach-debugger`. */
   | { readonly type: "tasks-listed"; readonly inquiryId: number; readonly listings: TaskListings }
   | { readonly type: "stack-dumped"; readonly inquiryId: number; readonly stack: DumpedStack }
+  | { readonly type: "debugger-attached"; readonly inquiryId: number }
   /** Output without a client that waits for it. */
   | { readonly type: "worker-output"; readonly output: Extract<FromWorker, { type: "output" }> }
   | { readonly type: "shutdown" };
@@ -666,4 +672,7 @@ export type FromHead =
   | { readonly type: "list-tasks"; readonly inquiryId: number; readonly limit: number }
   /** Tell where the main thread is. */
   | { readonly type: "dump-stack"; readonly inquiryId: number }
+  /** Connect to the debugger that listens there on this machine. */
+  | { readonly type: "attach-debugger"; readonly inquiryId: number; readonly address: string }
+  | { readonly type: "debugger-used"; readonly requestId: number }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

@@ -34,6 +34,7 @@ export class ActorHost {
     const values = [spec.code.value, spec.args, ...resolved.map(({ value }) => value)];
     for (const value of values) objects.receive(value);
     try {
+      if (link.debuggerFlags.isHeld) await link.released();
       const type = (await this.#codes.revive(spec.code.value)) as unknown as new (...args: unknown[]) => object;
       const args = (await this.#codec.decode(await objects.toPayload(spec.args))) as unknown[];
       for (const { index, value } of resolved) args[index] = await this.#codec.decode(await objects.toPayload(value));

@@ -142,6 +142,11 @@ export class Executor {
   #pump(): void {
     this.#isPumpPlanned = false;
     if (this.#isLeaving) return;
+    const { link } = this.#engine;
+    if (link.debuggerFlags.isHeld) {
+      void link.released().then(() => this.#planPump());
+      return;
+    }
     try {
       for (let running = this.#lines.next(); running !== undefined; running = this.#lines.next()) {
         this.#start(running);

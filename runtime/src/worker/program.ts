@@ -92,6 +92,7 @@ process.on("unhandledRejection", (reason) => {
 process.on("exit", () => {
   output.flush();
   server.flush();
+  link.endDebugging();
 });
 
 const address = workerAddress(directory, workerId);

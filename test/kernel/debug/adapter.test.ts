@@ -113,7 +113,7 @@ class World {
   }
 }
 
-function parsed(scriptId: string, url: string): AdapterEvent {
+function parsed(scriptId: string, url: string): Extract<AdapterEvent, { type: "inspector-event" }> {
   return { type: "inspector-event", method: "Debugger.scriptParsed", params: { scriptId, url } };
 }
 
@@ -249,6 +249,9 @@ test("whatever happens in whichever order, every request gets one answer and eve
     fc.constantFrom(...COMMANDS).map((command) => ({ kind: "request", command }) as const),
     fc.constantFrom([], [{ line: 1 }], [{ line: 1 }, { line: 2 }]).map((lines) => ({ kind: "lines", lines }) as const),
     fc.constantFrom("cell", "pause", "resume", "answer", "fail", "death").map((kind) => ({ kind }) as const),
+    fc
+      .tuple(fc.constantFrom("worker-comes", "worker-goes", "worker-pauses", "worker-resumes"), fc.constantFrom(1, 2))
+      .map(([kind, worker]) => ({ kind, worker }) as const),
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), (events) => {
@@ -286,11 +289,19 @@ test("whatever happens in whichever order, every request gets one answer and eve
           answers.set(id, 0);
           send({ type: "cell-compiled", id, cell: CELL });
           send(parsed("7", URL));
-        } else if (each.kind === "pause") {
+        } else if (each.kind === "worker-comes") {
+          send({ type: "worker-attached", worker: each.worker, name: `worker ${each.worker}` });
+          send({ ...parsed("7", URL), worker: each.worker });
+        } else if (each.kind === "worker-goes") {
+          send({ type: "worker-detached", worker: each.worker });
+        } else if (each.kind === "worker-resumes") {
+          send({ type: "inspector-event", method: "Debugger.resumed", params: {}, worker: each.worker });
+        } else if (each.kind === "pause" || each.kind === "worker-pauses") {
           const location = { scriptId: "7", lineNumber: 0, columnNumber: 4 };
           const frame = { callFrameId: "f", functionName: "", location, scopeChain: [], this: { type: "undefined" } };
           const params = { callFrames: [frame], reason: "other" };
-          send({ type: "inspector-event", method: "Debugger.paused", params });
+          const where = "worker" in each ? { worker: each.worker } : {};
+          send({ type: "inspector-event", method: "Debugger.paused", params, ...where });
         } else if (each.kind === "resume") send({ type: "inspector-event", method: "Debugger.resumed", params: {} });
         else if (each.kind === "death") send({ type: "session-ended" });
         else answer(each.kind === "fail");

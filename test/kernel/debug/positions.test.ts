@@ -40,6 +40,14 @@ test("a token is found behind blank lines and both kinds of comments", () => {
   expect(nextToken(lines, { line: 3, column: 3 })).toBeUndefined();
 });
 
+test("a return of a variable, for which V8 has one place behind it, can be broken at; the end of a function cannot", () => {
+  const places = breakablePlaces(CELL, [
+    { lineNumber: 2, columnNumber: 11, type: "return" },
+    { lineNumber: 3, columnNumber: 0, type: "return" },
+  ]);
+  expect(places).toEqual([{ script: { line: 1, column: 11 }, user: { line: 1, column: 11 } }]);
+});
+
 test("a breakpoint belongs to the first place at or behind its line, in whichever script that is", () => {
   const hoisted = [
     { lineNumber: 0, columnNumber: 14 },

@@ -112,12 +112,23 @@ export class DebugClient {
 
   /** Wait until the code stops; returns the stack. */
   async stopped(): Promise<Frame[]> {
-    await this.next("stopped");
-    return await this.stack();
+    return (await this.stoppedThread()).frames;
   }
 
-  async stack(): Promise<Frame[]> {
-    return (await this.request<{ stackFrames: Frame[] }>("stackTrace", { threadId: 1 })).stackFrames;
+  /** Wait until some thread stops. */
+  async stoppedThread(): Promise<{ readonly threadId: number; readonly frames: Frame[] }> {
+    const threadId = Number((await this.next("stopped")).threadId);
+    return { threadId, frames: await this.stack(threadId) };
+  }
+
+  async stack(threadId = 1): Promise<Frame[]> {
+    return (await this.request<{ stackFrames: Frame[] }>("stackTrace", { threadId })).stackFrames;
+  }
+
+  /** The names of the threads, by number. */
+  async threads(): Promise<Record<string, string>> {
+    const { threads } = await this.request<{ threads: { id: number; name: string }[] }>("threads");
+    return Object.fromEntries(threads.map(({ id, name }) => [id, name]));
   }
 
   /** The variables of a frame: scope → name → `value`. */

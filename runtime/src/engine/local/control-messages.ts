@@ -19,6 +19,8 @@ export interface ControlThreadData {
   readonly flag: Int32Array;
   /** See `TaskCell`. */
   readonly taskCell: SharedArrayBuffer;
+  /** See `DebuggerFlags`. */
+  readonly debuggerFlags: SharedArrayBuffer;
 }
 
 export type ToControlThread =
@@ -32,6 +34,8 @@ export type ToControlThread =
   | { readonly type: "unlimit-task"; readonly taskId: string }
   /** Kill this process once what was sent before is on the wire. */
   | { readonly type: "end-process" }
+  /** The process exits: sessions with V8's inspector must end before. */
+  | { readonly type: "end-debugging" }
   | { readonly type: "close" };
 
 /** Reply to `send-sync`; undefined when the head is gone. */
@@ -42,5 +46,7 @@ export type FromControlThread =
   | { readonly type: "timed-out"; readonly taskId: string }
   /** JavaScript of the main thread was terminated while it ran this task. */
   | { readonly type: "terminated"; readonly taskId: string }
+  /** Calls that a debugger has held back may begin. */
+  | { readonly type: "released" }
   /** The head is gone. */
   | { readonly type: "closed" };

@@ -12,6 +12,8 @@ import type { ClientId } from "../../protocol/ids.ts";
 import { type FromHead, PROTOCOL_VERSION, type ToHead } from "../../protocol/messages.ts";
 import { isSameProcess } from "../../store/process-stamp.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
+import { DebuggerFlags } from "./debugger-flags.ts";
+import { DebuggerLinks } from "./debugger-links.ts";
 import { Inquiries } from "./inquiries.ts";
 import { TaskCell } from "./task-cell.ts";
 
@@ -44,10 +46,10 @@ let spillDirectory: string | undefined;
 /** The request that the main thread waits for. */
 let syncRequest: { readonly requestId: number; reply?: FromHead } | undefined;
 let isClosing = false;
-const inquiries = new Inquiries(taskCell, (message) => {
-  send(message);
-  connection?.flush();
-});
+const debuggers = new DebuggerLinks(new DebuggerFlags(data.debuggerFlags), data.clientId, () =>
+  tell({ type: "released" }),
+);
+const inquiries = new Inquiries(taskCell, debuggers, sendNow);
 const stops = new Map<string, NodeJS.Timeout>();
 const limits = new Map<string, NodeJS.Timeout>();
 
@@ -92,6 +94,11 @@ function send(message: ToHead): void {
   else connection.send(message);
 }
 
+function sendNow(message: ToHead): void {
+  send(message);
+  connection?.flush();
+}
+
 function receive(messages: FromHead[]): void {
   const rest = messages.filter((message) => !handle(message));
   if (rest.length > 0) tell({ type: "messages", messages: rest });
@@ -107,6 +114,10 @@ function handle(message: FromHead): boolean {
     inquiries.tasksAsked(message.inquiryId);
   } else if (message.type === "dump-stack") {
     void inquiries.stackAsked(message.inquiryId);
+    return true;
+  } else if (message.type === "attach-debugger") {
+    const { address, inquiryId } = message;
+    void debuggers.attach(address).then(() => sendNow({ type: "debugger-attached", inquiryId }));
     return true;
   } else if (message.type === "collect") {
     if (syncRequest === undefined) return false;
@@ -147,24 +158,33 @@ function stopTask(taskId: string, isForced: boolean): void {
     return;
   }
   if (!isWorker || stops.has(taskId)) return;
+  debuggers.releasePauses();
   stops.set(taskId, setTimeout(terminate, STOP_PATIENCE_MS, taskId));
 }
 
 function terminate(taskId: string): void {
   stops.delete(taskId);
   if (!taskCell.isRunning(taskId)) return;
+  debuggers.releasePauses();
   // At its first use: a process starts earlier without it.
   const session = new (process.getBuiltinModule("node:inspector").Session)();
   session.connectToMainThread();
   session.post("Runtime.terminateExecution", () => {
     session.disconnect();
+    debuggers.restorePauses();
     tell({ type: "terminated", taskId });
   });
 }
 
-function limitTask(taskId: string, timeoutMs: number): void {
+/** @param pausedMs - how long debuggers had held the main thread until now: its time stands still meanwhile. */
+function limitTask(taskId: string, timeoutMs: number, pausedMs = debuggers.pausedMs): void {
   const expire = (): void => {
     limits.delete(taskId);
+    const missedMs = debuggers.pausedMs - pausedMs;
+    if (missedMs > 0) {
+      limitTask(taskId, missedMs, pausedMs + missedMs);
+      return;
+    }
     tell({ type: "timed-out", taskId });
     stopTask(taskId, false);
   };
@@ -213,6 +233,7 @@ main.on("message", (message: ToControlThread) => {
       connection?.flush();
       return;
     case "stop-seen":
+      debuggers.restorePauses();
       // It has heard, and may spin again before the code that was told has ended.
       clearTimeout(stops.get(message.taskId));
       stops.set(message.taskId, setTimeout(terminate, STOPPING_PATIENCE_MS, message.taskId));
@@ -227,6 +248,9 @@ main.on("message", (message: ToControlThread) => {
     case "end-process":
       // The main thread's own sockets need a moment, too.
       setTimeout(() => process.kill(process.pid, "SIGKILL"), END_AFTER_MS);
+      return;
+    case "end-debugging":
+      debuggers.end();
       return;
     case "close":
       isClosing = true;

@@ -6,9 +6,12 @@ import type { ClientId } from "../../protocol/ids.ts";
 import type { FromHead, ToHead, WireRegion } from "../../protocol/messages.ts";
 import type { ProcessStamp } from "../../store/process-stamp.ts";
 import type { ControlThreadData, FromControlThread, SyncReply, ToControlThread } from "./control-messages.ts";
+import { DebuggerFlags } from "./debugger-flags.ts";
 import { TaskCell } from "./task-cell.ts";
 
 const turn: Promise<void> = Promise.resolve();
+/** How long an exit waits for debuggers to let go. */
+const DISCONNECT_MS = 500;
 
 export interface HeadLinkHooks {
   onMessage(message: FromHead): void;
@@ -35,6 +38,8 @@ type Reply = Extract<FromHead, { readonly requestId: number }>;
 
 export class HeadLink {
   readonly taskCell: TaskCell = new TaskCell();
+  readonly debuggerFlags: DebuggerFlags = new DebuggerFlags();
+  #onReleased: (() => void)[] = [];
   readonly #thread: Worker;
   readonly #syncPort: MessagePort;
   readonly #flag = new Int32Array(new SharedArrayBuffer(4));
@@ -59,6 +64,7 @@ export class HeadLink {
       head: about.head,
       flag: this.#flag,
       taskCell: this.taskCell.buffer,
+      debuggerFlags: this.debuggerFlags.buffer,
     };
     this.#thread = new Worker(programUrl("engine/local/control-thread"), {
       workerData: { ...data, syncPort: port2 },
@@ -162,6 +168,18 @@ export class HeadLink {
     this.#post({ type: "unlimit-task", taskId });
   }
 
+  /** Resolves when calls that a debugger holds back may begin. */
+  released(): Promise<void> {
+    return new Promise((resolve) => this.#onReleased.push(resolve));
+  }
+
+  /** The process exits: end the sessions of debuggers, which would hold that up. */
+  endDebugging(): void {
+    if (!this.debuggerFlags.isInspected) return;
+    this.#post({ type: "end-debugging" });
+    this.debuggerFlags.awaitDisconnection(DISCONNECT_MS);
+  }
+
   /** Kill this process, after what was sent before. */
   endProcess(): void {
     this.flush();
@@ -173,6 +191,10 @@ export class HeadLink {
   }
 
   #receive(message: FromControlThread): void {
+    if (message.type === "released") {
+      for (const resolve of this.#onReleased.splice(0)) resolve();
+      return;
+    }
     if (this.#hooks === undefined) {
       this.#early.push(message);
       return;

@@ -53,6 +53,7 @@ export function handleHeadMessage(engine: LocalEngine, message: FromHead): void 
       return;
     // Its control thread answers.
     case "dump-stack":
+    case "attach-debugger":
       return;
     case "stop-task":
     case "become-actor":
@@ -87,5 +88,6 @@ export function handleHeadMessage(engine: LocalEngine, message: FromHead): void 
     case "http-opened":
     case "checked":
     case "state-answer":
+    case "debugger-used":
   }
 }

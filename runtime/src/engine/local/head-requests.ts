@@ -33,6 +33,12 @@ export class HeadRequests {
     throw errorFromWire(result);
   }
 
+  /** Resolves when all workers have connected to the debugger. */
+  async useDebugger(address: string | undefined): Promise<void> {
+    const about = address === undefined ? {} : { address };
+    await this.#ask("debugger-used", (requestId) => ({ type: "use-debugger", requestId, ...about }));
+  }
+
   async check(): Promise<HeadCheck> {
     const { check } = await this.#ask("checked", (requestId) => ({ type: "check", requestId }));
     return check;

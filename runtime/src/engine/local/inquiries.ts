@@ -1,5 +1,7 @@
 /** What the control thread answers for a main thread that is busy: what it runs, and where in its code it is. */
 import type { ToHead } from "../../protocol/messages.ts";
+import type { StackFrame } from "../../protocol/state.ts";
+import type { DebuggerLinks } from "./debugger-links.ts";
 import type { TaskCell } from "./task-cell.ts";
 
 /** The main thread has so long to list its tasks itself. */
@@ -10,12 +12,14 @@ const IDLE_WITHIN_MS = 300;
 
 export class Inquiries {
   readonly #taskCell: TaskCell;
+  readonly #debuggers: DebuggerLinks;
   readonly #send: (message: ToHead) => void;
   readonly #waiting = new Map<number, NodeJS.Timeout>();
 
   /** @param send - to the head, at once. */
-  constructor(taskCell: TaskCell, send: (message: ToHead) => void) {
+  constructor(taskCell: TaskCell, debuggers: DebuggerLinks, send: (message: ToHead) => void) {
     this.#taskCell = taskCell;
+    this.#debuggers = debuggers;
     this.#send = send;
   }
 
@@ -39,10 +43,15 @@ export class Inquiries {
 
   async stackAsked(inquiryId: number): Promise<void> {
     const current = this.#taskCell.read();
-    // Nobody asks most processes: they start earlier without it.
-    const { dumpMainThread } = await import("./stack-dump.ts");
-    const frames = await dumpMainThread(current === undefined ? IDLE_WITHIN_MS : BUSY_WITHIN_MS);
+    // To pause it a second time would let it go on.
+    const frames = this.#debuggers.pausedFrames ?? (await this.#dumpMainThread(current !== undefined));
     const task = current === undefined ? {} : { taskId: current.taskId, sinceMs: current.startedMs };
     this.#send({ type: "stack-dumped", inquiryId, stack: { frames, ...task } });
+  }
+
+  async #dumpMainThread(isBusy: boolean): Promise<readonly StackFrame[]> {
+    // Nobody asks most processes: they start earlier without it.
+    const { dumpMainThread } = await import("./stack-dump.ts");
+    return dumpMainThread(isBusy ? BUSY_WITHIN_MS : IDLE_WITHIN_MS);
   }
 }

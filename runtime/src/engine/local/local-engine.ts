@@ -346,6 +346,10 @@ export class LocalEngine implements Engine {
   }
 
   /** Let the head look at itself; for tests. */
+  useDebugger(address: string | undefined): Promise<void> {
+    return this.#requests.useDebugger(address);
+  }
+
   check(): Promise<HeadCheck> {
     return this.#requests.check();
   }

@@ -2,7 +2,7 @@
 import { Session } from "node:inspector";
 import type { StackFrame } from "../../protocol/state.ts";
 
-interface CallFrame {
+export interface CallFrame {
   readonly functionName: string;
   readonly location: {
     readonly scriptId: string;
@@ -40,7 +40,7 @@ function dump(withinMs: number): Promise<readonly StackFrame[]> {
       session.post("Debugger.resume");
       session.post("Debugger.disable", () => {
         session.disconnect();
-        resolve(withoutOwnFrames(frames.map((frame) => toFrame(frame, urls))));
+        resolve(describeStack(frames, urls));
       });
     };
     const limit = setTimeout(finish, withinMs, []);
@@ -52,6 +52,11 @@ function dump(withinMs: number): Promise<readonly StackFrame[]> {
     session.post("Debugger.enable");
     session.post("Debugger.pause");
   });
+}
+
+/** Frames of V8 with the names of their scripts, without those of this package. */
+export function describeStack(frames: readonly CallFrame[], urls: ReadonlyMap<string, string>): readonly StackFrame[] {
+  return withoutOwnFrames(frames.map((frame) => toFrame(frame, urls)));
 }
 
 /** Frames below the user's: this package's, and Node's own. */
