@@ -13,6 +13,7 @@ import {
   startJupyterLab,
 } from "../support/jupyterlab.ts";
 
+const PATIENCE = { timeout: 15_000 };
 const KNOWN_NOISE = /favicon|status of 40[34]|license|net::ERR_(ABORTED|INTERNET)|jupyterlab_news|Failed to fetch\b/i;
 
 const DEFINITIONS = `interface Order { item: string; count: number }
@@ -36,11 +37,23 @@ for (const order of basket.orders) {
 }
 sum`;
 
+const TASK = `import { get, task } from "mobula";
+interface Size { width: number; height: number }
+
+const area = task(function area({ width, height }: Size): number {
+  const product = width * height;
+  return Math.round(product);
+});`;
+
+const CALLS = `const areas = [area({ width: 2, height: 3 }), area({ width: 4, height: 5 })];
+await get(areas)`;
+
 let lab: JupyterLab;
 let browser: Browser;
 beforeAll(async () => {
   [lab, browser] = await Promise.all([startJupyterLab([]), startBrowser()]);
   writeFileSync(join(lab.folder, "debug.ipynb"), notebookOf(DEFINITIONS, RUN));
+  writeFileSync(join(lab.folder, "workers.ipynb"), notebookOf(TASK, CALLS));
 });
 afterAll(async () => {
   await browser?.close();
@@ -136,6 +149,44 @@ describe("the debugger in JupyterLab", () => {
 
   test("nothing went wrong in the page's console", () => {
     expect(problems).toEqual([]);
+  });
+});
+
+describe("the debugger in JupyterLab, with tasks that run in workers", () => {
+  let page: Page;
+  beforeAll(async () => {
+    page = await openNotebook(browser, lab, "workers.ipynb");
+    page.setDefaultTimeout(15_000);
+  });
+
+  test("a breakpoint in a task's function stops the worker, and the panel shows its variables", async () => {
+    await run(page, 0);
+    await toggleDebugger(page, true);
+    await page.locator(".jp-DebuggerSidebar").waitFor();
+    await breakAt(page, 0, 5);
+    await run(page, 1, { waits: false });
+    await stopsAt(page, 0, "const product");
+    expect(await callStack(page)).toEqual([expect.stringMatching(/^area Cell \[\d+\]:5$/)]);
+    await page.locator(".jp-DebuggerVariables").getByText("height").first().waitFor();
+    await screenshot(page, "debugger-light-worker");
+  });
+
+  test("a step goes on in the same worker, and continue shows the other one that stands", async () => {
+    const width = page.locator(".jp-DebuggerVariables [role=treeitem]", { hasText: "width" });
+    const first = await width.first().innerText();
+    await press(page, "next");
+    await stopsAt(page, 0, "return Math");
+    const product = page.locator(".jp-DebuggerVariables [role=treeitem]", { hasText: "product" });
+    await expect.poll(() => product.first().innerText(), PATIENCE).toMatch(/\s(6|20)$/);
+    expect(await width.first().innerText()).toBe(first);
+    await press(page, "continue");
+    await stopsAt(page, 0, "const product");
+    await expect.poll(() => width.first().innerText(), PATIENCE).not.toBe(first);
+    await screenshot(page, "debugger-light-second-worker");
+    await press(page, "continue");
+    await kernelIsIdle(page);
+    expect(await cell(page, 1).locator(".jp-OutputArea-output").last().innerText()).toContain("[ 6, 20 ]");
+    expect(await page.locator(".jp-DebuggerPausedOverlay").count()).toBe(0);
   });
 });
 

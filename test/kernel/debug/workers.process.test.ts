@@ -92,6 +92,7 @@ test("a breakpoint in a task stops its worker, which has variables, steps and go
   expect((await debug.stoppedThread()).frames[0]?.line).toBe(10);
   await debug.request("continue", { threadId });
   expect(await done).toMatchObject({ status: "ok", value: "120" });
+  await debug.next("continued");
   expect(await debug.threads()).toEqual({ 1: "main" });
 });
 
