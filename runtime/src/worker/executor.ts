@@ -17,6 +17,7 @@ import { type ObjectId, partOf, regionOwnerOf, resultOf, type TaskId } from "../
 import type { ActorSpec, WireValue } from "../protocol/messages.ts";
 import { CallLines } from "./call-lines.ts";
 import type { UserFunction } from "./code-cache.ts";
+import { DebuggedCalls } from "./debugged-calls.ts";
 import { iterate } from "./items.ts";
 import type { OutputCapture } from "./output-capture.ts";
 import type { Client, RunningCall } from "./running-call.ts";
@@ -53,6 +54,8 @@ export class Executor {
   /** A call that is over, whose timer fired just now. */
   #resumed: RunningCall | undefined;
   readonly #lines = new CallLines();
+  /** Those that began under a debugger. */
+  readonly debugged: DebuggedCalls = new DebuggedCalls();
   /** The actor that this process is. */
   #self: object | undefined;
   #isActor = false;
@@ -244,6 +247,14 @@ export class Executor {
 
   #invoke(running: RunningCall, fn: UserFunction, args: unknown[]): void {
     if (running.isOver) return;
+    if (this.#engine.link.debuggerFlags.isInspected && running.call.isStream !== true) {
+      this.debugged.start(
+        () => (!this.#isTracked ? fn(...args) : this.#storage.run(running, () => fn(...args))),
+        (value) => this.#finished(running, value),
+        (error) => this.#failed(running, error),
+      );
+      return;
+    }
     let result: unknown;
     try {
       result = !this.#isTracked ? fn(...args) : this.#storage.run(running, () => fn(...args));

@@ -84,7 +84,8 @@ engine.onWorkerOrder((message) => {
 
 // A terminal's Ctrl+C is for the driver; the head ends workers.
 process.on("SIGINT", () => {});
-process.on("unhandledRejection", (reason) => {
+process.on("unhandledRejection", (reason, promise) => {
+  if (executor.debugged.takeRejection(promise, reason)) return;
   process.stderr.write(`Unhandled rejection in a worker: ${String((reason as Error)?.stack ?? reason)}\n`);
 });
 

@@ -241,6 +241,28 @@ test("workers that stand say where, and still stand afterwards", async () => {
   expect(await run("await late")).toMatchObject({ value: "22" });
 });
 
+test.each([
+  [
+    "at once",
+    "const fails = task((n: number) => {\n  if (n > 0) throw new Error('boom');\n  return n;\n}, { retries: 0 });",
+    2,
+  ],
+  [
+    "behind an await",
+    "const fails = task(async (n: number) => {\n  await null;\n  if (n > 0) throw new Error('boom');\n  return n;\n}, { retries: 0 });",
+    3,
+  ],
+])("an exception that a task does not catch stops it where it is thrown: %s", async (_when, code, line) => {
+  await debug.request("setExceptionBreakpoints", { filters: ["uncaught"] });
+  await define(code);
+  expect(await run("await fails(0)")).toMatchObject({ value: "0" });
+  const done = run("await fails(1).catch((error: unknown) => String(error).includes('boom'))");
+  const { threadId, frames } = await debug.stoppedThread();
+  expect(frames[0]?.line).toBe(line);
+  await debug.request("continue", { threadId });
+  expect(await done).toMatchObject({ value: "true" });
+});
+
 test("a task that exits its process does so under the debugger, too", async () => {
   await define("const exits = task(() => {\n  process.exit(3);\n}, { retries: 0 });");
   expect(await run("await exits()")).toMatchObject({ status: "error", evalue: expect.stringContaining("3") });
