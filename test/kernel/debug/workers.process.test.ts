@@ -3,9 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
 import { DebugClient, values } from "../../support/kernel/debug-client.ts";
+import { isRunning } from "../../support/processes.ts";
 
 const MAIN = fileURLToPath(new URL("../../../kernel/dist/main.js", import.meta.url));
 
@@ -15,11 +16,7 @@ let debug: DebugClient;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "debug-workers-"));
-  kernel = await startKernel({
-    command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
-    directory,
-    transport: "ipc",
-  });
+  kernel = await start();
   await define('import { actor, get, init, task } from "mobula";\nawait init({ cpus: 2 });');
 });
 afterAll(async () => {
@@ -34,6 +31,14 @@ afterEach(async () => {
   await debug.ask("disconnect");
   debug.close();
 });
+
+function start(): Promise<RunningKernel> {
+  return startKernel({
+    command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
+    directory,
+    transport: "ipc",
+  });
+}
 
 /** Run a cell that must succeed. */
 async function define(code: string): Promise<void> {
@@ -212,6 +217,61 @@ test("interrupting the cell while its task stands ends both, and the worker stop
   const stop = await debug.stoppedThread();
   await debug.request("continue", { threadId: stop.threadId });
   expect(await later).toMatchObject({ value: "20" });
+});
+
+test("the cell and its task can stand at the same time, and each goes on alone", async () => {
+  const code = `let total = 1;
+const grows = task((n: number) => {
+  const sum = total + n;
+  return sum;
+});
+const growing = grows(4);
+await new Promise((resolve) => setTimeout(resolve, 1));
+debugger;
+total = await growing;
+total`;
+  await debug.breakAt(code, 3);
+  const done = run(code);
+  const stops = [await debug.stoppedThread(), await debug.stoppedThread()];
+  const [session, worker] = stops.sort((a, b) => a.threadId - b.threadId);
+  expect([session?.threadId, session?.frames[0]?.line, worker?.frames[0]?.line]).toEqual([1, 8, 3]);
+  expect((await debug.request("debugInfo")).stoppedThreads).toHaveLength(2);
+  expect(await debug.request("evaluate", { expression: "n", frameId: worker?.frames[0]?.id })).toMatchObject({
+    result: "4",
+  });
+  await debug.request("continue", { threadId: worker?.threadId });
+  expect(await debug.next("continued")).toMatchObject({ threadId: worker?.threadId, allThreadsContinued: false });
+  expect((await debug.stack(1))[0]?.line).toBe(8);
+  await debug.request("continue", { threadId: 1 });
+  expect(await done).toMatchObject({ status: "ok", value: "5" });
+});
+
+test("interrupting a cell whose actor stands keeps the actor and its state", async () => {
+  await define(COUNTER);
+  await define("const kept = await new counters(1);\nawait kept.add(1);");
+  await debug.breakAt(COUNTER, 7);
+  const done = run("await kept.add(10)");
+  await debug.stoppedThread();
+  await kernel.client.interrupt();
+  expect(await done).toMatchObject({ status: "error", ename: "KeyboardInterrupt" });
+  await debug.next("continued");
+  await debug.breakAt(COUNTER);
+  expect(await run("await kept.add(0)")).toMatchObject({ value: "12" });
+});
+
+test("shutdown ends a kernel with a worker that stands, and the worker", async () => {
+  const own = await start();
+  onTestFinished(() => own.shutdown());
+  const client = new DebugClient(own.client);
+  await client.attach();
+  await own.client.execute('import { task } from "mobula";');
+  const done = own.client.execute("await task(() => {\n  debugger;\n})();").catch(() => undefined);
+  const { frames } = await client.stoppedThread();
+  const { result } = await client.request("evaluate", { expression: "process.pid", frameId: frames[0]?.id });
+  await own.shutdown();
+  await done;
+  // The head of the cluster hears of it a moment later.
+  await expect.poll(() => isRunning(Number(result)), { timeout: 20_000 }).toBe(false);
 });
 
 test("a task's time stands still while it stands", async () => {
