@@ -128,18 +128,18 @@ export class ClusterObserver {
       this.#debuggers.set(driver, address);
       const { clients, workers } = this.cluster.state;
       const running = [...clients].filter((clientId) => workers.has(clientId as string as WorkerId));
-      await this.#attachDebugger(running, address);
+      await this.#attachDebugger(running, driver, address);
     }
     this.cluster.send(driver, { type: "debugger-used", requestId });
   }
 
-  async #attachDebugger(workers: readonly ClientId[], address: string): Promise<void> {
-    await this.#inquiries.ask(workers, (inquiryId) => ({ type: "attach-debugger", inquiryId, address }));
+  async #attachDebugger(workers: readonly ClientId[], driver: ClientId, address: string): Promise<void> {
+    await this.#inquiries.ask(workers, (inquiryId) => ({ type: "attach-debugger", inquiryId, address, driver }));
   }
 
   /** A worker says hello; what it is told now it hears before its first call. */
   workerJoined(clientId: ClientId): void {
-    for (const address of this.#debuggers.values()) void this.#attachDebugger([clientId], address);
+    for (const [driver, address] of this.#debuggers) void this.#attachDebugger([clientId], driver, address);
   }
 
   clientLeft(clientId: ClientId): void {

@@ -672,7 +672,12 @@ export type FromHead =
   | { readonly type: "list-tasks"; readonly inquiryId: number; readonly limit: number }
   /** Tell where the main thread is. */
   | { readonly type: "dump-stack"; readonly inquiryId: number }
-  /** Connect to the debugger that listens there on this machine. */
-  | { readonly type: "attach-debugger"; readonly inquiryId: number; readonly address: string }
+  /** Connect to the debugger of a driver, which listens there on this machine. */
+  | {
+      readonly type: "attach-debugger";
+      readonly inquiryId: number;
+      readonly address: string;
+      readonly driver: ClientId;
+    }
   | { readonly type: "debugger-used"; readonly requestId: number }
   | { readonly type: "output"; readonly output: Extract<FromWorker, { type: "output" }> };

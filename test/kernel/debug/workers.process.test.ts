@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import { type RunningKernel, startKernel } from "../../../kernel/src/client/index.ts";
 import { DebugClient, values } from "../../support/kernel/debug-client.ts";
 import { isRunning } from "../../support/processes.ts";
+import { StandingWorld } from "../../support/standing-cluster.ts";
 
 const MAIN = fileURLToPath(new URL("../../../kernel/dist/main.js", import.meta.url));
 
@@ -32,11 +33,12 @@ afterEach(async () => {
   debug.close();
 });
 
-function start(): Promise<RunningKernel> {
+function start(env = process.env): Promise<RunningKernel> {
   return startKernel({
     command: [process.execPath, MAIN, "--connection-file", "{connection_file}"],
     directory,
     transport: "ipc",
+    env,
   });
 }
 
@@ -46,10 +48,10 @@ async function define(code: string): Promise<void> {
 }
 
 /** Run a cell; the result is what it printed and what its last expression was. */
-async function run(code: string) {
+async function run(code: string, { client } = kernel) {
   let stdout = "";
   let value: string | undefined;
-  const { status, error } = await kernel.client.execute(code, {
+  const { status, error } = await client.execute(code, {
     onMessage: ({ header, content }) => {
       if (header.msg_type === "stream") stdout += String(content.text);
       if (header.msg_type === "execute_result") value = (content.data as Record<string, string>)["text/plain"];
@@ -257,6 +259,30 @@ test("interrupting a cell whose actor stands keeps the actor and its state", asy
   await debug.next("continued");
   await debug.breakAt(COUNTER);
   expect(await run("await kept.add(0)")).toMatchObject({ value: "12" });
+});
+
+test("in a cluster of several drivers a debugger stops calls of its own notebook only", async () => {
+  const world = new StandingWorld();
+  await world.cluster();
+  const env = { ...world.env, MOBULA_ADDRESS: "auto" };
+  const [mine, others] = await Promise.all([start(env), start(env)]);
+  onTestFinished(async () => void (await Promise.all([mine.shutdown(), others.shutdown()])));
+  const client = new DebugClient(mine.client);
+  await client.attach();
+  const code = `import { task } from "mobula";
+const halt = task((name: string) => {
+  debugger;
+  return name + "!";
+});
+await halt("NAME")`;
+  expect(await run(code.replace("NAME", "theirs"), others)).toMatchObject({ value: "'theirs!'" });
+  const done = run(code.replace("NAME", "mine"), mine);
+  const { threadId, frames } = await client.stoppedThread();
+  expect(values((await client.scopes(frames[0])).Locals)).toEqual({ name: '"mine"' });
+  await client.request("continue", { threadId });
+  expect(await done).toMatchObject({ value: "'mine!'" });
+  expect(await run("await halt('theirs')", others)).toMatchObject({ value: "'theirs!'" });
+  expect(client.events.filter(({ event }) => event === "stopped")).toHaveLength(1);
 });
 
 test("shutdown ends a kernel with a worker that stands, and the worker", async () => {

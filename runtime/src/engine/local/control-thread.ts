@@ -46,7 +46,7 @@ let spillDirectory: string | undefined;
 /** The request that the main thread waits for. */
 let syncRequest: { readonly requestId: number; reply?: FromHead } | undefined;
 let isClosing = false;
-const debuggers = new DebuggerLinks(new DebuggerFlags(data.debuggerFlags), data.clientId, () =>
+const debuggers = new DebuggerLinks(new DebuggerFlags(data.debuggerFlags), taskCell, data.clientId, () =>
   tell({ type: "released" }),
 );
 const inquiries = new Inquiries(taskCell, debuggers, sendNow);
@@ -116,8 +116,8 @@ function handle(message: FromHead): boolean {
     void inquiries.stackAsked(message.inquiryId);
     return true;
   } else if (message.type === "attach-debugger") {
-    const { address, inquiryId } = message;
-    void debuggers.attach(address).then(() => sendNow({ type: "debugger-attached", inquiryId }));
+    const { address, driver, inquiryId } = message;
+    void debuggers.attach(address, driver).then(() => sendNow({ type: "debugger-attached", inquiryId }));
     return true;
   } else if (message.type === "collect") {
     if (syncRequest === undefined) return false;

@@ -33,6 +33,8 @@ export interface DebuggerLinkOptions {
   /** It has set its breakpoints, or will never. */
   readonly onReady: () => void;
   readonly onEnd: () => void;
+  /** Asked when the main thread stands: for the user of this debugger, of another one, or of none. */
+  readonly whoseCall: () => "ours" | "another's" | "nobody's";
 }
 
 export class DebuggerLink {
@@ -121,6 +123,9 @@ export class DebuggerLink {
     const session = new Session();
     session.connectToMainThread();
     session.on("Debugger.paused", ({ params }) => {
+      const whose = this.#options.whoseCall();
+      if (whose === "nobody's") session.post("Debugger.resume");
+      if (whose !== "ours") return;
       this.#pausedAt = params.callFrames;
       this.#pausedSinceMs = performance.now();
       this.#tell("Debugger.paused", params as unknown as Parameters);

@@ -1,31 +1,41 @@
 /** The debuggers that look at this worker; without one, nothing of them is even loaded. */
+import type { ClientId } from "../../protocol/ids.ts";
 import type { StackFrame } from "../../protocol/state.ts";
 import type { DebuggerFlags } from "./debugger-flags.ts";
 import type { DebuggerLink } from "./debugger-link.ts";
+import type { TaskCell } from "./task-cell.ts";
 
 /** A debugger that has not set its breakpoints by then is not waited for. */
 const READY_WITHIN_MS = 2_000;
 
+interface Connected {
+  readonly driver: ClientId;
+  readonly link: DebuggerLink;
+  readonly ready: Promise<void>;
+}
+
 export class DebuggerLinks {
   readonly #flags: DebuggerFlags;
+  readonly #taskCell: TaskCell;
   readonly #workerName: string;
   readonly #onReleased: () => void;
-  readonly #links = new Map<string, { readonly link: DebuggerLink; readonly ready: Promise<void> }>();
+  readonly #links = new Map<string, Connected>();
   #attaching = 0;
 
   /** @param onReleased - the main thread, which held its calls back meanwhile, may begin. */
-  constructor(flags: DebuggerFlags, clientId: string, onReleased: () => void) {
+  constructor(flags: DebuggerFlags, taskCell: TaskCell, clientId: string, onReleased: () => void) {
     this.#flags = flags;
+    this.#taskCell = taskCell;
     this.#workerName = `worker ${clientId.replace(/^w/, "")}`;
     this.#onReleased = onReleased;
   }
 
   /** Connect to a debugger. Resolves when it is ready; calls that come until then are held back. */
-  async attach(address: string): Promise<void> {
+  async attach(address: string, driver: ClientId): Promise<void> {
     this.#attaching += 1;
     this.#flags.hold(true);
     try {
-      await this.#connect(address);
+      await this.#connect(address, driver);
     } finally {
       this.#attaching -= 1;
       if (this.#attaching === 0) {
@@ -35,7 +45,7 @@ export class DebuggerLinks {
     }
   }
 
-  async #connect(address: string): Promise<void> {
+  async #connect(address: string, driver: ClientId): Promise<void> {
     const { DebuggerLink } = await import("./debugger-link.ts");
     const known = this.#links.get(address);
     if (known !== undefined) return known.ready;
@@ -47,16 +57,24 @@ export class DebuggerLinks {
     const link = new DebuggerLink({
       address,
       name: this.#workerName,
+      whoseCall: () => this.#whoseCall(driver),
       onReady: () => resolve(),
       onEnd: () => {
         this.#links.delete(address);
         this.#flags.setInspected(this.#links.size > 0);
       },
     });
-    this.#links.set(address, { link, ready });
+    this.#links.set(address, { driver, link, ready });
     this.#flags.setInspected(true);
     await ready;
     clearTimeout(limit);
+  }
+
+  /** A cluster can have several drivers, and a debugger stops calls of its own. */
+  #whoseCall(driver: ClientId): "ours" | "another's" | "nobody's" {
+    const owner = driverOf(this.#taskCell.read()?.taskId);
+    if (owner === undefined || owner === driver) return "ours";
+    return [...this.#links.values()].some((each) => each.driver === owner) ? "another's" : "nobody's";
   }
 
   get isPaused(): boolean {
@@ -89,4 +107,10 @@ export class DebuggerLinks {
   #all(): readonly DebuggerLink[] {
     return Array.from(this.#links.values(), ({ link }) => link);
   }
+}
+
+/** Who called this task; undefined when that was a worker, whose driver only the head knows. */
+function driverOf(taskId: string | undefined): string | undefined {
+  const caller = taskId?.split(".")[0];
+  return caller === undefined || caller.startsWith("w") ? undefined : caller;
 }
