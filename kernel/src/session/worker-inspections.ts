@@ -16,6 +16,8 @@ type FromWorker =
   | { readonly type: "answered"; readonly id: number; readonly result: Parameters; readonly error?: string }
   | { readonly type: "event"; readonly method: string; readonly params: Parameters };
 
+const MAX_GREETING_CHARS = 10_000;
+
 interface Worker {
   readonly socket: Socket;
   /** Commands without an answer. */
@@ -71,14 +73,16 @@ export class WorkerInspections {
       const lines = (rest + decoder.write(chunk)).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const message = JSON.parse(line) as FromWorker;
-        worker ??= this.#greet(socket, message);
-        if (worker === undefined) {
+        const message = parse(line);
+        if (message !== undefined) worker ??= this.#greet(socket, message);
+        if (message === undefined || worker === undefined) {
           socket.destroy();
           return;
         }
         this.#receive(worker, message);
       }
+      // Whoever has not said the token yet may be anybody on this machine.
+      if (worker === undefined && rest.length > MAX_GREETING_CHARS) socket.destroy();
     });
     socket.on("error", () => {}); // "close" follows.
     socket.once("close", () => {
@@ -116,7 +120,16 @@ export class WorkerInspections {
   }
 }
 
-function isEqual(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+function parse(line: string): FromWorker | undefined {
+  try {
+    const message: unknown = JSON.parse(line);
+    return typeof message === "object" && message !== null ? (message as FromWorker) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEqual(given: unknown, expected: string): boolean {
+  const [a, b] = [Buffer.from(String(given)), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -345,11 +345,11 @@ export class LocalEngine implements Engine {
     return this.#requests.openHttp();
   }
 
-  /** Let the head look at itself; for tests. */
   useDebugger(address: string | undefined): Promise<void> {
     return this.#requests.useDebugger(address);
   }
 
+  /** Let the head look at itself; for tests. */
   check(): Promise<HeadCheck> {
     return this.#requests.check();
   }
