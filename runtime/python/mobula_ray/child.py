@@ -37,6 +37,7 @@ from .host import Host
 from .items import Items
 from .node import find_node, program
 from .private import is_cancelled
+from .stacks import own_socket
 
 LENGTH = struct.Struct("<I")
 TICK_S = 0.05
@@ -77,6 +78,9 @@ class Child:
             about: Message = {"fd": theirs.fileno(), "clientId": f"w{secrets.token_hex(5)}"}
             if environment is not None:
                 about["environment"] = environment
+            stack_socket = own_socket()
+            if stack_socket is not None:
+                about["stackSocket"] = stack_socket
             path = program()
             self._process = subprocess.Popen(
                 [find_node(), "--no-deprecation", path],

@@ -10,7 +10,7 @@ export const stackCommand: Command = {
   help: `Usage: mobula stack [WORKER] [OPTIONS]
 
 The JavaScript stack of a worker (its id or pid), also while it spins; of all that work when none is named. The worker
-is held for a few milliseconds.
+is held for a few milliseconds. On a Ray cluster a job asks, which takes some seconds; workers that run Python are left out.
 
 Options:
 ${ADDRESS_HELP}

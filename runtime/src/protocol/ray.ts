@@ -24,6 +24,8 @@ export interface RayWorkerOptions {
   readonly fd: number;
   /** Prefix of ids that it makes. */
   readonly clientId: ClientId;
+  /** Path of a socket where it tells what code it is in. */
+  readonly stackSocket?: string;
   /** With its folders as they lie on this node. */
   readonly environment?: RayEnvironment;
 }

@@ -12,11 +12,14 @@ import {
   type ToLinkThread,
   WAITING_KIB,
 } from "../engine/remote/link-messages.ts";
+import type { RayWorkerOptions } from "../protocol/ray.ts";
 import { FRAME, type FrameKind, makeFrame, packHeader, readFrame } from "../protocol/remote-frames.ts";
+import { serveStack } from "./stack-server.ts";
 
-const { fd, state } = workerData as { readonly fd: number } & LinkThreadState;
+const { fd, stackSocket, state } = workerData as Pick<RayWorkerOptions, "fd" | "stackSocket"> & LinkThreadState;
 const main = parentPort as MessagePort;
 const socket = new Socket({ fd, readable: true, writable: true });
+if (stackSocket !== undefined) serveStack(stackSocket);
 
 function tell(message: FromLinkThread, transfer: readonly ArrayBuffer[] = []): void {
   main.postMessage(message, transfer);

@@ -11,8 +11,8 @@ const NONE: readonly never[] = [];
 export class RayWorkerEngine extends RayClient {
   onOrder: ((order: RayOrder) => void) | undefined;
 
-  constructor({ fd, clientId, environment }: RayWorkerOptions) {
-    super({ clientId, link: { path: "ray-worker/pipe-thread", data: { fd } } });
+  constructor({ fd, clientId, stackSocket, environment }: RayWorkerOptions) {
+    super({ clientId, link: { path: "ray-worker/pipe-thread", data: { fd, stackSocket } } });
     for (const { path, ...folder } of environment?.folders ?? []) {
       if (path !== undefined) this.environments.receive(path, folder);
     }

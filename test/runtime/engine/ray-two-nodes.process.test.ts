@@ -3,7 +3,20 @@ import { readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { actor, cluster, get, init, kill, listNodes, listTasks, type ObjectRef, shutdown, task } from "mobula";
+import {
+  actor,
+  cancel,
+  cluster,
+  get,
+  init,
+  kill,
+  listNodes,
+  listTasks,
+  listWorkers,
+  type ObjectRef,
+  shutdown,
+  task,
+} from "mobula";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { RayEngine } from "../../../runtime/src/engine/ray/ray-engine.ts";
 import { engineContract } from "../../contract/engine.ts";
@@ -11,6 +24,7 @@ import { failure } from "../../support/api-world.ts";
 import { type RayCluster, startOpenPair } from "../../support/ray-cluster.ts";
 import { onRay } from "../../support/ray-contract.ts";
 import { nodesOf } from "../../support/ray-dashboard.ts";
+import { startMobula } from "../cli/mobula.ts";
 
 const SOON = { timeout: 30_000 };
 
@@ -150,6 +164,19 @@ test("work that is spread reaches both nodes", async () => {
   expect(new Set(await get(members.map((each) => each.where())))).toEqual(new Set(["head", "second"]));
   for (const member of members) kill(member);
 });
+
+test("the code of a worker on another node is shown", async () => {
+  const { second } = await nodeIds();
+  function spinning(): void {
+    for (const end = Date.now() + 600_000; Date.now() < end; );
+  }
+  const spins = task(spinning, { cpus: 0.5, schedulingStrategy: { nodeId: second } })();
+  await expect.poll(async () => (await listWorkers({ running: "spinning" })).items[0]?.node, SOON).toBe(second);
+  const { stdout } = await startMobula(folder, ["stack"], { ...process.env, MOBULA_ADDRESS: ray.address }).finished;
+  expect(stdout).toMatch(/^\w+ \(pid \d+\): 'spinning' for [^\n]+\n {4}at spinning /m);
+  cancel(spins);
+  await expect(spins).rejects.toMatchObject({ code: "TASK_CANCELLED" });
+}, 120_000);
 
 test("a node that is not there ends what must run on it, and not what may run elsewhere", async () => {
   const nodeId = "ab".repeat(28);

@@ -61,7 +61,7 @@ export function describeStack(frames: readonly CallFrame[], urls: ReadonlyMap<st
 
 /** Frames below the user's: this package's, and Node's own. */
 const OWN_FILE =
-  /[/\\](?:runtime|mobula)[/\\](?:dist|src)[/\\](?:worker|engine|api|node|protocol|closure|chunks)[/\\]|^node:/;
+  /[/\\](?:runtime|mobula|mobula_programs[/\\][^/\\]+[/\\]node)[/\\](?:dist|src)[/\\](?:worker|ray-worker|engine|api|node|protocol|closure|chunks)[/\\]|^node:/;
 
 /** What led to the user's code says nothing to them; but when nothing else runs, it is what there is. */
 function withoutOwnFrames(frames: readonly StackFrame[]): readonly StackFrame[] {

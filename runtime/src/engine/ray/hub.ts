@@ -10,8 +10,8 @@ import type { DialTarget } from "../remote/dialer.ts";
 import { hubSecret, secretHash } from "./hub-secret.ts";
 import { type JobDetails, JobsApi } from "./jobs-api.ts";
 import { fingerprintOf, packageFiles } from "./package-files.ts";
+import { ensurePackage } from "./package-upload.ts";
 import type { RayOptions } from "./ray-options.ts";
-import { zip } from "./zip.ts";
 
 /** The oldest one that the tests run with. */
 export const OLDEST_RAY = "2.58.0";
@@ -41,8 +41,7 @@ export async function openHub(options: RayOptions): Promise<DialTarget> {
   const host = LOOPBACK.test(options.host) ? "127.0.0.1" : "0.0.0.0";
   const name = `mobula-hub-${secretHash(`${fingerprint} ${secret} ${host}`).slice(0, 16)}`;
   const start = async (id: string): Promise<void> => {
-    const archive = `_ray_pkg_${fingerprint}.zip`;
-    if (!(await api.hasPackage(archive))) await api.upload(archive, zip(files));
+    const archive = await ensurePackage(api, files);
     const limits = `--port ${HUB_PORT} --idle-s ${options.idleMs / 1_000}`;
     const entrypoint = `python -m mobula_ray.hub --secret-sha256 ${secretHash(secret)} --host ${host} ${limits}`;
     const runtimeEnv = { working_dir: `gcs://${archive}` };

@@ -78,7 +78,7 @@ export class JobsApi {
     const { status, text } = await this.#ask("GET", VERSION_PATH);
     const { ray_version: rayVersion, session_name: session } = (status === 200 ? asObject(text) : undefined) ?? {};
     if (typeof rayVersion === "string") return { rayVersion, session: textOf(session) };
-    throw this.#failure(`what answers there is no Ray dashboard (status ${status}): ${CHECK}`);
+    throw this.failure(`what answers there is no Ray dashboard (status ${status}): ${CHECK}`);
   }
 
   async hasPackage(name: string): Promise<boolean> {
@@ -202,17 +202,18 @@ export class JobsApi {
   #expectOk({ status, text }: Answer, what: string): void {
     if (status === 200) return;
     const lines = text.trim().split("\n");
-    throw this.#failure(`Ray ${what} (status ${status}): ${lines.at(-1)?.slice(0, 300) || "look at the dashboard"}`);
+    throw this.failure(`Ray ${what} (status ${status}): ${lines.at(-1)?.slice(0, 300) || "look at the dashboard"}`);
   }
 
-  #failure(reason: string): ConnectionFailedError {
+  /** What is wrong with this cluster, with its address. */
+  failure(reason: string): ConnectionFailedError {
     return new ConnectionFailedError(this.#options.address, reason);
   }
 
   async #ask(method: string, path: string, body?: Uint8Array): Promise<Answer> {
     const answer = await this.#sendAgain(method, path, body);
-    if (answer.status === 401) throw this.#failure(`the cluster wants a token: ${TOKEN_FIX}`);
-    if (answer.status === 403) throw this.#failure(`the cluster refuses the token: ${TOKEN_FIX}`);
+    if (answer.status === 401) throw this.failure(`the cluster wants a token: ${TOKEN_FIX}`);
+    if (answer.status === 403) throw this.failure(`the cluster refuses the token: ${TOKEN_FIX}`);
     return answer;
   }
 
@@ -257,13 +258,13 @@ export class JobsApi {
   #unreachable(error: Error & { code?: string; errors?: readonly { code?: string }[] }): ConnectionFailedError {
     const code = error.code ?? error.errors?.[0]?.code ?? "";
     if (code === "ECONNREFUSED") {
-      return this.#failure(`nothing listens there: start the head with 'ray start --head', and ${CHECK}`);
+      return this.failure(`nothing listens there: start the head with 'ray start --head', and ${CHECK}`);
     }
-    if (code === "ENOTFOUND") return this.#failure("no machine has that name: check the address");
+    if (code === "ENOTFOUND") return this.failure("no machine has that name: check the address");
     const noHttp = `what listens there does not speak HTTP: ${CHECK}`;
     if (code === "ECONNRESET") return new ResetError(this.#options.address, noHttp);
-    if (code.startsWith("HPE_")) return this.#failure(noHttp);
-    return this.#failure(`${error.message}: check the network, the port-forwarding and the firewall`);
+    if (code.startsWith("HPE_")) return this.failure(noHttp);
+    return this.failure(`${error.message}: check the network, the port-forwarding and the firewall`);
   }
 }
 

@@ -136,11 +136,11 @@ function workerState(worker: RayRow, task: RayRow | undefined): WorkerRow["state
   return BUSY[textOf(task?.["state"]) ?? ""] ?? "idle";
 }
 
-/** Ray's drivers and submitted jobs, newest first, but not the hub of our own drivers. */
+/** Ray's drivers and submitted jobs, newest first, but not the hub of our own drivers, nor what asks for stacks. */
 export function jobRows(jobs: readonly RayRow[], actors: readonly RayRow[]): JobRow[] {
   const rows = jobs.flatMap((row): JobRow[] => {
     const metadata = (row["metadata"] ?? {}) as RayRow;
-    if (metadata["mobula"] === "hub") return [];
+    if (metadata["mobula"] === "hub" || metadata["mobula"] === "stack") return [];
     const driver = (row["driver_info"] ?? {}) as RayRow;
     const id = textOf(row["job_id"]) ?? textOf(row["submission_id"]) ?? "";
     const name = metadata["mobula"] === "driver" ? metadata["name"] : (row["submission_id"] ?? row["entrypoint"]);

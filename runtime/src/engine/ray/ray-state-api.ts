@@ -11,6 +11,7 @@ import type {
   FollowedLines,
   JobRow,
   NodeRow,
+  StackDump,
   StateList,
   StateParameters,
   StateRoute,
@@ -23,6 +24,7 @@ import type { JobsApi, UsageByNode } from "./jobs-api.ts";
 import { followRayLogs } from "./ray-log-follower.ts";
 import { rayLogs, tailRayLogs } from "./ray-logs.ts";
 import { actorRows, groupRows, jobRows, nodeRows, objectRows, workerRows } from "./ray-rows.ts";
+import { rayStacks } from "./ray-stacks.ts";
 import { allTasks, rayTasks } from "./ray-state.ts";
 
 const NO_CELLS = "Ray knows no cells.";
@@ -34,6 +36,7 @@ const WORKER_FIELDS = ["id", "pid", "state", "running", "client", "actor", "node
 const JOB_FIELDS = ["id", "name", "state", "pid"];
 const NODE_FIELDS = ["id", "host", "state"];
 const GROUP_FIELDS = ["id", "name", "state", "job"];
+const RUNNING = ["RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT"];
 const TIMELINE_TASKS = 20_000;
 
 type Routes = {
@@ -68,6 +71,7 @@ export class RayStateApi {
       timeline: (parameters) => this.#timeline(parameters),
       logs: (parameters) => rayLogs(api, parameters),
       "logs/tail": (parameters) => tailRayLogs(api, parameters),
+      stack: (parameters) => this.#stacks(parameters),
     };
   }
 
@@ -142,13 +146,20 @@ export class RayStateApi {
   }
 
   async #workers(): Promise<ReturnType<typeof workerRows>> {
-    const states = ["RUNNING", "RUNNING_IN_RAY_GET", "RUNNING_IN_RAY_WAIT"];
     const [workers, actors, ...busy] = await Promise.all([
       this.#rows("workers"),
       this.#rows("actors"),
-      ...states.map((state) => this.#rows("tasks", { state })),
+      ...RUNNING.map((state) => this.#rows("tasks", { state })),
     ]);
     return workerRows(workers, busy.flat(), actors);
+  }
+
+  async #stacks(parameters: StateParameters): Promise<StateList<StackDump>> {
+    const [workers, ...running] = await Promise.all([
+      this.#workers(),
+      ...RUNNING.map((state) => this.#rows("tasks", { state })),
+    ]);
+    return await rayStacks(this.#api, workers, running.flat(), parameters);
   }
 
   async #jobs(): Promise<JobRow[]> {
