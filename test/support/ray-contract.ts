@@ -14,6 +14,6 @@ export const onRay: Omit<EngineContract, "create"> = {
     "refuses labels that no node has": "Ray lets it wait, since an autoscaler may add the node; the driver is told",
     "lists objects by size and holder, workers and jobs":
       "Ray has ids of its own, and calls drivers by their jobs; see the test of lists",
-    "shows the code that a busy worker is in": DASHBOARD,
+    "shows the code that a busy worker is in": "its rows have ids of Ray's; see the test of stacks",
   },
 };
